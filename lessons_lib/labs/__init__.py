@@ -1,0 +1,1 @@
+"""Laboratories: one a lesson, each a pure `compute(...)`, a drawing, and thin ipywidgets."""
