@@ -1,12 +1,17 @@
 """One torch thread a worker, and a home of its own, so that no test touches the user's progress."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 os.environ["LESSONS_HOME"] = tempfile.mkdtemp(prefix="lessons-home-")
+atexit.register(shutil.rmtree, os.environ["LESSONS_HOME"], ignore_errors=True)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MPLBACKEND", "Agg")
 
-import torch
+import matplotlib  # noqa: E402  (the lines above must come first)
+import torch  # noqa: E402
 
+# In this process only: a kernel that a test starts must still draw inline, so no MPLBACKEND in the environment.
+matplotlib.use("Agg")
 torch.set_num_threads(1)

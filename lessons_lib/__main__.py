@@ -1,0 +1,75 @@
+"""The course from a terminal: python -m lessons_lib doctor | lab | reset | progress | check."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from lessons_lib.doctor import doctor
+
+    return doctor()
+
+
+def _lab(args: argparse.Namespace) -> int:
+    from lessons_lib.launch import lab
+
+    return lab(browser=args.browser, port=args.port)
+
+
+def _reset(args: argparse.Namespace) -> int:
+    from lessons_lib.launch import reset
+
+    return reset(args.lesson)
+
+
+def _progress(args: argparse.Namespace) -> int:
+    from lessons_lib.exercises import progress
+
+    print(progress())
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from lessons_lib.exercises.submissions import write_csv
+
+    write_csv(args.folder, sys.stdout)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The verbs and their options; each verb imports what it needs only when it runs."""
+    top = argparse.ArgumentParser(prog="python -m lessons_lib", description="From Strides to Masks, from a terminal.")
+    verbs = top.add_subparsers(metavar="VERB", required=True)
+
+    def verb(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=help, description=help)
+        added.set_defaults(run=run)
+        return added
+
+    verb(
+        "doctor", _doctor, "check this machine, line by line, with a cure for each cross; exit status 1 if there is one"
+    )
+    lab = verb("lab", _lab, "copy new lessons into my_course/ and open JupyterLab at the first")
+    lab.add_argument("--no-browser", dest="browser", action="store_false", help="print the address only")
+    lab.add_argument("--port", type=int, help="the port to listen on (default: the first free one from 8888)")
+    reset = verb("reset", _reset, "give back one lesson as shipped; yours is kept aside under a dated name")
+    reset.add_argument("lesson", help="its number or name, such as 04")
+    verb("progress", _progress, "the map of the course with the exercises that you passed")
+    check = verb("check", _check, "run each submitted notebook in a folder and print a CSV of the exercises passed")
+    check.add_argument("folder", help="a folder of notebooks; their code is run")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb and returns its exit status: 0 well, 1 a cross or an error, 2 a wrong command line."""
+    args = parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (ValueError, OSError) as error:  # the library's own errors name what to change; a traceback adds nothing
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Runs the lessons again, in place, and cleans them: python notebooks/refresh.py [NOTEBOOK ...].
+
+Every lesson is run from a fresh kernel, top to bottom, in a copy of this folder, with a home of its own and without
+LESSONS_REAL_DATA, so that committed outputs hold nothing of the machine's user. A lesson whose cell fails stays as it was.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+HERE = Path(__file__).resolve().parent
+CELL_TIMEOUT = 300  # seconds; a whole lesson takes at most 60
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+KEPT_CELL_METADATA = ("tags", "jupyter", "editable", "deletable", "slideshow")
+
+
+def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Makes the notebook the same whoever ran it: no widget state, no times, one kernel name, counts from 1.
+
+    Works in place and returns it. Cell ids stay; outputs stay, but for the trace that a progress bar or a stream split
+    over several messages leaves: streams of one name that follow each other become one.
+    """
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
+    count = 0
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA})
+        if cell.cell_type == "code":
+            count += bool(cell.source.strip())
+            cell.execution_count = count if cell.source.strip() else None
+            cell.outputs = _merge_streams(cell.outputs)
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
+    return notebook
+
+
+def _merge_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    merged: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if last is not None and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path, timeout: int = CELL_TIMEOUT) -> nbformat.NotebookNode:
+    """Runs every cell in a fresh kernel whose current folder is `folder`; in place, and returns it.
+
+    The kernel is this Python, whatever the notebook names. Raises CellExecutionError at the first cell that fails and
+    CellTimeoutError at the first that takes longer than `timeout` seconds.
+    """
+    notebook.metadata.kernelspec = nbformat.from_dict(KERNELSPEC)
+    resources = {"metadata": {"path": str(folder)}}
+    return NotebookClient(notebook, timeout=timeout, resources=resources, store_widget_state=False).execute()
+
+
+def refresh(path: Path) -> float:
+    """Runs one lesson, writes it back cleaned, and returns the seconds that it took."""
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory(prefix="lesson-") as temporary:
+        folder = Path(temporary) / "notebooks"
+        shutil.copytree(path.parent, folder, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__", ".*"))
+        start = time.perf_counter()
+        execute(notebook, folder)
+        seconds = time.perf_counter() - start
+    part = path.with_name(path.name + ".part")
+    try:
+        nbformat.write(clean(notebook), part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return seconds
+
+
+def main(names: list[str]) -> int:
+    """Refreshes the named lessons, or all; stops at the first that fails and says which cell."""
+    os.environ.pop("LESSONS_REAL_DATA", None)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with tempfile.TemporaryDirectory(prefix="lessons-home-") as home:
+        os.environ["LESSONS_HOME"] = home
+        for path in [Path(name).resolve() for name in names] or sorted(HERE.glob("*.ipynb")):
+            print(f"{path.name} …", end=" ", flush=True)
+            try:
+                print(f"{refresh(path):.0f} s", flush=True)
+            except (CellExecutionError, CellTimeoutError) as error:
+                print(f"failed; the file is as it was.\n{error}", file=sys.stderr)
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
