@@ -1,9 +1,8 @@
 """The types every dataset gives: a picture, its label map, its instances; and batches of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -25,10 +24,10 @@ class Instances:
     """
 
     boxes: Float[Tensor, "N 4"]
-    labels: Int64[Tensor, "N"]
+    labels: Int64[Tensor, " N"]
     masks: Bool[Tensor, "N H W"]
-    scores: Float[Tensor, "N"] | None = None
-    is_crowd: Bool[Tensor, "N"] | None = None
+    scores: Float[Tensor, " N"] | None = None
+    is_crowd: Bool[Tensor, " N"] | None = None
 
     def __post_init__(self) -> None:
         _require("masks", self.masks, torch.bool, ("N", "H", "W"))
@@ -43,11 +42,11 @@ class Instances:
     def __len__(self) -> int:
         return self.masks.shape[0]
 
-    def to(self, device: torch.device | str) -> Instances:
+    def to(self, device: torch.device | str) -> Self:
         """The same instances with every tensor on `device`."""
         return _apply(self, lambda tensor: tensor.to(device))
 
-    def pin_memory(self) -> Instances:
+    def pin_memory(self) -> Self:
         """The same instances in page-locked memory, from where a GPU copies faster."""
         return _apply(self, Tensor.pin_memory)
 
@@ -73,11 +72,11 @@ class Sample:
             got, allowed = tuple(self.instances.masks.shape[1:]), tuple(self.image.shape[1:])
             raise ValueError(f"instances.masks must be as large as the image, {allowed}, got {got}")
 
-    def to(self, device: torch.device | str) -> Sample:
+    def to(self, device: torch.device | str) -> Self:
         """The same sample with every tensor on `device`."""
         return _apply(self, lambda tensor: tensor.to(device))
 
-    def pin_memory(self) -> Sample:
+    def pin_memory(self) -> Self:
         """The same sample in page-locked memory."""
         return _apply(self, Tensor.pin_memory)
 
@@ -106,11 +105,11 @@ class Batch:
     def __len__(self) -> int:
         return self.images.shape[0]
 
-    def to(self, device: torch.device | str) -> Batch:
+    def to(self, device: torch.device | str) -> Self:
         """The same batch with every tensor on `device`."""
         return _apply(self, lambda tensor: tensor.to(device))
 
-    def pin_memory(self) -> Batch:
+    def pin_memory(self) -> Self:
         """The same batch in page-locked memory; a DataLoader with pin_memory=True calls this."""
         return _apply(self, Tensor.pin_memory)
 
@@ -142,7 +141,7 @@ def tight_boxes(masks: Bool[Tensor, "N H W"]) -> Float[Tensor, "N 4"]:
     return torch.stack([x0, y0, x1, y1], dim=1).to(torch.float32)
 
 
-def _extent(hit: Bool[Tensor, "N L"]) -> tuple[Int64[Tensor, "N"], Int64[Tensor, "N"]]:
+def _extent(hit: Bool[Tensor, "N L"]) -> tuple[Int64[Tensor, " N"], Int64[Tensor, " N"]]:
     """First true position and one past the last, in each row; 0 and 0 where none is true."""
     if hit.shape[0] == 0:
         return hit.new_zeros(0, dtype=torch.int64), hit.new_zeros(0, dtype=torch.int64)
