@@ -20,7 +20,7 @@ endif
 timed = @echo "=== $(1)"; start=$$(date +%s); $(2) || { echo "✗ $(1) failed"; exit 1; }; \
 	echo "✓ $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help lab test lint unit errors notebooks browser lessons bench format reset moved
+.PHONY: help lab test lint unit errors notebooks browser screenshots lessons bench format reset moved
 .NOTPARALLEL:
 
 help:
@@ -51,6 +51,9 @@ notebooks: $(STAMP)
 
 browser: $(STAMP)
 	$(call timed,browser,$(RUN_TESTS) tests/browser)
+
+screenshots: $(STAMP)
+	@LESSONS_SCREENSHOTS=build/screenshots $(RUN_TESTS) tests/browser -k screenshots
 
 lessons: $(STAMP)
 	@$(PY) notebooks/refresh.py

@@ -1,0 +1,142 @@
+"""The documents in step with the code: the README's map, the commands it names, the dependencies and their pins."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = ROOT / "lessons_lib"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+# Installed for what it does, not for what it imports as: where it is used, and the words that use it.
+RUN_NOT_IMPORTED = {
+    "jupyterlab": ("lessons_lib/launch.py", '"jupyterlab"'),
+    "ipykernel": ("lessons_lib/doctor.py", '"ipykernel"'),
+    "pytest-xdist": ("Makefile", " -n 2 "),
+    "beartype": ("Makefile", "beartype.beartype"),
+    "ruff": ("Makefile", "-m ruff check"),
+    "nbval": ("tests/notebooks/test_run.py", '"--nbval"'),
+}
+IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython"}
+
+
+def names(requirements: list[str]) -> list[str]:
+    return [re.match(r"[\w-]+", requirement)[0].lower() for requirement in requirements]
+
+
+def versions(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdecimal())
+
+
+RUNTIME, DEV = names(PROJECT["dependencies"]), names(PROJECT["optional-dependencies"]["dev"])
+
+
+def imported(sources: list[str]) -> set[str]:
+    """Top-level names that these sources import, without the standard library's and our own."""
+    found = set()
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"lessons_lib", "data_scripts", "benchmarks", "notebooks", "tests"}
+
+
+def course_sources() -> list[str]:
+    folders = [ROOT / name for name in ("lessons_lib", "data_scripts", "benchmarks", "notebooks")]
+    sources = [path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py")]
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        sources += ["\n".join(line for line in cell.splitlines() if not line.startswith(("%", "!"))) for cell in cells]
+    return sources
+
+
+def test_every_import_is_declared():
+    course = imported(course_sources())
+    tests = imported([path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")])
+    declared = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in RUNTIME}
+    assert course - declared == set()
+    assert tests - declared - {name.replace("-", "_") for name in DEV} == set()
+
+
+@pytest.mark.parametrize("name", [*RUNTIME, *DEV])
+def test_nothing_is_installed_that_is_not_used(name):
+    if name in RUN_NOT_IMPORTED:
+        path, words = RUN_NOT_IMPORTED[name]
+        assert words in (ROOT / path).read_text("utf-8")
+        return
+    sources = course_sources()
+    if name in DEV:
+        sources = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")]
+    assert IMPORTED_AS.get(name, name.replace("-", "_")) in imported(sources)
+
+
+def test_every_dependency_is_pinned_to_a_version_it_allows():
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = dict(line.lower().replace("_", "-").split("==") for line in lines if line and not line.startswith("#"))
+    for requirement in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]:
+        name, lowest = re.fullmatch(r"([\w-]+)>=([\d.]+)", requirement).groups()
+        assert versions(pins[name.lower().replace("_", "-")]) >= versions(lowest), requirement
+    assert not [line for line in lines if line.startswith("-") or "://" in line or "@" in line], "pins only"
+    assert not [name for name in pins if name.startswith(("nvidia", "cuda", "triton"))], "torch brings its own"
+
+
+def test_conda_environment_is_python_and_the_same_packages():
+    lines = [line.strip() for line in (ROOT / "environment.yml").read_text("utf-8").splitlines()]
+    items = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    assert items[-4:] == ["pip", "pip:", "-c constraints.txt", "-e .[dev]"]
+    assert items[:-4] == ["conda-forge", f"python{PROJECT['requires-python']},<3.14"]
+
+
+def makefile_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_commands_in_documents_exist(document):
+    text = (ROOT / document).read_text("utf-8")
+    assert set(re.findall(r"(?:^ {4}|^|`)make ([a-z]+)", text, re.MULTILINE)) <= makefile_targets()
+    from lessons_lib.__main__ import parser
+
+    for command in re.findall(r"python -m lessons_lib ([a-z]+[^`\n#]*)", text):
+        words = command.replace("FOLDER", "folder").replace("[", "").replace("]", "").split()
+        parser().parse_args(words)  # exits, which fails the test, when there is no such verb or option
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_files_in_documents_exist(document):
+    text = (ROOT / document).read_text("utf-8")
+    paths = re.findall(r"\b(?:notebooks|lessons_lib|tests|data_scripts|benchmarks)/[\w./-]*\w", text)
+    paths += re.findall(r"\]\(([^):#]+)\)", text)
+    missing = {path for path in paths if "NN" not in path and "my_course" not in path and not (ROOT / path).exists()}
+    assert missing == set()
+
+
+def test_makefile_help_names_every_public_target():
+    helped = set(re.findall(r'echo "make ([a-z]+)', (ROOT / "Makefile").read_text("utf-8")))
+    assert helped == {"lab", "test", "lessons", "bench", "format", "reset"}
+    assert helped <= makefile_targets()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_readme_links_every_lesson(path):
+    assert f"](notebooks/{path.name})" in (ROOT / "README.md").read_text("utf-8")
+
+
+PARTS = sorted(
+    path for path in LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+)  # modules and packages, as the README's tree shows them
+
+
+@pytest.mark.parametrize("path", [path for path in PARTS if path.name != "__init__.py"], ids=lambda path: path.name)
+def test_readme_says_what_each_module_is(path):
+    source = (path / "__init__.py" if path.is_dir() else path).read_text("utf-8")
+    first_line = ast.get_docstring(ast.parse(source)).splitlines()[0].rstrip(".")
+    entry = f"{path.name}/" if path.is_dir() else path.name
+    lines = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if entry in line]
+    assert any(first_line in line for line in lines), f"README.md: a line with {entry} and {first_line!r}"
