@@ -15,7 +15,10 @@ LOOKS = {
     "not yet": ("✗", "not yet", "#d9722e"),
     "unchecked": ("!", "could not be checked", "#7d8590"),
 }
-BOX = "border-left:5px solid {colour};background:rgba(128,128,128,.1);padding:.6em 1em;margin:.4em 0;max-width:60em"
+BOX = (
+    "border-left:5px solid {colour};background:rgba(128,128,128,.1);"
+    "padding:.6em 1em;margin:.4em 0;max-width:60em;line-height:1.5"
+)
 VALUE = "font-family:monospace;background:none;color:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
 GROUND = "background:#fff;padding:4px;margin:.5em 0;max-width:100%;height:auto;border:1px solid rgba(128,128,128,.4)"
 
@@ -69,16 +72,16 @@ class Card:
             f"<b>{_escaped(self.id)} {_escaped(self.title)}: {word}.</b></div>"
         ]
         if failure:
-            parts.append(f'<div><code style="{VALUE}">{_escaped(failure.call)}</code></div>')
-            parts.append(f"<div>{_escaped(failure.fault.sentence)}</div>")
+            parts.append(f'<div style="margin-top:.4em"><code style="{VALUE}">{_escaped(failure.call)}</code></div>')
+            parts.append(f'<div style="margin-bottom:.4em">{_escaped(failure.fault.sentence)}</div>')
             parts += [
                 f'<div>{label}: <code style="{VALUE}">{_escaped(value)}</code></div>'
                 for label, value in _facts(failure)
             ]
             parts.append(_picture(failure))
             if failure.mistake:
-                parts.append(f'<div style="margin:.4em 0"><b>{_escaped(failure.mistake)}</b></div>')
-        parts += [f"<div>{_escaped(line)}</div>" for line in self.lines()]
+                parts.append(f'<div style="margin-top:.4em"><b>{_escaped(failure.mistake)}</b></div>')
+        parts += [f'<div style="margin-top:.4em">{_escaped(line)}</div>' for line in self.lines()]
         if self.note:
             parts.append(f"<div><i>{_escaped(self.note)}</i></div>")
         return f'<div style="{BOX.format(colour=colour)}">{"".join(parts)}</div>'

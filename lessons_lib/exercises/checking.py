@@ -22,6 +22,7 @@ CHANGED_MESSAGE = (
 DETACHED_MESSAGE = (
     ".item(), .detach(), .numpy(), .tolist(), torch.tensor() and torch.no_grad() each cut the path that gradients take."
 )
+GRADIENT_ADVICE = "These are the gradients of the sum of all outputs, each times a fixed random weight."
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +180,9 @@ def _gradient_fault(expected: Outcome, got: Outcome) -> Fault | None:
             continue
         difference = mismatch(torch.zeros_like(found) if right is None else right, found)
         if difference:
-            sentence = f"has the right values, but the gradient of {name} is wrong: it {difference.sentence}"
-            return Fault("gradient", sentence.replace("it returned", "it has"), difference)
+            what = difference.sentence.replace("returned", "has")
+            sentence = f"has the right values, but the gradient of {name} is wrong: it {what}"
+            return Fault("gradient", sentence, difference, GRADIENT_ADVICE)
     return None
 
 

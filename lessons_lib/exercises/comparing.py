@@ -146,13 +146,13 @@ def _compare_tensors(expected: Tensor, got: Tensor, where: str) -> Mismatch | No
     spoilt = expected.isfinite() & ~got.isfinite()
     if spoilt.any():
         index = _first(spoilt)
-        sentence = f"returned {_some(spoilt)} NaN or infinite{at}, the first at {list(index)}."
+        sentence = f"has {_some(spoilt)} NaN or infinite{at}, the first at {list(index)}."
         return Mismatch("not finite", sentence, expected, got, index)
     wrong = _differs(expected, got, TOLERANCE.get(expected.dtype, 0.0))
     if wrong.any():
         index = _first(wrong)
         values = f"{describe(got[index].item())} instead of {describe(expected[index].item())}"
-        sentence = f"returned {_some(wrong)} wrong{at}, the first at {list(index)}: {values}."
+        sentence = f"has {_some(wrong)} wrong{at}, the first at {list(index)}: {values}."
         return Mismatch("values", sentence, expected, got, index)
     return None
 

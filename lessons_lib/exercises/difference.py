@@ -23,7 +23,7 @@ def draw_difference(expected: Tensor, got: Tensor | None, index: tuple[int, ...]
     if len(planes) == 2 and expected.shape == got.shape:
         planes.append(planes[1] - planes[0])
         titles.append("got − expected")
-    figure = Figure(figsize=(2.2 * len(planes), 2.5), dpi=110, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(1.8 * len(planes), 2.1), dpi=100, facecolor="white", layout="constrained")
     finite = torch.cat([plane[plane.isfinite()] for plane in planes[:2]])
     low, high = (finite.min().item(), finite.max().item()) if finite.numel() else (0.0, 1.0)
     for i, (plane, title) in enumerate(zip(planes, titles, strict=True)):

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lessons_lib.exercises.card import show
 from lessons_lib.exercises.exercise import number, written_ids
 
 VERSION = 1
@@ -42,7 +41,7 @@ LESSONS = {
 }
 
 
-def home() -> Path:
+def data_folder() -> Path:
     """The folder of the course's own files: LESSONS_HOME, or the user's data folder."""
     chosen = os.environ.get("LESSONS_HOME")
     if chosen:
@@ -54,7 +53,7 @@ def home() -> Path:
 
 def progress_file() -> Path:
     """Where the progress is kept: {"version": 1, "passed": {"02.1": "2017-04-28", …}}."""
-    return home() / "progress.json"
+    return data_folder() / "progress.json"
 
 
 def record_pass(exercise_id: str) -> str:
@@ -87,11 +86,11 @@ def passed_exercises() -> tuple[dict[str, str], str]:
         return {}, f"Your progress could not be read from {progress_file()}: {error.strerror or error}."
 
 
-def progress() -> None:
-    """Show the map of the course: all lessons, and how many exercises of each were passed."""
+def progress() -> "CourseMap":
+    """The map of the course: all lessons, and how many exercises of each were passed. Notebooks draw it."""
     passed, note = passed_exercises()
     lessons = [(lesson, title, written_ids(lesson)) for lesson, title in LESSONS.items()]
-    show(CourseMap(lessons, frozenset(passed), note))
+    return CourseMap(lessons, frozenset(passed), note)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from torch import Tensor
 from lessons_lib.exercises.describing import dense
 from lessons_lib.exercises.time_limit import TimeLimit, TimeLimitReached
 
-MOST_PRINTED = 1000  # letters that are kept of what a function prints
+MOST_PRINTED = 500  # letters that are kept of what a function prints
 
 
 @dataclass(frozen=True)
