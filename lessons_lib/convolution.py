@@ -56,22 +56,22 @@ def pool_output_size(
     return axis.places - starts_behind_the_pixels
 
 
-def paddings_for(size: int, output: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> range:
+def paddings_for(size: int, output: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> list[int]:
     """All paddings p (p zeros at both ends) with which `size` pixels have `output` places: none, one or several.
 
     `paddings_for(n, n, k)` asks which paddings keep the size: with stride 1, (k−1)/2 for odd k and none for even k.
     """
     check_ints(1, size=size, output=output, kernel_size=kernel_size, stride=stride, dilation=dilation)
     least = stride * (output - 1) + dilation * (kernel_size - 1) + 1 - size  # least <= 2p < least + stride
-    return range(max(0, -(-least // 2)), max(0, -(-(least + stride) // 2)))
+    return list(range(max(0, -(-least // 2)), max(0, -(-(least + stride) // 2))))
 
 
-def input_sizes_for(output: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> range:
+def input_sizes_for(output: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> list[int]:
     """All sizes n ≥ 1 that have `output` places: at most `stride` neighbours, because the floor leaves pixels over."""
     check_ints(1, output=output, kernel_size=kernel_size, stride=stride, dilation=dilation)
     check_ints(0, padding=padding)
     least = stride * (output - 1) + dilation * (kernel_size - 1) + 1 - 2 * padding
-    return range(max(1, least), max(1, least + stride))
+    return list(range(max(1, least), max(1, least + stride)))
 
 
 def conv2d_loops(
