@@ -72,4 +72,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ shows ? rather than a traceback
     sys.exit(main())

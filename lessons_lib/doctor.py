@@ -141,7 +141,7 @@ def check_widgets(folders: list[str] | None = None) -> Check:
     if manifest is None:
         return Check("Widgets", False, "the sliders' JupyterLab extension is not installed", cure)
     if WIDGET_EXTENSION in get_page_config(folders)["disabledExtensions"]:
-        enable = f"python -m jupyterlab.labextensions enable {WIDGET_EXTENSION}"
+        enable = f"python -m jupyter labextension enable {WIDGET_EXTENSION}"
         return Check("Widgets", False, "the sliders' JupyterLab extension is disabled", enable)
     ipywidgets, front = _version("ipywidgets"), json.loads(manifest.read_text(encoding="utf-8"))["version"]
     same_generation = (ipywidgets.split(".")[0], front.split(".")[0]) == ("8", "5")

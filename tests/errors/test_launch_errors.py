@@ -1,0 +1,24 @@
+"""What the launcher answers when it is asked for a lesson that is not there."""
+
+import re
+
+import pytest
+
+from lessons_lib.launch import copy_lessons, reset_lesson
+
+
+def test_a_folder_without_lessons_says_how_to_get_them(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=re.escape(f"no lessons in {tmp_path}: the course runs from its repository")
+    ):
+        copy_lessons(tmp_path, tmp_path / "my_course")
+    assert not (tmp_path / "my_course").exists()
+
+
+@pytest.mark.parametrize("lesson", ["7", "check", "", "04_checker", "00_start"])
+def test_an_unknown_lesson_names_those_that_exist(lesson, tmp_path):
+    for name in ("00_start_here.ipynb", "04_checkerboard.ipynb"):
+        (tmp_path / name).write_text("{}")
+    allowed = "lesson must be one of 00_start_here, 04_checkerboard, or its number, got "
+    with pytest.raises(ValueError, match=re.escape(allowed + repr(lesson))):
+        reset_lesson(lesson, tmp_path, tmp_path / "my_course")
