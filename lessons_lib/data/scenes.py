@@ -19,7 +19,7 @@ from lessons_lib.data.scene_things import Windows, cover, open_windows, paint_th
 
 __all__ = ["CLASSES", "PRESETS", "SceneConfig", "Scenes", "draw_scenes"]
 
-_CHUNK_PIXELS = 16 * 96 * 96
+_CHUNK_PIXELS = 32 * 96 * 96
 """Pixels drawn at once on a CPU, so that the planes stay in its cache."""
 
 _DEPTHS = 16
