@@ -64,9 +64,10 @@ def check(exercise: Exercise, function: Callable[..., Any], seconds: float = SEC
     """
     try:
         cases = exercise.cases()
-        unfit = _unfit(function, cases[0])
-        if unfit:
-            return Result("not yet", Failure(describe_call(function_name(function), cases[0]), unfit))
+        for case in cases:
+            unfit = _unfit(function, case)
+            if unfit:
+                return Result("not yet", Failure(describe_call(function_name(function), case), unfit))
         with undisturbed(function), TimeLimit(seconds) as limit:
             return _check_cases(exercise, function, cases, limit)
     except Exception as error:
@@ -161,10 +162,8 @@ def _raised_sentence(got: Outcome) -> str:
 def _generator_fault(value: object) -> Fault | None:
     """A function with yield or async returns something that has not run at all."""
     if inspect.iscoroutine(value):
-        value.close()
         return Fault("type", "returned a coroutine, which has not run yet. Begin the line with def, not async def.")
     if inspect.isgenerator(value):
-        value.close()
         return Fault("type", "returned a generator, which has not run yet. Use return where it says yield.")
     return None
 

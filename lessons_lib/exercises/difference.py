@@ -54,7 +54,8 @@ def _plane(tensor: Tensor, index: tuple[int, ...]) -> Tensor | None:
         plane = plane[place]
     plane = plane.double().reshape(1, -1) if plane.ndim < 2 else plane.double()
     top, left = _corner(index, tensor.shape)
-    return plane[top : top + MOST_CELLS, left : left + MOST_CELLS].cpu()
+    plane = plane[top : top + MOST_CELLS, left : left + MOST_CELLS].cpu()
+    return torch.where(plane.isfinite(), plane.clamp(-1e300, 1e300), plane)  # the colour scale would overflow
 
 
 def _corner(index: tuple[int, ...], shape: torch.Size) -> tuple[int, int]:

@@ -112,10 +112,10 @@ def _read() -> tuple[dict[str, str], str]:
     if not os.path.lexists(path):
         return {}, ""
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = json.loads("" if path.is_dir() else path.read_text("utf-8"))
         version = data["version"]
         passed = _records(data["passed"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}, f"Your progress file was damaged. It is kept as {_set_aside(path)}, and a new one was begun."
     if version == VERSION:
         return passed, ""
@@ -127,7 +127,7 @@ def _read() -> tuple[dict[str, str], str]:
 
 def _records(passed: Any) -> dict[str, str]:
     """The dates by id. Older files hold a plain list of ids. Raises TypeError or ValueError for anything else."""
-    dates = dict.fromkeys(passed, "") if isinstance(passed, list) else dict(passed.items())
+    dates = dict.fromkeys(passed, "") if isinstance(passed, list) else dict(passed)
     if not all(isinstance(value, str) for pair in dates.items() for value in pair):
         raise TypeError("passed must map ids to dates")
     for exercise_id in dates:

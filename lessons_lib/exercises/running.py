@@ -61,7 +61,9 @@ def run(
     inputs = {name: copied(value) for name, value in case.items()}
     outcome.value = _guarded(lambda: function(**inputs), function, outcome, limit)
     outcome.changed = tuple(name for name in case if not identical(inputs[name], case[name]))
-    if gradients and outcome.raised is None and not outcome.timed_out:
+    if inspect.iscoroutine(outcome.value) or inspect.isgenerator(outcome.value):
+        outcome.value.close()  # a coroutine that nobody awaits would warn
+    elif gradients and outcome.raised is None and not outcome.timed_out:
         outcome.gradients = _guarded(lambda: gradients_of(function, case), function, outcome, limit)
         outcome.needs_gradients = outcome.raised is not None
     return outcome
