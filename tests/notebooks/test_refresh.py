@@ -1,0 +1,74 @@
+"""The refresher: what it writes is clean and the same whoever ran it, and a lesson that fails stays as it was."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from notebooks import refresh
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    for name in ("LESSONS_HOME", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, os.environ[name])  # main() sets them; this puts them back
+    monkeypatch.setenv("LESSONS_REAL_DATA", "private")
+
+
+def write(path: Path, *sources: str) -> Path:
+    cells = [new_markdown_cell("# Title", id="title")]
+    cells += [new_code_cell(source, id=f"cell-{i}", metadata={"tags": ["setup"]}) for i, source in enumerate(sources)]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": {"name": "mine", "display_name": "M"}}), path)
+    return path
+
+
+def test_runs_in_place_and_leaves_only_what_is_the_same_for_all(tmp_path):
+    source = "import os\nopen('made.txt', 'w').close()\nprint(os.environ.get('LESSONS_REAL_DATA'))"
+    path = write(tmp_path / "02_lesson.ipynb", source, "6 * 7", "import ipywidgets; ipywidgets.IntSlider()")
+    assert refresh.main([str(path)]) == 0
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert [cell.id for cell in notebook.cells] == ["title", "cell-0", "cell-1", "cell-2"]
+    assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2, 3]
+    assert notebook.cells[1].outputs[0].text == "None\n"
+    assert notebook.cells[2].outputs[0].data == {"text/plain": "42"}
+    assert all(dict(cell.metadata) == {"tags": ["setup"]} for cell in notebook.cells[1:])
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert os.listdir(tmp_path) == ["02_lesson.ipynb"], "neither a part nor what the lesson wrote"
+    first = path.read_bytes()
+    assert refresh.main([str(path)]) == 0
+    assert path.read_bytes().replace(b"\r", b"").count(b"model_id") == 1
+    assert len(path.read_bytes()) == len(first)
+
+
+def test_a_failing_lesson_stays_as_it_was_and_stops_the_rest(tmp_path, capsys):
+    first = write(tmp_path / "01_fails.ipynb", "1 / 0")
+    second = write(tmp_path / "02_waits.ipynb", "1")
+    before = first.read_bytes(), second.read_bytes()
+    assert refresh.main([str(first), str(second)]) == 1
+    assert (first.read_bytes(), second.read_bytes()) == before
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["01_fails.ipynb", "02_waits.ipynb"]
+
+
+def test_clean_merges_streams_counts_anew_and_drops_times():
+    pieces = [
+        new_output("stream", text=text, name=name) for text, name in (("a", "stdout"), ("b", "stdout"), ("c", "stderr"))
+    ]
+    result = new_output("execute_result", {"text/plain": "1"}, execution_count=40)
+    cells = [
+        new_code_cell(
+            "x", execution_count=40, outputs=[*pieces, result], metadata={"execution": {"t": "1"}, "tags": ["a"]}
+        ),
+        new_code_cell("", execution_count=41),
+        new_code_cell("y", execution_count=42),
+    ]
+    cleaned = refresh.clean(new_notebook(cells=cells, metadata={"widgets": {"state": {}}}))
+    assert [cell.execution_count for cell in cleaned.cells] == [1, None, 2]
+    assert [output.get("text") for output in cleaned.cells[0].outputs] == ["ab", "c", None]
+    assert cleaned.cells[0].outputs[-1].execution_count == 1
+    assert dict(cleaned.cells[0].metadata) == {"tags": ["a"]}
+    assert "widgets" not in cleaned.metadata

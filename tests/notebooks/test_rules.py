@@ -1,0 +1,125 @@
+"""Every shipped lesson keeps the rules of rules.py, and each of these rules catches what it is there for."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from lessons_lib.exercises.exercise import written_ids
+from notebooks.refresh import KERNELSPEC
+from tests.notebooks.rules import IGNORED, MAX_BYTES, WIDGET, code_cells, ids_of_cell, problems
+
+LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+ENDING = """## Recap
+All of it.
+
+## Self-check
+{answers}
+
+## Further reading
+[A paper](https://example.com)"""
+
+
+def lesson() -> nbformat.NotebookNode:
+    """A tiny lesson that keeps every rule."""
+    ignored = {"tags": [IGNORED]}
+    cells = [
+        new_code_cell("import torch\nfrom lessons_lib.labs.window import window_lab", metadata={"tags": ["setup"]}),
+        new_code_cell("torch.manual_seed(0);", metadata={"tags": ["setup"]}),
+        new_code_cell('@exercise("02.1")\ndef f():\n    ...', metadata={"tags": ["02.1"]}),
+        new_code_cell("window_lab()", metadata=ignored, outputs=[new_output("display_data", {WIDGET: {}})]),
+        new_code_cell("%time 1\nprint(1)", outputs=[new_output("stream", text="1\n")]),
+    ]
+    for count, cell in enumerate(cells, 1):
+        cell.execution_count = count
+    title = new_markdown_cell("# Convolution arithmetic\n\n30 minutes")
+    ending = new_markdown_cell(ENDING.format(answers="<details>no</details>\n" * 5))
+    return new_notebook(cells=[title, *cells, ending], metadata={"kernelspec": KERNELSPEC})
+
+
+def test_the_tiny_lesson_keeps_the_rules():
+    assert problems(lesson(), "02_tiny.ipynb") == []
+
+
+def _set(cell: int, **values):
+    def change(notebook):
+        notebook.cells[cell].update(values)
+
+    return change
+
+
+def _metadata(cell: int, **values):
+    def change(notebook):
+        notebook.cells[cell].metadata = nbformat.from_dict(values)
+
+    return change
+
+
+def _drop(name: str):
+    def change(notebook):
+        notebook.cells[-1].source = notebook.cells[-1].source.replace(name, "Other")
+
+    return change
+
+
+ERROR = new_output("error", ename="E", evalue="", traceback=[])
+TEXT = new_output("stream", text="12 s\n")
+FAULTS = {
+    "code cell 3 was not run": _set(3, execution_count=None),
+    "code cell 3 was run as number 9": _set(3, execution_count=9),
+    "code cell 3 is empty": _set(3, source=" ", metadata=nbformat.from_dict({})),
+    "code cell 5 ends in an error": _set(5, outputs=[ERROR]),
+    "code cell 5 has 26 lines, more than 25": _set(5, source="1\n" * 26),
+    "code cell 5 calls hint": _set(5, source='hint("02.1")'),
+    "code cell 5 calls reveal": _set(5, source='exercises.reveal("02.1")'),
+    "code cell 5 says when it was run": _metadata(5, execution={"iopub.execute_input": "2017-04-28"}),
+    "code cell 3 holds exercise 02.1 and has no such tag": _metadata(3),
+    "code cell 3 holds exercise 03.1 of another lesson": _metadata(3, tags=["02.1", "03.1"]),
+    "its first two code cells are not tagged setup": _metadata(2),
+    f"code cell 4 shows what varies and is not tagged {IGNORED}": _metadata(4),
+    f"code cell 5 shows what varies and is not tagged {IGNORED}": _set(5, source="doctor()", outputs=[TEXT]),
+    "keeps widget state in its metadata": lambda notebook: notebook.metadata.update(widgets={}),
+    "names another kernel than python3": lambda notebook: notebook.metadata.update(
+        kernelspec={**KERNELSPEC, "name": "mine"}
+    ),
+    "has cells without an id of their own": lambda notebook: notebook.cells[2].update(id=notebook.cells[1].id),
+    "does not begin with its title": _set(0, source="Convolution arithmetic, 30 minutes"),
+    "does not say how many minutes it takes": _set(0, source="# Convolution arithmetic"),
+    "has no section: recap": _drop("Recap"),
+    "has no section: self-check": _drop("Self-check"),
+    "has no section: further reading": _drop("Further reading"),
+    "its self-check has 4 folded answers, not 5": _set(-1, source=ENDING.format(answers="<details></details>" * 4)),
+    "its further reading links to nothing": _drop("https:"),
+}
+
+
+@pytest.mark.parametrize("problem", FAULTS)
+def test_each_fault_is_found(problem):
+    faulty = lesson()
+    FAULTS[problem](faulty)
+    assert problems(faulty, "02_tiny.ipynb") == [problem]
+
+
+def test_an_empty_notebook_is_no_lesson():
+    assert "holds no code" in problems(new_notebook(), "00_nothing.ipynb")
+
+
+def test_lesson_00_needs_no_self_check():
+    short = lesson()
+    short.cells = short.cells[:3]
+    assert problems(short, "00_start_here.ipynb") == []
+    assert problems(short, "02_tiny.ipynb") != []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_keeps_the_rules(path):
+    assert problems(nbformat.read(path, as_version=4), path.name) == []
+    assert path.stat().st_size <= MAX_BYTES
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_holds_each_of_its_exercises_once(path):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    stubs = [one for cell in cells if "@exercise(" in cell.source for one in sorted(ids_of_cell(cell))]
+    assert stubs == written_ids(path.stem[:2])

@@ -1,0 +1,79 @@
+"""Every lesson runs from top to bottom and prints what is committed, twice: as this processor computes and as any does.
+
+Compared is text, strictly, by nbval; ATEN_CPU_CAPABILITY=default takes torch's vector instructions away, so a number
+that depends on the processor is found here and not on a learner's machine. Nothing is written beside the lessons.
+"""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from tests.notebooks.measure import Measured, measured
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
+SECONDS, BYTES = 60, 2e9
+
+
+def run_strictly(path: Path, folder: Path, capability: str = "") -> Measured:
+    """nbval over a copy of the lesson, in a folder and a home of its own, with one thread."""
+    shutil.copytree(path.parent, folder / "notebooks", ignore=shutil.ignore_patterns("*.ipynb", "__pycache__", ".*"))
+    copy = Path(shutil.copy(path, folder / "notebooks"))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "MPLBACKEND"))}
+    environment |= {"LESSONS_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if capability:
+        environment["ATEN_CPU_CAPABILITY"] = capability
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--color=no"]
+    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", copy.name]
+    return measured(command, timeout=400, env=environment, cwd=copy.parent)
+
+
+def write(path: Path, *cells: nbformat.NotebookNode) -> Path:
+    for count, cell in enumerate(cells, 1):
+        cell.execution_count = count
+    path.parent.mkdir()
+    nbformat.write(new_notebook(cells=list(cells)), path)
+    return path
+
+
+@pytest.mark.parametrize("capability", ["", "default"], ids=["native", "default"])
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_prints_what_is_committed(path, capability, tmp_path, record_property):
+    run = run_strictly(path, tmp_path, capability)
+    record_property("cost", f"{run.seconds:.1f} s, {run.peak / 1e9:.2f} GB")
+    assert run.status == 0, run.output
+    assert run.seconds <= SECONDS
+    assert run.peak <= BYTES
+
+
+def test_the_run_finds_another_output_and_passes_the_right_one(tmp_path):
+    right = new_code_cell("print(1 + 1)", outputs=[new_output("stream", text="2\n")])
+    wrong = new_code_cell("print(1 + 1)", outputs=[new_output("stream", text="3\n")])
+    assert run_strictly(write(tmp_path / "right" / "a.ipynb", right), tmp_path / "one").status == 0
+    run = run_strictly(write(tmp_path / "wrong" / "a.ipynb", wrong), tmp_path / "two")
+    assert run.status == 1
+    assert "Cell outputs differ" in run.output
+
+
+def test_the_run_sees_capability_home_time_and_memory(tmp_path):
+    source = (
+        "import os, time\nlump = bytearray(300_000_000)\nlump[::4096] = b'1' * len(lump[::4096])\n"
+        "end = time.process_time() + 1.5\nwhile time.process_time() < end: pass\n"
+        "print(os.environ['ATEN_CPU_CAPABILITY'], os.environ['LESSONS_HOME'] == os.path.abspath('../home'))"
+    )
+    cell = new_code_cell(source, outputs=[new_output("stream", text="default True\n")])
+    run = run_strictly(write(tmp_path / "heavy" / "a.ipynb", cell), tmp_path / "one", "default")
+    assert run.status == 0, run.output
+    assert 1.4 < run.seconds < 15
+    assert 3e8 < run.peak < 8e8
+
+
+def test_a_command_that_never_ends_is_ended():
+    run = measured([sys.executable, "-c", "print('begun', flush=True)\nwhile True: pass"], timeout=1.0)
+    assert (run.status, re.findall("begun", run.output)) == (124, ["begun"])
