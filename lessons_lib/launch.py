@@ -72,21 +72,28 @@ def _dated(path: Path) -> Path:
 
 
 def lab_command(course: Path, browser: bool, port: int | None) -> list[str]:
-    """The JupyterLab that `lab` starts: for this machine only, open at the first lesson, without asking the network."""
+    """The JupyterLab that `lab` starts: for this machine only, open at the first lesson."""
     command = [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={course.parent}",
         "--ServerApp.ip=127.0.0.1",
         "--ServerApp.allow_remote_access=False",
         f"--LabApp.default_url=/lab/tree/{course.name}/{FIRST_LESSON}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     if port is not None:
         command.append(f"--ServerApp.port={port}")
     if not browser:
         command.append("--no-browser")
     return command
+
+
+def lab_environment() -> dict[str, str]:
+    """The environment of that JupyterLab: this one, and defaults under which it neither asks for nor fetches news.
+
+    They are defaults only: what a user has chosen in JupyterLab's settings stays chosen.
+    """
+    paths = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
 
 
 def lab(browser: bool = True, port: int | None = None) -> int:
@@ -97,9 +104,9 @@ def lab(browser: bool = True, port: int | None = None) -> int:
     command = lab_command(course, browser, port)
     print(f"Opening {course.name}/{FIRST_LESSON} in JupyterLab. Ctrl-C here ends it.", flush=True)
     if sys.platform != "win32":
-        os.execv(command[0], command)
+        os.execve(command[0], command, lab_environment())
     try:
-        return subprocess.call(command)
+        return subprocess.call(command, env=lab_environment())
     except KeyboardInterrupt:  # JupyterLab got it too, and has ended
         return 0
 

@@ -1,5 +1,6 @@
 """Copies of lessons, their reset, the JupyterLab that is started, and the command line in front of them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -88,25 +89,36 @@ def test_reset_of_a_lesson_not_there_yet_copies_it(notebooks, course):
     assert (files(course), kept) == ({restored.name: "shipped 00_start_here.ipynb"}, None)
 
 
-def test_lab_is_for_this_machine_only_and_asks_the_network_nothing(course):
+def test_lab_is_for_this_machine_only(course):
     command = launch.lab_command(course, browser=True, port=None)
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert "--ServerApp.ip=127.0.0.1" in command
     assert f"--ServerApp.root_dir={course.parent}" in command
     assert "--LabApp.default_url=/lab/tree/my_course/00_start_here.ipynb" in command
-    assert "--LabApp.news_url=None" in command
     assert not [
         word for word in command if "browser" in word or "port" in word or "token" in word or "password" in word
     ]
     assert launch.lab_command(course, browser=False, port=9000)[-2:] == ["--ServerApp.port=9000", "--no-browser"]
 
 
+def test_lab_neither_asks_for_news_nor_fetches_any(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "theirs")
+    ours, theirs = launch.lab_environment()["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert theirs == "theirs"
+    overrides = json.loads((Path(ours) / "labconfig" / "default_setting_overrides.json").read_text())
+    assert overrides == {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH")
+    assert launch.lab_environment()["JUPYTER_CONFIG_PATH"] == ours
+
+
 def test_lab_copies_first_and_then_becomes_jupyterlab(notebooks, course, monkeypatch, capsys):
     started = []
     monkeypatch.setattr(launch, "ROOT", course.parent)
     monkeypatch.setattr(launch.sys, "platform", "linux")
-    monkeypatch.setattr(launch.os, "execv", lambda path, command: started.append((path, command, files(course))))
-    monkeypatch.setattr(launch.subprocess, "call", lambda command: 0)
+    monkeypatch.setattr(
+        launch.os, "execve", lambda path, command, environment: started.append((path, command, files(course)))
+    )
+    monkeypatch.setattr(launch.subprocess, "call", lambda command, env: 0)
     assert main(["lab", "--no-browser", "--port", "9001"]) == 0
     ((path, command, there),) = started
     assert (path, command[0]) == (sys.executable, sys.executable)
@@ -118,10 +130,10 @@ def test_lab_copies_first_and_then_becomes_jupyterlab(notebooks, course, monkeyp
 def test_lab_on_windows_waits_for_jupyterlab(notebooks, course, monkeypatch):
     monkeypatch.setattr(launch, "ROOT", course.parent)
     monkeypatch.setattr(launch.sys, "platform", "win32")
-    monkeypatch.setattr(launch.subprocess, "call", lambda command: 7)
+    monkeypatch.setattr(launch.subprocess, "call", lambda command, env: 7)
     assert launch.lab(browser=False) == 7
 
-    def interrupted(command):
+    def interrupted(command, env):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch.subprocess, "call", interrupted)

@@ -1,0 +1,50 @@
+"""The browser harness on a notebook of its own: it sees a slider work, and it sees one that does nothing."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from notebooks.refresh import KERNELSPEC
+from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_run, run_all, wait_for_change
+
+LAB = """
+import struct, zlib, ipywidgets as w
+def png(n):
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    head = struct.pack(">2I5B", 8, 8, 8, 0, 0, 0, 0)
+    rows = chunk(b"IDAT", zlib.compress(bytes([0] + [n] * 8) * 8))
+    return b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + rows + chunk(b"IEND", b"")
+def lab(name, lives):
+    slider, picture, number = w.IntSlider(3, 0, 9, description=name), w.Image(value=png(3)), w.HTML("number 3")
+    def redraw(change):
+        picture.value, number.value = png(change["new"]), f"number {change['new']}"
+    if lives: slider.observe(redraw, "value")
+    return w.VBox([slider, picture, number])
+"""
+
+
+@pytest.fixture
+def tiny(server):
+    sources = [LAB.strip(), "lab('living', lives=True)", "lab('dead', lives=False)", "print('to be', 'retyped')"]
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": KERNELSPEC})
+    nbformat.write(notebook, server.course / "tiny.ipynb")
+    return "tiny.ipynb"
+
+
+def test_a_slider_is_seen_to_work_and_a_dead_one_not(page, server, tiny):
+    open_lesson(page, server, tiny)
+    run_all(page)
+    living, dead = cell_with(page, "'living'"), cell_with(page, "'dead'")
+    before = result_of(living)
+    assert before["text"] == "number 3"
+    living.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    assert wait_for_change(page, living, before)["text"] == "number 4"
+    before = result_of(dead)
+    dead.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    with pytest.raises(AssertionError, match="the same as before: pictures, text"):
+        wait_for_change(page, dead, before, seconds=1)
+    retyped = cell_with(page, "'retyped'")
+    retype_and_run(page, retyped, "for i in range(2):\n    print('line', i)")
+    assert result_of(cell_with(page, "'line'"))["text"].split() == ["line", "0", "line", "1"]
