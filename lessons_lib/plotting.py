@@ -1,0 +1,156 @@
+"""Pictures of samples: the photograph, its label map, its instances, and sheets of many.
+
+Every function draws on the axes it is given and returns the artists; none shows or closes a figure. Colours stay apart
+for colour-blind eyes: things are saturated, stuff is pale. Text stands on its own background, so that it reads on light
+and dark pages alike.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Bool, Float, Int64
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from torch import Tensor
+
+from lessons_lib.data.sample import VOID, Instances, Sample
+
+VIVID = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#882255")
+"""Eight colours that stay apart for colour-blind eyes (Okabe and Ito's, with wine for black): labels 1 to 8."""
+
+GROUND, WATER, GRASS, VOID_COLOUR = "#EAE4D8", "#B7CDE6", "#9DB56F", "#2B2B2B"
+_TEXT_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+
+
+def label_colours() -> Float[np.ndarray, "256 3"]:
+    """RGB in [0, 1] of every label: pale for 0, 9 and 10, dark for void 255, vivid for the others.
+
+    From label 11 on the vivid colours come again, each round paler than the one before.
+    """
+    vivid = np.array([to_rgb(colour) for colour in VIVID])
+    rounds = np.arange(256) // 8
+    place = (np.arange(256) - 1) % 8
+    pale = 1 - 0.8 ** rounds[:, None]
+    colours = vivid[place] * (1 - pale) + pale
+    colours[1:9] = vivid
+    for label, colour in ((0, GROUND), (9, WATER), (10, GRASS), (VOID, VOID_COLOUR)):
+        colours[label] = to_rgb(colour)
+    return colours
+
+
+def draw_image(ax: Axes, image: Float[Tensor, "3 H W"]) -> list[Artist]:
+    """Show a picture, one square a pixel, without axes."""
+    ax.set_axis_off()
+    return [ax.imshow(image.permute(1, 2, 0).cpu().numpy(), interpolation="nearest", vmin=0, vmax=1)]
+
+
+def draw_label_map(ax: Axes, label_map: Int64[Tensor, "H W"], names: Sequence[str] | None = None) -> list[Artist]:
+    """Show a label map in the course's colours; with `names`, a legend beside it lists the labels that occur.
+
+    Labels must be in [0, 255], else ValueError; those beyond `names` are listed by number.
+    """
+    values = label_map.cpu().numpy()
+    wrong = values[(values < 0) | (values > VOID)]
+    if wrong.size:
+        raise ValueError(f"label_map must be in [0, 255], got {wrong[0]}")
+    colours = label_colours()
+    ax.set_axis_off()
+    artists = [ax.imshow(colours[values], interpolation="nearest")]
+    if names is not None:
+        patches = [
+            Patch(facecolor=colours[label], edgecolor="#808080", linewidth=0.5, label=_name(label, names))
+            for label in np.unique(values).tolist()
+        ]
+        legend = ax.legend(
+            handles=patches, loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, fontsize="small",
+            facecolor="white", labelcolor="black", framealpha=1,
+        )  # fmt: skip
+        artists.append(legend)
+    return artists
+
+
+def draw_instances(
+    ax: Axes,
+    image: Float[Tensor, "3 H W"],
+    instances: Instances,
+    names: Sequence[str] | None = None,
+    boxes: bool = False,
+) -> list[Artist]:
+    """Show a dimmed picture with each instance filled and outlined in a colour of its own; crowds are grey.
+
+    With `names`, each carries its name, and its score where it has one; `boxes` adds the boxes. Colours repeat after 8.
+    """
+    artists = draw_image(ax, image)
+    overlay = np.full((*image.shape[1:], 4), (0, 0, 0, 0.4))
+    for i, mask in enumerate(instances.masks.cpu().numpy()):
+        colour = _instance_colour(instances, i)
+        overlay[mask] = (*colour, 0.55)
+        overlay[mask & ~_shrink(mask)] = (*colour, 1)
+    artists.append(ax.imshow(overlay, interpolation="nearest"))
+    for i, (x0, y0, x1, y1) in enumerate(instances.boxes.tolist()):
+        if boxes:
+            frame = Rectangle(
+                (x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=_instance_colour(instances, i)
+            )
+            artists.append(ax.add_patch(frame))
+        if names is not None:
+            text = _name(int(instances.labels[i]), names)
+            if instances.scores is not None:
+                text += f" {instances.scores[i].item():.2f}"
+            artists.append(ax.text(x0, y0, text, fontsize=6, color="black", va="bottom", bbox=_TEXT_BOX, clip_on=True))
+    return artists
+
+
+def contact_sheet(
+    samples: Sequence[Sample], columns: int = 8, layers: Sequence[str] = ("image",), width: float = 10
+) -> Figure:
+    """A sheet of many samples, `width` inches wide, on a transparent background.
+
+    `layers` names what is drawn for each, one under the other: "image", "instances", "labels".
+    Raises ValueError for no samples, fewer than 1 column, or another layer.
+    """
+    if len(samples) == 0:
+        raise ValueError("samples must hold at least 1 sample, got 0")
+    if columns < 1:
+        raise ValueError(f"columns must be ≥ 1, got {columns}")
+    for layer in layers:
+        if layer not in ("image", "instances", "labels"):
+            raise ValueError(f"layers must be among 'image', 'instances', 'labels', got {layer!r}")
+    columns = min(columns, len(samples))
+    rows = -(-len(samples) // columns) * len(layers)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, width * rows / columns), squeeze=False, layout="none")
+    figure.patch.set_alpha(0)
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0.04, hspace=0.04)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for number, sample in enumerate(samples):
+        for depth, layer in enumerate(layers):
+            ax = axes[number // columns * len(layers) + depth, number % columns]
+            if layer == "image":
+                draw_image(ax, sample.image)
+            elif layer == "instances":
+                draw_instances(ax, sample.image, sample.instances)
+            else:
+                draw_label_map(ax, sample.label_map)
+    return figure
+
+
+def _instance_colour(instances: Instances, i: int) -> tuple[float, float, float]:
+    crowd = instances.is_crowd is not None and bool(instances.is_crowd[i])
+    return (0.75, 0.75, 0.75) if crowd else to_rgb(VIVID[i % len(VIVID)])
+
+
+def _name(label: int, names: Sequence[str]) -> str:
+    if label == VOID:
+        return "void"
+    return names[label] if label < len(names) else str(label)
+
+
+def _shrink(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """The pixels whose four neighbours all lie in the mask."""
+    padded = np.pad(mask, 1)
+    return padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:] & mask
