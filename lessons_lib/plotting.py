@@ -1,4 +1,4 @@
-"""Pictures of samples: the photograph, its label map, its instances, and sheets of many.
+"""Pictures: photographs, label maps, instances, sheets of many, and small matrices number by number.
 
 Every function draws on the axes it is given and returns the artists; none shows or closes a figure. Colours stay apart
 for colour-blind eyes: things are saturated, stuff is pale. Text stands on its own background, so that it reads on light
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int64
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -101,7 +102,8 @@ def draw_instances(
             text = _name(int(instances.labels[i]), names)
             if instances.scores is not None:
                 text += f" {instances.scores[i].item():.2f}"
-            artists.append(ax.text(x0, y0, text, fontsize=6, color="black", va="bottom", bbox=_TEXT_BOX, clip_on=True))
+            side = "top" if y0 < image.shape[1] / 10 else "bottom"  # inside the picture also at its upper edge
+            artists.append(ax.text(x0, y0, text, fontsize=6, color="black", va=side, bbox=_TEXT_BOX))
     return artists
 
 
@@ -137,6 +139,39 @@ def contact_sheet(
             else:
                 draw_label_map(ax, sample.label_map)
     return figure
+
+
+def draw_grid(
+    ax: Axes,
+    values: Float[Tensor, "R C"],
+    muted: Bool[Tensor, "R C"] | None = None,
+    chosen: Bool[Tensor, "R C"] | None = None,
+) -> list[Artist]:
+    """A small matrix, a number a cell: `muted` cells are grey (padding), `chosen` ones stand out (the window).
+
+    With more than 64 cells, muted numbers are left out: text is what takes matplotlib its time.
+    """
+    rows, columns = values.shape
+    nowhere = torch.zeros(rows, columns, dtype=torch.bool)
+    muted, chosen = nowhere if muted is None else muted, nowhere if chosen is None else chosen
+    fills = torch.ones(rows, columns, 3)
+    fills[muted] = torch.tensor([0.86, 0.86, 0.84])
+    fills[chosen] = torch.tensor([0.98, 0.78, 0.35])
+    artists: list[Artist] = [ax.imshow(fills.numpy())]
+    ax.set(xticks=[], yticks=[])
+    line = {"color": "#888888", "linewidth": 0.6, "clip_on": False}
+    artists.append(ax.vlines([x - 0.5 for x in range(columns + 1)], -0.5, rows - 0.5, **line))
+    artists.append(ax.hlines([y - 0.5 for y in range(rows + 1)], -0.5, columns - 0.5, **line))
+    ax.spines[:].set_visible(False)
+    font = min(13.0, 110 / max(rows, columns))
+    for i in range(rows):
+        for j in range(columns):
+            faint = muted[i, j] and not chosen[i, j]
+            if faint and rows * columns > 64:
+                continue
+            ink = "#777777" if faint else "#111111"
+            artists.append(ax.text(j, i, f"{values[i, j].item():g}", ha="center", va="center", size=font, color=ink))
+    return artists
 
 
 def _instance_colour(instances: Instances, i: int) -> tuple[float, float, float]:
