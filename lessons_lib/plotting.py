@@ -30,14 +30,12 @@ _TEXT_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "n
 def label_colours() -> Float[np.ndarray, "256 3"]:
     """RGB in [0, 1] of every label: pale for 0, 9 and 10, dark for void 255, vivid for the others.
 
-    From label 11 on the vivid colours come again, each round paler than the one before.
+    From label 11 on the vivid colours come again: paler, then darker, then paler still, and so on.
     """
-    vivid = np.array([to_rgb(colour) for colour in VIVID])
-    rounds = np.arange(256) // 8
-    place = (np.arange(256) - 1) % 8
-    pale = 1 - 0.8 ** rounds[:, None]
-    colours = vivid[place] * (1 - pale) + pale
-    colours[1:9] = vivid
+    turns, place = np.divmod(np.arange(256) - 1, len(VIVID))
+    tint = np.array([0, 0.45, -0.35, 0.7])[turns % 4, None]
+    vivid = np.array([to_rgb(colour) for colour in VIVID])[place]
+    colours = np.where(tint < 0, vivid * (1 + tint), vivid + (1 - vivid) * tint)
     for label, colour in ((0, GROUND), (9, WATER), (10, GRASS), (VOID, VOID_COLOUR)):
         colours[label] = to_rgb(colour)
     return colours
