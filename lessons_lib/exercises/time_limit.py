@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -69,9 +69,12 @@ class TimeLimit:
             raise TimeLimitReached
         self._inside = True
         try:
-            return function()
+            value, error = next(_apart(function))
         finally:
             self._inside = False
+        if error is not None:
+            raise error
+        return value
 
     def _watch(self) -> None:
         """The watchdog: sleep until the limit, then interrupt the main thread until the block ends."""
@@ -114,6 +117,18 @@ class TimeLimit:
             frame.f_trace = trace
             frame = frame.f_back
         sys.settrace(trace)
+
+
+def _apart(function: Callable[[], Any]) -> Iterator[tuple[Any, StopIteration | None]]:
+    """Call function inside a generator, which has a current exception of its own.
+
+    A strike inside nested except blocks can leave the struck frames' exception behind as the current one; it
+    ends with the generator, instead of turning up in every later traceback.
+    """
+    try:
+        yield function(), None
+    except StopIteration as error:  # must not leave a generator
+        yield None, error
 
 
 def _interrupt_main_thread() -> None:
