@@ -24,7 +24,7 @@ ANYTHING = {""}  # every name starts with the empty one
 # entry counts. Rows stand here for modules that are still to come, so that they are born under their rule.
 MAY_IMPORT = {
     **{name: CONCEPTS for name in CONCEPTS},
-    "roi": CONCEPTS,
+    "roi": CONCEPTS | {"roi"},
     "metrics": CONCEPTS | {"metrics"},
     "models": CONCEPTS | {"roi", "models.backbones", "data.sample"},
     "models.faster_rcnn": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.rpn"},
@@ -52,6 +52,10 @@ ONLY_IN = {
 FORBIDDEN_CALLS = {
     "convolution": r"(lazy)?conv(_transpose|transpose)?[123]d|conv_tbc|convolution|(un)?fold",
     "upsampling": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
+    "roi.pool": r"(ps_)?roi_.*|adaptive_.*|(fractional_)?max_pool.*",
+    "roi.align": r"(ps_)?roi_(align|pool)|grid_sample.*|affine_grid.*|interpolate",
+    "roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
+    "roi.position_sensitive": r"(ps_)?roi_pool|(adaptive_)?avg_pool.*",
 }
 
 

@@ -19,13 +19,15 @@ def roi_align(
     """The mean of bilinear samples in each of `output_size` bins of every box; no coordinate is rounded.
 
     sampling_ratio: samples a side of each bin; 0 or −1: as many as cells, ⌈box / bins⌉, counted for each box by itself.
-    aligned: cell i has its centre at i + 0.5 on the map, as pixels have in the picture. False is the older convention, in
-        which the centre lies at i, so that all samples stand half a cell too far to the lower right; there a box is taken
-        to be at least one cell large, here it may be empty or inverted (then adaptive sampling has no samples: 0).
-    A sample beyond −1 or beyond H (or W), where cell i stands at i, counts as 0; any other is held between the outermost
-    cells. All this as torchvision's compiled operator, but with gradients to the boxes too. One sparse linear map, of
-    4 · sampling_ratio² weighted reads a bin. He et al., "Mask R-CNN" (arXiv:1703.06870), section 3.
-    Raises ValueError or TypeError naming the argument.
+    aligned: cell i has its centre at i + 0.5 on the map, as pixels have in the picture. False is the older convention,
+    in
+        which the centre lies at i, so that all samples stand half a cell too far to the lower right; there a box is
+        taken to be at least one cell large, here it may be empty or inverted (then adaptive sampling has no samples:
+        0).
+    A sample beyond −1 or beyond H (or W), where cell i stands at i, counts as 0; any other is held between the
+    outermost cells. All this as torchvision's compiled operator, but with gradients to the boxes too. One sparse linear
+    map, of 4 · sampling_ratio² weighted reads a bin. He et al., "Mask R-CNN" (arXiv:1703.06870), section 3. Raises
+    ValueError or TypeError naming the argument.
     """
     check_ints(-1, sampling_ratio=sampling_ratio)
     image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
@@ -33,7 +35,8 @@ def roi_align(
     if sampling_ratio > 0:
         return _read(features, image, start, length, bins, (sampling_ratio, sampling_ratio))
     counts = sample_counts(length, bins)
-    parts, places = [features.new_zeros(0, features.shape[1], *bins)], [image[:0]]
+    nothing = slice(0)  # also a call without regions stays part of the graph
+    parts, places = [_read(features, image[nothing], start[nothing], length[nothing], bins, (1, 1))], [image[nothing]]
     for count in counts.unique(dim=0) if len(counts) else ():
         here = (counts == count).all(1).nonzero()[:, 0]
         parts.append(_read(features, image[here], start[here], length[here], bins, tuple(count.tolist())))
@@ -53,7 +56,9 @@ def roi_align_loops(
     check_ints(-1, sampling_ratio=sampling_ratio)
     image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
     start, length = _extent(cells, aligned)
-    counts = sample_counts(length, bins) if sampling_ratio <= 0 else torch.full_like(image, sampling_ratio).expand(2, -1).T
+    counts = sample_counts(length, bins)
+    if sampling_ratio > 0:
+        counts = counts.new_full(counts.shape, sampling_ratio)
     out = []
     for r in range(len(image)):
         (x0, y0), (width, height), (n_y, n_x) = start[r], length[r], counts[r].tolist()
@@ -66,7 +71,7 @@ def roi_align_loops(
                         x = x0 + (q + (j + 0.5) / n_x) * width / bins[1]
                         total = total + bilinear(features[image[r]], y, x)
                 out.append(total / max(n_y * n_x, 1))
-    flat = torch.stack(out) if out else features.new_zeros(0, features.shape[1])
+    flat = torch.stack(out) if out else features[:0, :, 0, 0]
     return flat.view(len(image), *bins, features.shape[1]).permute(0, 3, 1, 2)
 
 
@@ -90,9 +95,9 @@ def bilinear(image: Float[Tensor, "C H W"], y: Float[Tensor, ""], x: Float[Tenso
 def affine_theta(boxes: Float[Tensor, "R 4"], size: Ints) -> Float[Tensor, "R 2 3"]:
     """Boxes, xyxy in cells, as the affine maps θ of a spatial transformer over a map of `size` (H, W).
 
-    θ takes the square [−1, 1]² to the box in half-pixel coordinates (`affine_grid` with align_corners=False). A box never
-    turns or shears, so θ12 = θ21 = 0; what is left are two scales and two shifts. Jaderberg et al., "Spatial Transformer
-    Networks" (arXiv:1506.02025), equation 1.
+    θ takes the square [−1, 1]² to the box in half-pixel coordinates (`affine_grid` with align_corners=False). A box
+    never turns or shears, so θ12 = θ21 = 0; what is left are two scales and two shifts. Jaderberg et al., "Spatial
+    Transformer Networks" (arXiv:1506.02025), equation 1.
     """
     height, width = checked_ints("size", size, 1, count=2)
     if not isinstance(boxes, Tensor) or boxes.dim() != 2 or boxes.shape[1] != 4:

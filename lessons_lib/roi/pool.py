@@ -13,9 +13,9 @@ def roi_pool(
 ) -> Float[Tensor, "R C P Q"]:
     """The largest feature in each of `output_size` bins of every box, as Fast R-CNN defines it.
 
-    Both roundings are those of `pool_windows`. A bin with no cell on the map is 0. The gradient goes to the cell that won,
-    the first in reading order where several are equal, and never to the boxes: rounding is flat. Girshick, "Fast R-CNN"
-    (arXiv:1504.08083), section 2.1, and its released code. Raises ValueError or TypeError naming the argument.
+    Both roundings are those of `pool_windows`. A bin with no cell on the map is 0. The gradient goes to the cell that
+    won, the first in reading order where several are equal, and never to the boxes: rounding is flat. Girshick, "Fast
+    R-CNN" (arXiv:1504.08083), section 2.1, and its released code. Raises ValueError or TypeError naming the argument.
     """
     image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
     y0, y1, x0, x1 = _windows(cells, bins, features.shape[2:])
@@ -32,8 +32,8 @@ def pool_windows(
     """The whole cells that each of RoIPool's bins reads: rows y0 to y1 and columns x0 to x1, ends exclusive.
 
     First rounding: the box's four numbers go to the nearest whole cell, halves away from zero, and the cell of the end
-    belongs to the box, which is at least one cell large. Second rounding: each bin grows outwards to whole cells. What lies
-    outside the map is cut off; a bin that is left with nothing has an end that is not behind its start.
+    belongs to the box, which is at least one cell large. Second rounding: each bin grows outwards to whole cells. What
+    lies outside the map is cut off; a bin that is left with nothing has an end that is not behind its start.
     """
     _, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
     return _windows(cells, bins, features.shape[2:])

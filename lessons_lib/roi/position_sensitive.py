@@ -20,11 +20,12 @@ def ps_roi_pool(
 ) -> Float[Tensor, "R K P Q"]:
     """The mean over each bin, read from the channel of that bin's part: C = K · group_size² channels in, K out.
 
-    Bin (p, q) belongs to part (⌊p·G/P⌋, ⌊q·G/Q⌋) of a G × G grid, and output k reads channel (k·G + row)·G + column. G is
-    `group_size`, or `output_size` where that is one number. The box's corners are rounded to whole pixels of the image,
-    halves away from zero, and stay fractional on the map; its bins grow outwards to whole cells, and cells outside do not
-    count. A bin without cells is 0. Gradients reach the features only. Dai et al., "R-FCN" (arXiv:1605.06409), section 3,
-    and its released code, but for ends, which are exclusive here. Raises ValueError or TypeError naming the argument.
+    Bin (p, q) belongs to part (⌊p·G/P⌋, ⌊q·G/Q⌋) of a G × G grid, and output k reads channel (k·G + row)·G + column. G
+    is `group_size`, or `output_size` where that is one number. The box's corners are rounded to whole pixels of the
+    image, halves away from zero, and stay fractional on the map; its bins grow outwards to whole cells, and cells
+    outside do not count. A bin without cells is 0. Gradients reach the features only. Dai et al., "R-FCN"
+    (arXiv:1605.06409), section 3, and its released code, but for ends, which are exclusive here. Raises ValueError or
+    TypeError naming the argument.
     """
     image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
     if group_size is None and bins[0] != bins[1]:

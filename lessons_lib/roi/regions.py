@@ -42,8 +42,8 @@ def whole_bins(
 ) -> tuple[Int64[Tensor, "R bins"], Int64[Tensor, "R bins"]]:
     """First cell and end (exclusive) of each bin along one axis, in whole cells.
 
-    Each of the `bins` equal parts of [start, start + length) grows outwards to whole cells, so neighbours may share one;
-    then it is cut off at the map's `size` cells. A bin whose end is not behind its first cell is empty.
+    Each of the `bins` equal parts of [start, start + length) grows outwards to whole cells, so neighbours may share
+    one; then it is cut off at the map's `size` cells. A bin whose end is not behind its first cell is empty.
     """
     whole = start.floor()[:, None]
     fraction, step = start[:, None] - whole, (length / bins)[:, None]
@@ -73,7 +73,7 @@ def weighted_reads(
     first_row = image[:, None, None] * features.shape[2]  # of this image, when all images lie under each other
     cells = ((first_row + rows.cell) * width)[:, :, None, :, None] + columns.cell[:, None, :, None, :]
     weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]  # (R, P, Q, K, K')
-    table = features.permute(0, 2, 3, 1).reshape(-1, channels)  # (B*H*W, C)
+    table = features.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (B*H*W, C); strided rows would be read slowly
     per_bin = cells.shape[3] * cells.shape[4]
     bins = F.embedding_bag(
         cells.reshape(-1, per_bin), table, per_sample_weights=weights.reshape(-1, per_bin).to(table.dtype), mode="sum"
@@ -99,7 +99,9 @@ def _table(features: Tensor, boxes: Boxes) -> tuple[Int64[Tensor, " R"], Float[T
     if count == 0:
         return torch.zeros(0, dtype=torch.long, device=features.device), features.new_zeros(0, 4)
     image = torch.arange(count, device=features.device)
-    return image.repeat_interleave(torch.tensor([len(some) for some in boxes], device=image.device)), torch.cat([*boxes])
+    return image.repeat_interleave(torch.tensor([len(some) for some in boxes], device=image.device)), torch.cat(
+        [*boxes]
+    )
 
 
 def _check_boxes(name: str, boxes: Tensor, device: torch.device, columns: int) -> None:

@@ -14,10 +14,10 @@ def roi_warp(
     """The map resampled to `output_size` in every box, as the paper on MNC writes it: κ(x + (u′/W′)·w − u).
 
     κ(a) = max(0, 1 − |a|) in each axis, over all cells u of the map: so cell u stands at u, sample u′ at the upper left
-    corner of its bin, and what lies outside the map fades to 0 within one cell. No coordinate is rounded; the released code
-    does round. Gradients reach the features and the boxes. An inverted box is read backwards. MNC takes the maximum of
-    2 × 2 bins afterwards. Dai, He and Sun, "Instance-aware Semantic Segmentation via Multi-task Network Cascades"
-    (arXiv:1512.04412), section 3.2. Raises ValueError or TypeError naming the argument.
+    corner of its bin, and what lies outside the map fades to 0 within one cell. No coordinate is rounded; the released
+    code does round. Gradients reach the features and the boxes. An inverted box is read backwards. MNC takes the
+    maximum of 2 × 2 bins afterwards. Dai, He and Sun, "Instance-aware Semantic Segmentation via Multi-task Network
+    Cascades" (arXiv:1512.04412), section 3.2. Raises ValueError or TypeError naming the argument.
     """
     image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
     x0, y0, x1, y1 = cells.unbind(1)
