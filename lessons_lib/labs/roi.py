@@ -103,7 +103,7 @@ def draw(look: Look) -> Figure:
 
 def _draw_map(ax: Axes, look: Look) -> None:
     side = STRIDE * CELLS
-    ax.imshow(look.features, cmap="gray", vmin=-40, vmax=110, extent=(0, side, side, 0))
+    ax.imshow(look.features.numpy(), cmap="gray", vmin=-40, vmax=110, extent=(0, side, side, 0))
     ticks = range(0, side + 1, STRIDE)
     ax.vlines(ticks, 0, side, color="white", linewidth=0.4)
     ax.hlines(ticks, 0, side, color="white", linewidth=0.4)
@@ -111,11 +111,11 @@ def _draw_map(ax: Axes, look: Look) -> None:
         ax.add_patch(_frame(look.window, facecolor=POOL, alpha=0.45))
     ax.add_patch(_frame(look.windows_box, fill=False, edgecolor=POOL, linestyle="--", linewidth=1.5))
     x0, y0, x1, y1 = look.box
-    edges = torch.arange(look.bins + 1) / look.bins
-    ax.vlines(x0 + edges * (x1 - x0), y0, y1, color=ALIGN, linewidth=1)
-    ax.hlines(y0 + edges * (y1 - y0), x0, x1, color=ALIGN, linewidth=1)
+    edges = [p / look.bins for p in range(look.bins + 1)]
+    ax.vlines([x0 + edge * (x1 - x0) for edge in edges], y0, y1, color=ALIGN, linewidth=1)
+    ax.hlines([y0 + edge * (y1 - y0) for edge in edges], x0, x1, color=ALIGN, linewidth=1)
     y, x = torch.meshgrid(look.y.flatten(), look.x.flatten(), indexing="ij")
-    ax.plot(x.flatten(), y.flatten(), "o", color=ALIGN, markersize=3.5, markeredgecolor="white", markeredgewidth=0.6)
+    ax.plot(x.flatten().numpy(), y.flatten().numpy(), "o", color=ALIGN, markersize=3.5, markeredgecolor="white", markeredgewidth=0.6)
     ax.set(xlim=(0, side), ylim=(side, 0), xticks=[], yticks=[])
     ax.set_title(f"{CELLS} × {CELLS} cells of {STRIDE} pixels")
 
