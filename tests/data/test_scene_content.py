@@ -53,7 +53,7 @@ def test_things_touch_and_hide_each_other(crowded):
     assert touching > 150 and pairs_of_a_class > 30 and hidden > 10
 
 
-@pytest.mark.parametrize(("beside", "near", "alike"), [(0.0, (0, 0.2), (0.05, 0.25)), (1.0, (1, 1), (0.4, 0.8))])
+@pytest.mark.parametrize(("beside", "near", "alike"), [(0.0, (0, 0.3), (0.05, 0.25)), (1.0, (1, 1), (0.4, 0.8))])
 def test_the_second_of_a_pair_touches_the_first(beside, near, alike):
     layout = arrange(range(300), SceneConfig(objects=(2, 2), beside=beside), 0)
     x, y, radius, label = (getattr(layout, name).view(300, 2) for name in ("x", "y", "radius", "label"))
