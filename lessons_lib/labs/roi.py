@@ -114,8 +114,8 @@ def _draw_map(ax: Axes, look: Look) -> None:
     edges = [p / look.bins for p in range(look.bins + 1)]
     ax.vlines([x0 + edge * (x1 - x0) for edge in edges], y0, y1, color=ALIGN, linewidth=1)
     ax.hlines([y0 + edge * (y1 - y0) for edge in edges], x0, x1, color=ALIGN, linewidth=1)
-    y, x = torch.meshgrid(look.y.flatten(), look.x.flatten(), indexing="ij")
-    ax.plot(x.flatten().numpy(), y.flatten().numpy(), "o", color=ALIGN, markersize=3.5, markeredgecolor="white", markeredgewidth=0.6)
+    y, x = torch.cartesian_prod(look.y.flatten(), look.x.flatten()).T.numpy()
+    ax.plot(x, y, "o", color=ALIGN, markersize=3.5, markeredgecolor="white", markeredgewidth=0.6)
     ax.set(xlim=(0, side), ylim=(side, 0), xticks=[], yticks=[])
     ax.set_title(f"{CELLS} × {CELLS} cells of {STRIDE} pixels")
 
