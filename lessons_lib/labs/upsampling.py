@@ -76,7 +76,8 @@ def draw(state: Stamping) -> Figure:
     middle.set_title(f"canvas {len(state.canvas)}×{len(state.canvas)}, output {state.output}×{state.output}")
     crowded = state.overlap.numel() > 64  # then the colour alone says how many: text is what takes the time
     draw_grid(right, state.overlap, muted=state.cut | crowded)
-    right.imshow(state.overlap.masked_fill(state.cut, torch.nan), cmap="Blues", vmin=0, vmax=12, zorder=0.5)
+    staying = state.overlap.masked_fill(state.cut, torch.nan).numpy()
+    right.imshow(staying, cmap="Blues", vmin=0, vmax=12, zorder=0.5)
     right.set_title("stamps on each square")
     return figure
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from lessons_lib.labs import upsampling as laboratory
 from lessons_lib.labs.lab import picture
 
-CORNERS = list(itertools.product((1, 2, 3), (1, 3, 5), (1, 2, 3), (0, 1, 2), (0, 2), (0, 3, 9)))
+CORNERS = list(itertools.product((1, 2, 3), (1, 3, 5), (1, 3), (0, 2), (0, 2), (0, 3, 9)))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_compute_at_the_corners(size, kernel_size, stride, padding, extra, stamp
     assert not stamps or (state.overlap[state.last] >= 1).all()
 
 
-@pytest.mark.parametrize("corner", CORNERS[::29])
+@pytest.mark.parametrize("corner", CORNERS[::17])
 def test_every_corner_can_be_drawn(corner):
     state = laboratory.compute(*corner)
     assert isinstance(laboratory.draw(state), Figure)
