@@ -38,7 +38,7 @@ def assert_same(read, drawn):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_voc_gives_the_same_samples_back(tmp_path, preset):
-    config = replace(PRESETS[preset], crowd_probability=0, size=64)
+    config = replace(PRESETS[preset], crowd_probability=0.0, size=64)
     assert make_scenes("voc", tmp_path / "out", COUNT, config, seed=3, split="val") == COUNT
     samples = VocSamples(tmp_path / "out", "val")
     assert_same([samples[i] for i in range(len(samples))], draw_scenes(range(COUNT), config, 3))
