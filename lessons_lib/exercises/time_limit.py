@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 REPEAT_SECONDS = 0.2
 
@@ -29,7 +29,7 @@ class TimeLimit:
     compiled code is interrupted when it returns.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float | int) -> None:
         if not seconds > 0:
             raise ValueError(f"seconds must be > 0, got {seconds}")
         self.seconds = seconds
@@ -40,7 +40,7 @@ class TimeLimit:
         self._done = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TimeLimit":
         self._deadline = time.monotonic() + self.seconds
         self._limited = threading.current_thread() is threading.main_thread()
         if self._limited:
