@@ -1,4 +1,4 @@
-"""Sub-pixel convolution: channels woven into pixels, the same layer as a transposed convolution, ICNR, and the cost.
+"""Sub-pixel convolution: the shuffle, the equal transposed convolution, ICNR, and the cost.
 
 Conventions: r is the factor by which both sides grow; images are (B, C, H, W). Channels are counted channel by channel,
 as PyTorch has them: channel c·r² + i·r + j of the small image holds row i and column j of every r × r block of output
