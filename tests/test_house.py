@@ -16,6 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 CONCEPTS = {
     *("window", "convolution", "upsampling", "receptive_field", "boxes", "masks", "proposals", "matching"),
+    "subpixel",
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -52,6 +53,7 @@ ONLY_IN = {
 FORBIDDEN_CALLS = {
     "convolution": r"(lazy)?conv(_transpose|transpose)?[123]d|conv_tbc|convolution|(un)?fold",
     "upsampling": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
+    "subpixel": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*",
 }
 
 
@@ -132,6 +134,7 @@ def test_module_keeps_to_its_place(module):
         ("convolution", "from torch.nn.functional import unfold", ["uses its oracle unfold"]),
         ("convolution", "def unfold(x): return x\nunfold(1)", []),
         ("upsampling", "import torch\ntorch.nn.PixelShuffle(2)", ["uses its oracle PixelShuffle"]),
+        ("subpixel", "import torch\ntorch.nn.PixelUnshuffle(2)", ["uses its oracle PixelUnshuffle"]),
     ],
 )
 def test_the_rules_can_be_broken(module, source, broken):
