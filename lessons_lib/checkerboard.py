@@ -100,16 +100,23 @@ def overlap_map(
     return rows[:, None] * columns
 
 
-def interior(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> slice:
+def interior(
+    size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1, layers: int = 1
+) -> slice:
     """Output pixels, along one axis, where no stamp is missing because the picture ends there.
 
-    Inside, the overlap is `taps_per_phase`, over and over; an empty slice where the picture is too small. A pixel
-    outside may have all its taps too, but need not.
+    Inside, the overlap is `taps_per_phase`, over and over (and repeats every strideˡ pixels after l `layers`); an empty
+    slice where the picture is too small. A pixel outside may have all its taps too, but need not.
     """
-    check_ints(1, size=size, kernel_size=kernel_size, stride=stride, dilation=dilation)
+    check_ints(1, size=size, kernel_size=kernel_size, stride=stride, dilation=dilation, layers=layers)
     check_ints(0, padding=padding)
-    first = max(0, dilation * (kernel_size - 1) - stride + 1 - padding)
-    return slice(first, max(first, size * stride - padding))
+    reach = dilation * (kernel_size - 1) + 1
+    first, end = 0, size
+    for _ in range(layers):
+        first = max(0, (first - 1) * stride + reach - padding)
+        size = (size - 1) * stride + reach - 2 * padding
+        end = min(end * stride - padding, size)
+    return slice(first, max(first, end))
 
 
 def checkerboard_score(overlap: Num[Tensor, "*shape"]) -> float:
