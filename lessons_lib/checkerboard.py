@@ -125,6 +125,8 @@ def checkerboard_score(overlap: Num[Tensor, "*shape"]) -> float:
     0 is even; 0.75 says that some pixel has 75 % fewer taps than another; 1 that some pixel has none. A map of zeros is
     even. Hand over the interior only, where the boundary shall not count. ValueError for an empty or negative map.
     """
+    if not isinstance(overlap, Tensor):
+        raise TypeError(f"overlap must be a tensor, got {overlap!r}")
     if overlap.numel() == 0:
         raise ValueError(f"overlap must hold at least 1 pixel, got the shape {tuple(overlap.shape)}")
     least, most = overlap.min().item(), overlap.max().item()
@@ -171,7 +173,8 @@ def phase_amplitude(image: Float[Tensor, "*B H W"], stride: int) -> Float[Tensor
     tile. In the image's own units; 0 for a flat image, 1 for a checkerboard of ±1 at stride 2, and in a natural picture
     close to 0, because no phase is special there. By Parseval its square is the power at the multiples of 1/stride.
     """
-    return split_phases(image, stride).mean((-2, -1)).flatten(-2).std(-1, correction=0)
+    tile = split_phases(image, stride).mean((-2, -1)).flatten(-2)  # (..., s*s)
+    return (tile - tile.mean(-1, keepdim=True)).norm(dim=-1) / stride
 
 
 def spectrum(image: Float[Tensor, "*B H W"]) -> Float[Tensor, "*B H W"]:
@@ -208,6 +211,8 @@ def resize_conv2d(
         raise ValueError(
             f"weight must have one slice for each of the {x.shape[1]} channels of x, got {weight.shape[1]}"
         )
+    if bias is not None and (not isinstance(bias, Tensor) or bias.shape != weight.shape[:1]):
+        raise ValueError(f"bias must have one number for each of the {len(weight)} filters, got {_kind(bias)}")
     enlarged = x.repeat_interleave(stride, 2).repeat_interleave(stride, 3)
     return F.conv2d(enlarged, weight, bias, padding=k // 2)
 

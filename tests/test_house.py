@@ -15,7 +15,17 @@ LIBRARY = ROOT / "lessons_lib"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 CONCEPTS = {
-    *("window", "convolution", "upsampling", "receptive_field", "boxes", "masks", "proposals", "matching"),
+    *(
+        "window",
+        "convolution",
+        "upsampling",
+        "checkerboard",
+        "receptive_field",
+        "boxes",
+        "masks",
+        "proposals",
+        "matching",
+    ),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -51,6 +61,7 @@ ONLY_IN = {
 # A function never calls its own oracle. The rest of the table is ONLY_IN: torchvision is nobody's shortcut.
 FORBIDDEN_CALLS = {
     "convolution": r"(lazy)?conv(_transpose|transpose)?[123]d|conv_tbc|convolution|(un)?fold",
+    "checkerboard": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "upsampling": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
 }
 

@@ -82,7 +82,7 @@ def resized_by_interpolate(x, weight, bias, stride=2):
 
 
 def resized_by_kron(x, weight, bias, stride=2):
-    enlarged = torch.kron(x, x.new_ones(1, 1, stride, stride))
+    enlarged = torch.kron(x.contiguous(), x.new_ones(1, 1, stride, stride))
     return F.conv2d(enlarged, weight, bias, padding=weight.shape[-1] // 2)
 
 
