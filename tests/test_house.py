@@ -15,17 +15,8 @@ LIBRARY = ROOT / "lessons_lib"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 CONCEPTS = {
-    *(
-        "window",
-        "convolution",
-        "upsampling",
-        "checkerboard",
-        "receptive_field",
-        "boxes",
-        "masks",
-        "proposals",
-        "matching",
-    ),
+    *("window", "convolution", "upsampling", "receptive_field", "boxes", "masks", "proposals", "matching"),
+    "checkerboard",
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
