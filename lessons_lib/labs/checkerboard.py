@@ -94,9 +94,9 @@ def draw(board: Board) -> Figure:
     figure = Figure(figsize=(width / 90, height / 90), dpi=90, layout="none")
     boxes = [((GAP + i * (PANEL + GAP)) / width, GAP / height, PANEL / width, PANEL / height) for i in range(3)]
     axes = [figure.add_axes(box) for box in boxes]
-    axes[0].imshow(board.overlap, cmap="Blues", vmin=0, vmax=1.15 * board.taps[1])
-    axes[1].imshow(board.picture, cmap="gray")
-    axes[2].imshow(board.spectrum.clamp(min=1e-9).log10(), cmap="magma", vmin=-4.5, vmax=-1)
+    axes[0].imshow(board.overlap.numpy(), cmap="Blues", vmin=0, vmax=1.15 * board.taps[1])
+    axes[1].imshow(board.picture.numpy(), cmap="gray")
+    axes[2].imshow(board.spectrum.clamp(min=1e-9).log10().numpy(), cmap="magma", vmin=-4.5, vmax=-1)
     low, high = board.taps
     axes[0].set_title(f"overlap: {low} to {high} taps" if low < high else f"overlap: {low} taps everywhere")
     axes[1].set_title(f"photograph, ×{board.period}")

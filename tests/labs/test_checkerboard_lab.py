@@ -84,8 +84,8 @@ def test_equal_and_triangle_keep_the_brightness(kernel_size, stride):
 def test_captions_by_hand():
     words = laboratory.caption(laboratory.compute(3, 2, 1, "equal"))
     assert words == (
-        "<b>Uneven overlap</b> (1 to 4 taps a pixel): the least covered pixel has 75% fewer taps than the most covered. "
-        "The answer to a flat input has a pattern with 44% of its strength."
+        "<b>Uneven overlap</b> (1 to 4 taps a pixel): the least covered pixel has 75% fewer taps than the most covered."
+        " The answer to a flat input has a pattern with 44% of its strength."
     )
     words = laboratory.caption(laboratory.compute(4, 2, 2, "equal"))
     assert words == "<b>Even overlap</b> (16 taps a pixel). The answer to a flat input has no pattern."
