@@ -17,6 +17,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CONCEPTS = {
     *("window", "convolution", "upsampling", "receptive_field", "boxes", "masks", "proposals", "matching"),
     "subpixel",
+    "checkerboard",
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -52,6 +53,7 @@ ONLY_IN = {
 # A function never calls its own oracle. The rest of the table is ONLY_IN: torchvision is nobody's shortcut.
 FORBIDDEN_CALLS = {
     "convolution": r"(lazy)?conv(_transpose|transpose)?[123]d|conv_tbc|convolution|(un)?fold",
+    "checkerboard": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "upsampling": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "subpixel": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*",
 }
