@@ -15,9 +15,18 @@ LIBRARY = ROOT / "lessons_lib"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 CONCEPTS = {
-    *("window", "convolution", "upsampling", "receptive_field", "boxes", "masks", "proposals", "matching"),
-    "subpixel",
-    "checkerboard",
+    *(
+        "window",
+        "convolution",
+        "upsampling",
+        "checkerboard",
+        "subpixel",
+        "receptive_field",
+        "boxes",
+        "masks",
+        "proposals",
+    ),
+    "matching",
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
