@@ -30,8 +30,8 @@ def roi_align(
     ValueError or TypeError naming the argument.
     """
     check_ints(-1, sampling_ratio=sampling_ratio)
-    image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
-    start, length = _extent(cells, aligned)
+    image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
+    start, length = _extent(pixels * spatial_scale, aligned)
     if sampling_ratio > 0:
         return _read(features, image, start, length, bins, (sampling_ratio, sampling_ratio))
     counts = sample_counts(length, bins)
@@ -54,8 +54,8 @@ def roi_align_loops(
 ) -> Float[Tensor, "R C P Q"]:
     """The same as `roi_align`, sample by sample: slow, to be read."""
     check_ints(-1, sampling_ratio=sampling_ratio)
-    image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
-    start, length = _extent(cells, aligned)
+    image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
+    start, length = _extent(pixels * spatial_scale, aligned)
     counts = sample_counts(length, bins)
     if sampling_ratio > 0:
         counts = counts.new_full(counts.shape, sampling_ratio)

@@ -17,8 +17,8 @@ def roi_pool(
     won, the first in reading order where several are equal, and never to the boxes: rounding is flat. Girshick, "Fast
     R-CNN" (arXiv:1504.08083), section 2.1, and its released code. Raises ValueError or TypeError naming the argument.
     """
-    image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
-    y0, y1, x0, x1 = _windows(cells, bins, features.shape[2:])
+    image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
+    y0, y1, x0, x1 = _windows(pixels * spatial_scale, bins, features.shape[2:])
     table = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])  # (B*H*W, C)
     winners = _winners(table.detach(), image, (y0, y1, x0, x1), features.shape[2:])  # (R, P, Q, C)
     values = table.gather(0, winners.flatten(0, 2)).view(winners.shape)
@@ -35,8 +35,8 @@ def pool_windows(
     belongs to the box, which is at least one cell large. Second rounding: each bin grows outwards to whole cells. What
     lies outside the map is cut off; a bin that is left with nothing has an end that is not behind its start.
     """
-    _, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
-    return _windows(cells, bins, features.shape[2:])
+    _, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
+    return _windows(pixels * spatial_scale, bins, features.shape[2:])
 
 
 def _windows(cells: Tensor, bins: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

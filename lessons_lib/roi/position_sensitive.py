@@ -27,7 +27,7 @@ def ps_roi_pool(
     (arXiv:1605.06409), section 3, and its released code, but for ends, which are exclusive here. Raises ValueError or
     TypeError naming the argument.
     """
-    image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
+    image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     if group_size is None and bins[0] != bins[1]:
         raise ValueError(f"group_size must be given where output_size is not square, got output_size {bins}")
     group = bins[0] if group_size is None else checked_int("group_size", group_size, 1)
@@ -35,7 +35,7 @@ def ps_roi_pool(
         raise ValueError(
             f"features must have a multiple of {group}·{group} channels, one for each part, got {features.shape[1]}"
         )
-    corners = round_half_away(cells.detach() / spatial_scale) * spatial_scale
+    corners = round_half_away(pixels.detach()) * spatial_scale
     length = (corners[:, 2:] - corners[:, :2]).clamp(min=SMALLEST)
     y0, y1 = (side[:, None, :, None] for side in whole_bins(corners[:, 1], length[:, 1], bins[0], features.shape[2]))
     x0, x1 = (side[:, None, None, :] for side in whole_bins(corners[:, 0], length[:, 0], bins[1], features.shape[3]))

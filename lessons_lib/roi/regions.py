@@ -18,7 +18,7 @@ Boxes = Float[Tensor, "R 5"] | Sequence[Float[Tensor, "_ 4"]]
 def checked_call(
     features: Tensor, boxes: Boxes, output_size: Ints, spatial_scale: float
 ) -> tuple[Int64[Tensor, " R"], Float[Tensor, "R 4"], tuple[int, int]]:
-    """(image of each box, box in feature cells, (rows, columns)) of a call, or an error that names the argument."""
+    """(image of each box, box in pixels, (rows, columns)) of a call, or an error that names the argument."""
     if not isinstance(features, Tensor) or features.dim() != 4 or not features.is_floating_point():
         raise ValueError(f"features must be a float tensor with 4 dimensions, got {describe(features)}")
     if 0 in features.shape[2:]:
@@ -28,7 +28,7 @@ def checked_call(
     if not (math.isfinite(spatial_scale) and spatial_scale > 0):
         raise ValueError(f"spatial_scale must be > 0, feature cells for each pixel, got {spatial_scale}")
     image, xyxy = _table(features, boxes)
-    return image, xyxy * spatial_scale, checked_ints("output_size", output_size, 1, count=2)
+    return image, xyxy, checked_ints("output_size", output_size, 1, count=2)
 
 
 def round_half_away(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

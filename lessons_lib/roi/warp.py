@@ -19,8 +19,8 @@ def roi_warp(
     maximum of 2 × 2 bins afterwards. Dai, He and Sun, "Instance-aware Semantic Segmentation via Multi-task Network
     Cascades" (arXiv:1512.04412), section 3.2. Raises ValueError or TypeError naming the argument.
     """
-    image, cells, bins = checked_call(features, boxes, output_size, spatial_scale)
-    x0, y0, x1, y1 = cells.unbind(1)
+    image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
+    x0, y0, x1, y1 = (pixels * spatial_scale).unbind(1)
     rows = _axis_reads(y0, y1 - y0, bins[0], features.shape[2])
     return weighted_reads(features, image, rows, _axis_reads(x0, x1 - x0, bins[1], features.shape[3]))
 
