@@ -53,7 +53,7 @@ browser: $(STAMP)
 	$(call timed,browser,$(RUN_TESTS) tests/browser)
 
 screenshots: $(STAMP)
-	@LESSONS_SCREENSHOTS=build/screenshots $(RUN_TESTS) tests/browser -k screenshots
+	@$(PY) -m tests.browser.screenshots build/screenshots
 
 lessons: $(STAMP)
 	@$(PY) notebooks/refresh.py

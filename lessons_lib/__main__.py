@@ -1,4 +1,4 @@
-"""The course from a terminal: python -m lessons_lib doctor | lab | reset | progress | check."""
+"""The course from a terminal: `python -m lessons_lib VERB`, with doctor, lab, reset, progress or check."""
 
 import argparse
 import sys

@@ -84,6 +84,8 @@ def lab_command(course: Path, browser: bool, port: int | None) -> list[str]:
         command.append(f"--ServerApp.port={port}")
     if not browser:
         command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container there often is nobody else
     return command
 
 

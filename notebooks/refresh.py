@@ -1,7 +1,7 @@
 """Runs the lessons again, in place, and cleans them: python notebooks/refresh.py [NOTEBOOK ...].
 
 Every lesson is run from a fresh kernel, top to bottom, in a copy of this folder, with a home of its own and without
-LESSONS_REAL_DATA, so that committed outputs hold nothing of the machine's user. A lesson whose cell fails stays as it was.
+LESSONS_REAL_DATA, so that committed outputs hold nothing of the author's. A lesson whose cell fails stays as it was.
 """
 
 import os

@@ -18,7 +18,7 @@ FAKES = {
         "raise RuntimeError('Detected that PyTorch and torchvision were compiled with different CUDA major versions.')",
         "",
     ),
-    "no operators": ("", "import torch\ndef nms(*a): return torch.ops.torchvision.nms(*a)"),
+    "no operators": ("", "import torch\ndef nms(*a): return torch.ops.torchvision_absent.nms(*a)"),
     "not loaded": ("", 'def nms(*a): raise RuntimeError("Couldn\'t load custom C++ ops.")'),
     "not linked": ("raise ImportError('torchvision/_C.so: undefined symbol: _ZN3c10')", ""),
 }

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -42,11 +41,11 @@ class Instances:
     def __len__(self) -> int:
         return self.masks.shape[0]
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Instances":
         """The same instances with every tensor on `device`."""
         return _apply(self, lambda tensor: tensor.to(device))
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self) -> "Instances":
         """The same instances in page-locked memory, from where a GPU copies faster."""
         return _apply(self, Tensor.pin_memory)
 
@@ -72,11 +71,11 @@ class Sample:
             got, allowed = tuple(self.instances.masks.shape[1:]), tuple(self.image.shape[1:])
             raise ValueError(f"instances.masks must be as large as the image, {allowed}, got {got}")
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Sample":
         """The same sample with every tensor on `device`."""
         return _apply(self, lambda tensor: tensor.to(device))
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self) -> "Sample":
         """The same sample in page-locked memory."""
         return _apply(self, Tensor.pin_memory)
 
@@ -105,11 +104,11 @@ class Batch:
     def __len__(self) -> int:
         return self.images.shape[0]
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Batch":
         """The same batch with every tensor on `device`."""
         return _apply(self, lambda tensor: tensor.to(device))
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self) -> "Batch":
         """The same batch in page-locked memory; a DataLoader with pin_memory=True calls this."""
         return _apply(self, Tensor.pin_memory)
 

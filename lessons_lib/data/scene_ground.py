@@ -10,7 +10,7 @@ from lessons_lib.data.scene_layout import Layout, habitat_lattice
 
 
 def paint_ground(
-    layout: Layout, birds: list[Int64[Tensor, " K"]], config: SceneConfig
+    layout: Layout, birds: list[Int64[Tensor, " _"]], config: SceneConfig
 ) -> tuple[Float[Tensor, "3 B S S"], Int64[Tensor, "B S S"]]:
     """Picture planes and label map (0, 9 or 10) of the pictures without their things.
 
@@ -108,12 +108,12 @@ def _sunlight(layout: Layout, size: int) -> Float[Tensor, "B S S"]:
     return 1 + across[:, None, :] + down[:, :, None]
 
 
-def _px(length: float, size: int) -> int:
+def _px(length: int | float, size: int) -> int:
     """A length at 96 pixels, scaled to `size` and rounded to whole pixels, at least 1."""
     return max(1, round(length * size / 96))
 
 
-def bird_rounds(layout: Layout) -> list[Int64[Tensor, " K"]]:
+def bird_rounds(layout: Layout) -> list[Int64[Tensor, " _"]]:
     """Rows of the birds, the first of each picture, then the second of each, and so on; for a layout on the CPU."""
     rows = (layout.label >= DUCK).nonzero()[:, 0]
     if len(rows) == 0:

@@ -32,7 +32,7 @@ class Windows:
     dy: Float[Tensor, "n P 1"]
     u: Float[Tensor, "n P P"]
     v: Float[Tensor, "n P P"]
-    layers: dict[int, Int64[Tensor, " k"]]
+    layers: dict[int, Int64[Tensor, " _"]]
     first_bird: int
 
 

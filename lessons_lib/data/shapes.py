@@ -68,7 +68,7 @@ def bird(u: Points, v: Points, pixel: Pixel) -> Points:
     tail = _capsule(u, v, (-0.55, 0.2), (-0.82, -0.16), 0.13)
     head = _length(u - 0.44, v + 0.46) - 0.3
     neck = _capsule(u, v, (0.42, -0.3), (0.3, 0.2), 0.23)
-    beak = _capsule(u, v, (0.66, -0.42), (0.86, -0.36), 0.08)
+    beak = _capsule(u, v, (0.66, -0.42), (0.84, -0.36), 0.075)
     return torch.minimum(_melt(_melt(body, tail), _melt(head, neck)), beak)
 
 

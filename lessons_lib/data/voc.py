@@ -61,11 +61,12 @@ class VocSamples(Dataset):
 
 def _palette_indices(picture: Image.Image, file: Path, size: tuple[int, int]) -> UInt8[np.ndarray, "H W"]:
     """The indices of a palette picture, never its colours."""
+    values = np.array(picture)  # reads the file to its end, and so closes it
     if picture.mode not in ("P", "L"):
         raise ValueError(f"{file} must be a palette picture (mode P), got mode {picture.mode}")
     if picture.size != size:
         raise ValueError(f"{file} must be as large as its photograph, {size}, got {picture.size}")
-    return np.array(picture)
+    return values
 
 
 def _class_of(values: np.ndarray, number: int, file: Path) -> int:

@@ -56,7 +56,7 @@ class Result:
     reason: str = ""
 
 
-def check(exercise: Exercise, function: Callable[..., Any], seconds: float = SECONDS) -> Result:
+def check(exercise: Exercise, function: Any, seconds: float | int = SECONDS) -> Result:
     """Compare a learner's function with the exercise's oracle on every case, in at most `seconds`.
 
     Nothing that the function does escapes, except a user's own interrupt (KeyboardInterrupt). Off the main
@@ -101,7 +101,7 @@ def _check_cases(
     return Result("not yet", replace(failure, mistake=message))
 
 
-def find_fault(expected: Outcome, got: Outcome, seconds: float = SECONDS) -> Fault | None:
+def find_fault(expected: Outcome, got: Outcome, seconds: float | int = SECONDS) -> Fault | None:
     """The first thing that is wrong with an outcome, in the order in which a learner would mend them."""
     if got.timed_out:
         return Fault("time", f"did not come to an end: all calls together have {seconds:g} seconds.")

@@ -1,6 +1,6 @@
 """Values and calls as short text, for the cards."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -69,13 +69,13 @@ def kind(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def function_name(function: Callable[..., Any]) -> str:
+def function_name(function: object) -> str:
     """The name in a function's def line."""
     name = getattr(function, "__name__", None)
     return name if isinstance(name, str) else type(function).__name__
 
 
-def _number(value: complex | None) -> str:
+def _number(value: object) -> str:
     """Seven digits are enough to see every difference that counts as one."""
     if isinstance(value, float):
         text = format(value, ".7g")

@@ -80,37 +80,36 @@ def check_id(exercise_id: object) -> str:
 
 def lessons_with_exercises() -> list[str]:
     """The numbers, "00", "02", of the lessons that have a file of exercises."""
-    return sorted(path.stem.removeprefix("lesson_") for path in FOLDER.glob("lesson_[0-9][0-9].py"))
+    return sorted({path.stem.split("_")[1] for path in FOLDER.glob("lesson_[0-9][0-9]*.py")})
+
+
+def _files(lesson: str) -> list[Path]:
+    """lesson_04.py, or its parts, lesson_04_pictures.py and so on."""
+    return sorted([*FOLDER.glob(f"lesson_{lesson}.py"), *FOLDER.glob(f"lesson_{lesson}_*.py")])
 
 
 def written_ids(lesson: str) -> list[str]:
-    """The ids of a lesson's exercises in the order of its file, read without importing it.
+    """The ids of a lesson's exercises in their order, read from its files without importing them.
 
     So the map of the course needs no model and no torchvision. Empty for a lesson without exercises.
     """
-    path = FOLDER / f"lesson_{lesson}.py"
-    if not path.exists():
-        return []
-    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    nodes = [node for path in _files(lesson) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Exercise"]
-    return [call.args[0].value for call in sorted(calls, key=lambda call: call.lineno)]
+    return sorted((call.args[0].value for call in calls), key=number)
 
 
 def exercises_of(lesson: str) -> dict[str, Exercise]:
-    """The exercises of a lesson by id; imports the lesson's file of exercises.
+    """The exercises of a lesson by id; imports the lesson's files of exercises.
 
     Raises ValueError, naming the lessons that exist, if it has none.
     """
-    name = f"{PACKAGE}.lesson_{lesson}"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
+    modules = [importlib.import_module(f"{PACKAGE}.{path.stem}") for path in _files(lesson)]
+    if not modules:
         known = ", ".join(lessons_with_exercises())
-        raise ValueError(f"lesson {lesson} has no exercises; the lessons that have some: {known}") from None
-    found = [value for value in vars(module).values() if isinstance(value, Exercise)]
-    return {exercise.id: exercise for exercise in sorted(found, key=lambda exercise: number(exercise.id))}
+        raise ValueError(f"lesson {lesson} has no exercises; the lessons that have some: {known}")
+    found = {value.id: value for module in modules for value in vars(module).values() if isinstance(value, Exercise)}
+    return {exercise_id: found[exercise_id] for exercise_id in sorted(found, key=number)}
 
 
 def number(exercise_id: str) -> tuple[int, int]:

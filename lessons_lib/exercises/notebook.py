@@ -13,7 +13,7 @@ from lessons_lib.exercises.progress import record_pass
 _hints_given: dict[str, int] = {}
 
 
-def exercise(exercise_id: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def exercise(exercise_id: str) -> Callable[[Any], Callable[..., Any]]:
     """Decorator: check the function below at once, show the card, and hand the library's function over.
 
     The name below is bound to the library's function, right or wrong, so that the rest of a lesson never
@@ -22,7 +22,7 @@ def exercise(exercise_id: str) -> Callable[[Callable[..., Any]], Callable[..., A
     """
     found = find(exercise_id)
 
-    def answer(function: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(function: Any) -> Callable[..., Any]:
         result = check(found, function)
         note = record_pass(found.id) if result.status == "passed" else ""
         show(Card(found.id, found.title, function_name(function), result, note))
@@ -31,7 +31,7 @@ def exercise(exercise_id: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return answer
 
 
-def library_version(found: Exercise, mine: Callable[..., Any]) -> Callable[..., Any]:
+def library_version(found: Exercise, mine: Any) -> Callable[..., Any]:
     """The library's function with the learner's as its attribute `mine`."""
 
     @functools.wraps(found.oracle)

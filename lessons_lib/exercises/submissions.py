@@ -5,13 +5,14 @@ notebook lies. Run it where that is acceptable: in a container, or for people th
 """
 
 import csv
+import io
 import json
 import os
 import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import lessons_lib
 from lessons_lib.exercises.cells import ids_of_cell, ids_of_notebook, is_setup
@@ -30,7 +31,7 @@ class Submission:
     passed: dict[str, bool] = field(default_factory=dict)
 
 
-def check_folder(folder: Path | str, seconds: float = SECONDS_A_CELL) -> list[Submission]:
+def check_folder(folder: Path | str, seconds: float | int = SECONDS_A_CELL) -> list[Submission]:
     """Run the exercises of every notebook below folder, sorted by path; no notebook stops the others.
 
     Of each notebook run, in a fresh kernel with a progress file of its own: the cells tagged `setup`, the
@@ -44,7 +45,7 @@ def check_folder(folder: Path | str, seconds: float = SECONDS_A_CELL) -> list[Su
     return [_check_notebook(path, path.relative_to(folder).as_posix(), seconds) for path in sorted(paths)]
 
 
-def write_csv(folder: Path | str, stream: TextIO, seconds: float = SECONDS_A_CELL) -> None:
+def write_csv(folder: Path | str, stream: io.TextIOBase, seconds: float | int = SECONDS_A_CELL) -> None:
     """Check a folder and write one row a notebook: its path, its problem, and a column an exercise.
 
     A field says `passed` or `not yet`; it is empty for an exercise that the notebook does not hold.
@@ -59,7 +60,7 @@ def write_csv(folder: Path | str, stream: TextIO, seconds: float = SECONDS_A_CEL
         table.writerow([submission.notebook, submission.problem, *fields])
 
 
-def _check_notebook(path: Path, name: str, seconds: float) -> Submission:
+def _check_notebook(path: Path, name: str, seconds: float | int) -> Submission:
     import nbformat
 
     try:
@@ -104,7 +105,7 @@ def _shipped_cells(lesson: str) -> list[dict[str, Any]]:
     return nbformat.read(paths[0], as_version=4)["cells"] if paths else []
 
 
-def _run(notebook: dict[str, Any], folder: Path, home: str, seconds: float) -> str:
+def _run(notebook: dict[str, Any], folder: Path, home: str, seconds: float | int) -> str:
     """Execute the notebook in a fresh kernel; returns the problem, if any."""
     from nbclient import NotebookClient
     from nbclient.util import run_sync

@@ -4,9 +4,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 REPEAT_SECONDS = 0.2
 
@@ -29,7 +29,7 @@ class TimeLimit:
     compiled code is interrupted when it returns.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float | int) -> None:
         if not seconds > 0:
             raise ValueError(f"seconds must be > 0, got {seconds}")
         self.seconds = seconds
@@ -40,7 +40,7 @@ class TimeLimit:
         self._done = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TimeLimit":
         self._deadline = time.monotonic() + self.seconds
         self._limited = threading.current_thread() is threading.main_thread()
         if self._limited:
@@ -69,9 +69,12 @@ class TimeLimit:
             raise TimeLimitReached
         self._inside = True
         try:
-            return function()
+            value, error = next(_apart(function))
         finally:
             self._inside = False
+        if error is not None:
+            raise error
+        return value
 
     def _watch(self) -> None:
         """The watchdog: sleep until the limit, then interrupt the main thread until the block ends."""
@@ -114,6 +117,18 @@ class TimeLimit:
             frame.f_trace = trace
             frame = frame.f_back
         sys.settrace(trace)
+
+
+def _apart(function: Callable[[], Any]) -> Iterator[tuple[Any, StopIteration | None]]:
+    """Call function inside a generator, which has a current exception of its own.
+
+    A strike inside nested except blocks can leave the struck frames' exception behind as the current one; it
+    ends with the generator, instead of turning up in every later traceback.
+    """
+    try:
+        yield function(), None
+    except StopIteration as error:  # must not leave a generator
+        yield None, error
 
 
 def _interrupt_main_thread() -> None:

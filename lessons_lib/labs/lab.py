@@ -25,7 +25,8 @@ class Lab:
         limits: Callable[[Any], Mapping[str, int]] = lambda state: {},
     ) -> None:
         self.controls, self.compute, self.draw, self.caption, self.limits = controls, compute, draw, caption, limits
-        self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
+        natural_size = widgets.Layout(max_width="100%", align_self="flex-start", object_fit="contain")
+        self.image = widgets.Image(format="png", layout=natural_size)
         self.text = widgets.HTML()
         box = widgets.Box(list(controls.values()), layout=widgets.Layout(flex_flow="row wrap", max_width="800px"))
         self.widget = widgets.VBox([box, self.image, self.text])

@@ -11,6 +11,8 @@ from tests.browser.jupyter import find_chromium, jupyter_server
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
+VIEWPORT = {"width": 1280, "height": 1000}
+
 
 @pytest.fixture(scope="session")
 def browser():
@@ -33,7 +35,7 @@ def server(browser, tmp_path_factory):
 
 @pytest.fixture
 def page(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context = browser.new_context(viewport=VIEWPORT)
     page = context.new_page()
     yield page
     context.close()

@@ -21,11 +21,16 @@ def lab(name, lives):
     if lives: slider.observe(redraw, "value")
     return w.VBox([slider, picture, number])
 """
+EXERCISE = """from lessons_lib.exercises import exercise
+@exercise("00.1")
+def covered_pixels(mask):
+    raise NotImplementedError
+"""
 
 
 @pytest.fixture
 def tiny(server):
-    sources = [LAB.strip(), "lab('living', lives=True)", "lab('dead', lives=False)", "print('to be', 'retyped')"]
+    sources = [LAB.strip(), "lab('living', lives=True)", "lab('dead', lives=False)", EXERCISE]
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": KERNELSPEC})
     nbformat.write(notebook, server.course / "tiny.ipynb")
     return "tiny.ipynb"
@@ -45,6 +50,16 @@ def test_a_slider_is_seen_to_work_and_a_dead_one_not(page, server, tiny):
     page.keyboard.press("ArrowRight")
     with pytest.raises(AssertionError, match="the same as before: pictures, text"):
         wait_for_change(page, dead, before, seconds=1)
-    retyped = cell_with(page, "'retyped'")
-    retype_and_run(page, retyped, "for i in range(2):\n    print('line', i)")
-    assert result_of(cell_with(page, "'line'"))["text"].split() == ["line", "0", "line", "1"]
+
+
+def test_a_card_follows_the_answer(page, server, tiny):
+    open_lesson(page, server, tiny)
+    run_all(page)
+    cell = cell_with(page, "@exercise")
+    assert "not yet attempted" in result_of(cell)["text"]
+    retype_and_run(page, cell, EXERCISE.replace("raise NotImplementedError", "return mask.numel()"))
+    text = result_of(cell)["text"]
+    assert "not yet." in text
+    assert "number of all pixels" in text
+    retype_and_run(page, cell, EXERCISE.replace("raise NotImplementedError", "return int(mask.sum())"))
+    assert "passed" in result_of(cell)["text"]

@@ -33,8 +33,9 @@ def test_model_answers_pass_in_the_lesson(path, home, tmp_path):
     for cell in notebook.cells:
         for exercise_id in ids_of_cell(cell):
             if f'@exercise("{exercise_id}")' in cell.source:
-                assert shown(cell).startswith(f"{exercise_id} "), shown(cell)
-                assert ": passed" in shown(cell), shown(cell)
+                first_line = shown(cell).splitlines()[0]
+                assert first_line.startswith(f"✓ {exercise_id} "), shown(cell)
+                assert first_line.endswith(": passed."), shown(cell)
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

@@ -1,0 +1,51 @@
+"""The shipped lessons as a learner has them: run in JupyterLab, their laboratories moved, their exercises solved."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from lessons_lib.exercises.cells import ids_of_cell, solved
+from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_run, run_all, wait_for_change
+
+LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_runs_its_labs_move_and_its_exercise_is_solved(path, page, server):
+    notebook = nbformat.read(path, as_version=4)
+    open_lesson(page, server, path.name)
+    run_all(page)
+    assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    _move_labs(page, expected=path.name.startswith("02"))
+    _solve_first_exercise(page, notebook)
+
+
+def _move_labs(page, expected: bool) -> None:
+    """The first slider of each laboratory, moved by keyboard, changes the figure and the number with it."""
+    labs = page.locator(".jp-CodeCell").filter(has=page.get_by_role("slider"))
+    assert labs.count() > 0 or not expected, "no laboratory with a slider is on the page"
+    for lab in labs.all():
+        lab.scroll_into_view_if_needed()
+        before = result_of(lab)
+        slider = lab.get_by_role("slider").first
+        at_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
+        slider.focus()
+        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        wait_for_change(page, lab, before)
+
+
+def _solve_first_exercise(page, notebook) -> None:
+    """The card of an untouched exercise says so; with the model answer typed into the cell it turns to passed."""
+    answers = [
+        (sorted(ids_of_cell(cell)), cell.source) for cell in solved(notebook).cells if "@exercise(" in cell.source
+    ]
+    if not answers:
+        return
+    (exercise_id,), answer = answers[0]
+    cell = cell_with(page, f'@exercise("{exercise_id}")')
+    assert "not yet attempted" in result_of(cell)["text"]
+    retype_and_run(page, cell, answer)
+    text = result_of(cell)["text"]
+    assert "passed" in text
+    assert "not yet" not in text
