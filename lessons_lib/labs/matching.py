@@ -14,11 +14,8 @@ from lessons_lib.matching import best_assignment, greedy_assignment, pairwise_so
 from lessons_lib.plotting import VIVID, draw_grid
 
 HEIGHT, WIDTH = 36, 72  # pixels
-OBJECTS = (
-    (18, 14, 10),
-    (18, 36, 10),
-    (18, 58, 10),
-)  # row, column and radius of each; the rows of masks lie a bit apart
+OBJECTS = ((18, 14), (18, 36), (18, 58))  # row and column of each
+RADIUS = 10.4  # of objects and masks; without the .4 a disc has four single pixels at its ends
 ROWS = (15, 18, 21, 18)
 SCORES = (0.9, 0.8, 0.7, 0.4)
 SUBSCRIPTS = "₁₂₃₄"
@@ -49,10 +46,10 @@ class Board:
         return self.lam * self.score - self.matched
 
 
-def disc(row: float, column: float, radius: float, softness: float) -> Float[Tensor, "H W"]:
+def disc(row: int, column: int, softness: int) -> Float[Tensor, "H W"]:
     """A disc that is 1 inside and falls to 0 over about 2·softness pixels; softness 0 is a hard edge."""
     rows, columns = torch.arange(HEIGHT)[:, None], torch.arange(WIDTH)
-    inside = radius - ((rows - row) ** 2 + (columns - column) ** 2).sqrt()
+    inside = RADIUS - ((rows - row) ** 2 + (columns - column) ** 2).sqrt()
     return (inside >= 0).float() if softness == 0 else (inside / softness * 2).sigmoid()
 
 
@@ -60,7 +57,7 @@ def compute(x1: int, x2: int, x3: int, x4: int, softness: int, count: int, lam: 
     """Four masks at columns x1 to x4, the first `count` objects, and the matching: "best", "greedy" or "first n"."""
     objects = torch.stack([disc(*place, softness=0) > 0 for place in OBJECTS])[:count]
     columns = (x1, x2, x3, x4)
-    masks = torch.stack([disc(row, x, 10.4, softness) for row, x in zip(ROWS, columns, strict=True)])
+    masks = torch.stack([disc(row, x, softness) for row, x in zip(ROWS, columns, strict=True)])
     iou = pairwise_soft_iou(masks, objects)
     assign = greedy_assignment if matching == "greedy" else best_assignment
     pairs = assign(iou[:count] if matching == "first n" else iou)
@@ -91,12 +88,16 @@ def draw(board: Board) -> Figure:
 def _draw_masks(ax: Axes, board: Board) -> None:
     ground = board.objects.any(0).float() * 0.22 if len(board.objects) else torch.zeros(HEIGHT, WIDTH)
     ax.imshow((1 - ground).numpy(), cmap="gray", vmin=0, vmax=1)
-    for (row, column, _), mark in zip(OBJECTS[: len(board.objects)], SUBSCRIPTS, strict=False):
+    for (row, column), mark in zip(OBJECTS[: len(board.objects)], SUBSCRIPTS, strict=False):
         ax.text(column, row + 14.5, f"y{mark}", ha="center", va="center", color="#444444", size=11)
     for t, (mask, colour) in enumerate(zip(board.masks, COLOURS, strict=True)):
         matched = t in board.rows.tolist()
         ax.contour(
-            mask, levels=[0.5], colors=[colour], linewidths=3 if matched else 1.2, linestyles="-" if matched else ":"
+            mask.numpy(),
+            levels=[0.5],
+            colors=[colour],
+            linewidths=3 if matched else 1.2,
+            linestyles="-" if matched else ":",
         )
         column = (mask.sum(0) * torch.arange(WIDTH)).sum() / mask.sum()
         ax.text(column.item(), 3.2, f"ŷ{SUBSCRIPTS[t]}", ha="center", va="center", color=colour, size=11)
