@@ -78,12 +78,17 @@ def test_mismatched_pair_is_recognised_with_its_cure(illness, tmp_path, monkeypa
     assert "pip install -c constraints.txt torch torchvision" in check.cure
 
 
-def test_mismatched_pair_does_not_hide_the_rest(tmp_path):
+def test_crosses_have_their_cures_and_do_not_hide_the_rest(tmp_path):
     fake_torchvision(tmp_path, "other torch")
-    run = run_doctor(tmp_path, PYTHONPATH=str(tmp_path))
+    (tmp_path / "file").write_text("in the way")
+    run = run_doctor(
+        tmp_path, PYTHONIOENCODING="utf-8", PYTHONPATH=str(tmp_path), LESSONS_HOME=str(tmp_path / "file" / "home")
+    )
     assert run.returncode == 1
     assert line(run.stdout, "torch and torchvision").startswith("✗")
     assert "pip uninstall -y torch torchvision" in run.stdout
+    assert line(run.stdout, "Course data").startswith("✗")
+    assert "set LESSONS_HOME" in run.stdout
     assert line(run.stdout, "JupyterLab").startswith("✓")
 
 
@@ -126,11 +131,10 @@ def test_too_little_disk_is_a_cross_with_a_way_out(tmp_path):
 
 def test_data_folder_that_cannot_be_written_is_a_cross(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    run = run_doctor(tmp_path, LESSONS_HOME=str(tmp_path / "file" / "home"))
-    assert run.returncode == 1
-    assert line(run.stdout, "Course data").startswith("✗")
-    assert "not writable" in line(run.stdout, "Course data")
-    assert "set LESSONS_HOME" in run.stdout
+    check = doctor.check_data_folder(tmp_path / "file" / "home")
+    assert not check.passed
+    assert "not writable" in check.found
+    assert "LESSONS_HOME" in check.cure
 
 
 def test_data_folder_is_probed_and_left_empty(tmp_path):
@@ -151,13 +155,15 @@ def test_absent_widget_front_end_is_a_cross(tmp_path):
     assert "jupyterlab_widgets" in check.cure
 
 
-def test_disabled_widget_front_end_is_a_cross(tmp_path):
-    config = tmp_path / "config" / "labconfig"
-    config.mkdir(parents=True)
+def test_disabled_widget_front_end_is_a_cross(tmp_path, monkeypatch):
+    config = tmp_path / "labconfig"
+    config.mkdir()
     (config / "page_config.json").write_text('{"disabledExtensions": {"@jupyter-widgets/jupyterlab-manager": true}}')
-    run = run_doctor(tmp_path, JUPYTER_CONFIG_DIR=str(tmp_path / "config"))
-    assert line(run.stdout, "Widgets") == "✗ Widgets                the sliders' JupyterLab extension is disabled"
-    assert "labextension enable @jupyter-widgets/jupyterlab-manager" in run.stdout
+    assert doctor.check_widgets().passed
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    check = doctor.check_widgets()
+    assert (check.passed, check.found) == (False, "the sliders' JupyterLab extension is disabled")
+    assert "labextension enable @jupyter-widgets/jupyterlab-manager" in check.cure
 
 
 def test_widget_front_end_of_another_generation_is_a_cross(tmp_path):

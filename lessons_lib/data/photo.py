@@ -1,4 +1,4 @@
-"""Real photographs: the one that comes with matplotlib, and a folder of one's own."""
+"""Real photographs: the one that comes with matplotlib, and where a folder of real ones lies."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 REAL_DATA = "LESSONS_REAL_DATA"
-"""The environment variable that names the folder of small real sets."""
+"""The environment variable that names a folder of real pictures."""
 
 
 def sample_photo() -> Float[Tensor, "3 H W"]:
@@ -20,21 +20,16 @@ def sample_photo() -> Float[Tensor, "3 H W"]:
     return read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 
 
-def real_photos(folder: Path | str | None = None) -> list[Path]:
-    """The JPEG and PNG files in `folder`, sorted by name; without a folder, the small COCO set where it is at hand.
+def real_set() -> Path | None:
+    """The first folder in COCO's layout at hand: the one that LESSONS_REAL_DATA names, or one inside it; else None.
 
-    That set is `coco2017_ccby136/val2017` in the folder named by LESSONS_REAL_DATA. Where nothing is there the list is
-    empty. Raises NotADirectoryError for a given folder that does not exist.
+    A folder in COCO's layout holds `annotations/instances_val2017.json`, with the photographs in `val2017/`.
     """
-    if folder is None:
-        root = os.environ.get(REAL_DATA)
-        folder = Path(root) / "coco2017_ccby136" / "val2017" if root else None
-        if folder is None or not folder.is_dir():
-            return []
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise NotADirectoryError(f"folder must be an existing folder of photographs, got {folder}")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    named = os.environ.get(REAL_DATA)
+    if not named:
+        return None
+    folders = [Path(named), *sorted(Path(named).glob("*/"))]
+    return next((folder for folder in folders if (folder / "annotations" / "instances_val2017.json").is_file()), None)
 
 
 def read_image(path: Path | str) -> Float[Tensor, "3 H W"]:

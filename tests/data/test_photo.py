@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons_lib.data.photo import image_to_tensor, read_image, real_photos, sample_photo
+from lessons_lib.data.photo import image_to_tensor, read_image, real_set, sample_photo
 
 
 def test_grace_hopper():
@@ -32,17 +32,20 @@ def test_other_modes_become_rgb(mode):
     assert torch.equal(image_to_tensor(picture), torch.ones(3, 2, 3))
 
 
-def test_real_photos_are_listed_where_they_are(tmp_path, monkeypatch):
+def test_real_set_is_found_where_it_is(tmp_path, monkeypatch):
     monkeypatch.delenv("LESSONS_REAL_DATA", raising=False)
-    assert real_photos() == []
+    assert real_set() is None
+    monkeypatch.setenv("LESSONS_REAL_DATA", str(tmp_path / "nowhere"))
+    assert real_set() is None
     monkeypatch.setenv("LESSONS_REAL_DATA", str(tmp_path))
-    assert real_photos() == []
-    folder = tmp_path / "coco2017_ccby136" / "val2017"
-    folder.mkdir(parents=True)
-    for name in ("b.jpg", "a.JPEG", "c.png", "notes.txt"):
-        (folder / name).touch()
-    assert [path.name for path in real_photos()] == ["a.JPEG", "b.jpg", "c.png"]
-    assert real_photos(folder) == real_photos()
+    (tmp_path / "a_nuclei_set").mkdir()
+    assert real_set() is None
+    annotations = tmp_path / "coco" / "annotations"
+    annotations.mkdir(parents=True)
+    (annotations / "instances_val2017.json").touch()
+    assert real_set() == tmp_path / "coco"
+    monkeypatch.setenv("LESSONS_REAL_DATA", str(tmp_path / "coco"))
+    assert real_set() == tmp_path / "coco"
 
 
 def test_light_modules_stay_light():

@@ -53,6 +53,15 @@ def test_things_touch_and_hide_each_other(crowded):
     assert touching > 150 and pairs_of_a_class > 30 and hidden > 10
 
 
+@pytest.mark.parametrize(("beside", "near", "alike"), [(0.0, (0, 0.3), (0.05, 0.25)), (1.0, (1, 1), (0.4, 0.8))])
+def test_the_second_of_a_pair_touches_the_first(beside, near, alike):
+    layout = arrange(range(300), SceneConfig(objects=(2, 2), beside=beside), 0)
+    x, y, radius, label = (getattr(layout, name).view(300, 2) for name in ("x", "y", "radius", "label"))
+    gap = (x.diff(dim=1) ** 2 + y.diff(dim=1) ** 2).sqrt()[:, 0]
+    assert near[0] <= (gap < 0.951 * radius.sum(1)).float().mean() <= near[1]
+    assert alike[0] < (label[:, 0] == label[:, 1]).float().mean() < alike[1]
+
+
 def test_a_crowd_is_one_instance_of_many_pieces(crowded):
     crowds = [(sample, i) for sample in crowded for i in sample.instances.is_crowd.nonzero().flatten().tolist()]
     assert 15 < len(crowds) < 50  # probability 0.3

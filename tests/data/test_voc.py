@@ -79,7 +79,7 @@ def test_a_picture_without_objects(tmp_path):
 
 def test_the_commonest_class_names_an_object(tmp_path):
     classes = [row[:] for row in CLASS_ROWS]
-    classes[2][4], classes[2][5] = 255, 20  # object 1: void, 20, 20
-    classes[1][2] = 15
+    classes[2][4] = classes[3][4] = 255  # object 1 keeps one pixel of class 20 beside two of void
+    classes[2][2] = 3  # object 2: one of 15, one of 3; the smaller number wins a tie
     sample = VocSamples(write_root(tmp_path, classes), "val")[0]
-    assert sample.instances.labels.tolist() == [20, 15]
+    assert sample.instances.labels.tolist() == [20, 3]

@@ -10,7 +10,6 @@ from PIL import Image
 
 from lessons_lib.data.coco import CocoSamples
 from lessons_lib.data.noise import picture_keys
-from lessons_lib.data.photo import real_photos
 from lessons_lib.data.sample import Batch, Instances, Sample, collate
 from lessons_lib.data.scenes import SceneConfig, Scenes, draw_scenes
 from lessons_lib.data.voc import VocSamples
@@ -130,8 +129,6 @@ def test_readers_of_missing_sets(tmp_path):
     (tmp_path / "val2017").mkdir()
     with pytest.raises(FileNotFoundError, match=r"root must hold .*instances_val2017\.json, which is not there"):
         CocoSamples(tmp_path)
-    with pytest.raises(NotADirectoryError, match=r"folder must be an existing folder of photographs, got .*nowhere"):
-        real_photos(tmp_path / "nowhere")
 
 
 def write_voc(root, classes, objects):

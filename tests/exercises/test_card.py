@@ -8,7 +8,7 @@ import torch
 
 from lessons_lib.exercises.card import Card, Note, show
 from lessons_lib.exercises.checking import Result, check
-from lessons_lib.exercises.difference import draw_difference
+from lessons_lib.exercises.difference import _plane, draw_difference
 from lessons_lib.exercises.exercise import Exercise
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -146,6 +146,14 @@ def test_code_is_markdown_and_words_are_not():
 )
 def test_every_difference_can_be_drawn(expected, got, index):
     assert draw_difference(expected, got, index).startswith(PNG)
+
+
+def test_the_picture_shows_the_plane_and_the_part_that_hold_the_first_difference():
+    tensor = torch.arange(2.0 * 3 * 200 * 50).reshape(2, 3, 200, 50)
+    assert torch.equal(_plane(tensor, (1, 2, 150, 49)), tensor[1, 2, 102:198].double())
+    assert torch.equal(_plane(tensor, (0, 1, 199, 0)), tensor[0, 1, 104:].double())
+    assert torch.equal(_plane(tensor, ()), tensor[0, 0, :96].double())
+    assert torch.equal(_plane(tensor[0, 0, 0], (3,)), tensor[0, 0, :1].double())
 
 
 def test_an_empty_tensor_has_no_picture():

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,7 +29,25 @@ def lesson(tmp_path, monkeypatch):
     module = types.ModuleType("lessons_lib.exercises.lesson_99")
     module.DOUBLE = made
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    engine = sys.modules["lessons_lib.exercises.exercise"]
+    files = engine._files
+    monkeypatch.setattr(engine, "_files", lambda lesson: [Path("lesson_99.py")] if lesson == "99" else files(lesson))
     return made
+
+
+def test_a_lesson_in_several_files(tmp_path, monkeypatch):
+    engine = sys.modules["lessons_lib.exercises.exercise"]
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "FOLDER", tmp_path)
+    for name, ids in (("lesson_98_late.py", ["98.10", "98.2"]), ("lesson_98.py", ["98.1"]), ("lesson_97.py", ["97.1"])):
+        (tmp_path / name).write_text("\n".join(f'Exercise("{one}", "Title")' for one in ids))
+        module = types.ModuleType(f"lessons_lib.exercises.{name.removesuffix('.py')}")
+        for i, one in enumerate(ids):
+            setattr(module, f"NUMBER_{i}", Exercise(one, "Title", doubled, list, ("a", "b")))
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert engine.lessons_with_exercises() == ["97", "98"]
+    assert engine.written_ids("98") == list(engine.exercises_of("98")) == ["98.1", "98.2", "98.10"]
+    assert engine.written_ids("96") == []
 
 
 def test_the_name_becomes_the_librarys_function(capsys):
