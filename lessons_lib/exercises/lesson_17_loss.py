@@ -1,4 +1,4 @@
-"""Lesson 17, exercises 3 to 5: the score term, the loss of a batch, and a bug in a stop loss."""
+"""Lesson 17, exercises 3 to 5: the score term, a bug in a stop loss, and the loss of a batch."""
 
 import torch
 from torch.nn import functional as F
@@ -88,6 +88,70 @@ def asks_the_highest(scores, count):
 # 17.4
 
 
+def logit_cases():
+    """Ordinary logits, an empty image, and a network that is very sure: rightly and wrongly."""
+    lists = [
+        ([2.0, 1.0, -0.5], 2),
+        ([0.0, 0.0], 1),
+        ([-1.0, 3.0, 0.3, 0.1], 0),
+        ([900.0, -900.0], 1),
+        ([-900.0, 900.0], 1),
+    ]
+    return [{"logits": torch.tensor(logits, dtype=torch.float64), "count": count} for logits, count in lists]
+
+
+STOP = Exercise(
+    "17.4",
+    "Find the bug: the stop loss",
+    oracle=matching.score_loss_with_logits,
+    cases=logit_cases,
+    gradients=True,
+    hints=(
+        "What does with_logits in the function's name say about its input? And what does the first line do to it?",
+        "The sigmoid is applied twice: the scores can then only be between 0.5 and 0.73. Which of the two must go?",
+        "Remove your own: the function with logits also stays exact where a sigmoid is rounded to 0 or 1. Sum them.",
+    ),
+)
+
+
+@STOP.model
+def stop_loss(logits, count):
+    bracket = (torch.arange(len(logits)) < count).to(logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, bracket, reduction="sum")
+
+
+@STOP.mistake(
+    "This looks like the bug itself: a sigmoid, then a function that applies another. The loss can never come near 0."
+)
+def squashes_twice(logits, count):
+    return matching.score_loss_with_logits(logits.sigmoid(), count)
+
+
+@STOP.mistake(
+    "This looks like the right formula on rounded scores: sigmoid(900) is exactly 1, a logarithm is held at −100, "
+    "and the gradient is 0. A network that is very wrong would never learn it. Work on the logits."
+)
+def rounds_before_the_logarithm(logits, count):
+    return matching.score_loss(logits.sigmoid(), count)
+
+
+@STOP.mistake(
+    "This looks like the mean, which is what binary_cross_entropy_with_logits gives unless you ask for a sum."
+)
+def takes_the_mean_of_logits(logits, count):
+    return matching.score_loss_with_logits(logits, count) / len(logits)
+
+
+@STOP.mistake(
+    "This looks like a softmax over the predictions. Scores do not compete: all n of them should be 1 at once."
+)
+def lets_scores_compete(logits, count):
+    return matching.score_loss(logits.softmax(0), count)
+
+
+# 17.5
+
+
 def batch_cases():
     """Images with different counts, one of them empty, more objects than predictions, and three weights λ."""
     generator = torch.Generator().manual_seed(4)
@@ -109,7 +173,7 @@ def batch_cases():
 
 
 BATCH = Exercise(
-    "17.4",
+    "17.5",
     "The loss of a batch",
     oracle=matching.coverage_loss,
     cases=batch_cases,
@@ -171,67 +235,3 @@ def takes_the_largest_count(pred_masks, gt_masks, score_logits, lam=1.0):
     most = max(map(len, gt_masks))
     score = lam * matching.score_loss_with_logits(score_logits, most).mean()
     return matching.coverage_loss(pred_masks, gt_masks, score_logits, lam) | {"score": score}
-
-
-# 17.5
-
-
-def logit_cases():
-    """Ordinary logits, an empty image, and a network that is very sure: rightly and wrongly."""
-    lists = [
-        ([2.0, 1.0, -0.5], 2),
-        ([0.0, 0.0], 1),
-        ([-1.0, 3.0, 0.3, 0.1], 0),
-        ([900.0, -900.0], 1),
-        ([-900.0, 900.0], 1),
-    ]
-    return [{"logits": torch.tensor(logits, dtype=torch.float64), "count": count} for logits, count in lists]
-
-
-STOP = Exercise(
-    "17.5",
-    "Find the bug: the stop loss",
-    oracle=matching.score_loss_with_logits,
-    cases=logit_cases,
-    gradients=True,
-    hints=(
-        "What does with_logits in the function's name say about its input? And what does the first line do to it?",
-        "The sigmoid is applied twice: the scores can then only be between 0.5 and 0.73. Which of the two must go?",
-        "Remove your own: the function with logits also stays exact where a sigmoid is rounded to 0 or 1. Sum them.",
-    ),
-)
-
-
-@STOP.model
-def stop_loss(logits, count):
-    bracket = (torch.arange(len(logits)) < count).to(logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits, bracket, reduction="sum")
-
-
-@STOP.mistake(
-    "This looks like the bug itself: a sigmoid, then a function that applies another. The loss can never come near 0."
-)
-def squashes_twice(logits, count):
-    return matching.score_loss_with_logits(logits.sigmoid(), count)
-
-
-@STOP.mistake(
-    "This looks like the right formula on rounded scores: sigmoid(900) is exactly 1, a logarithm is held at −100, "
-    "and the gradient is 0. A network that is very wrong would never learn it. Work on the logits."
-)
-def rounds_before_the_logarithm(logits, count):
-    return matching.score_loss(logits.sigmoid(), count)
-
-
-@STOP.mistake(
-    "This looks like the mean, which is what binary_cross_entropy_with_logits gives unless you ask for a sum."
-)
-def takes_the_mean_of_logits(logits, count):
-    return matching.score_loss_with_logits(logits, count) / len(logits)
-
-
-@STOP.mistake(
-    "This looks like a softmax over the predictions. Scores do not compete: all n of them should be 1 at once."
-)
-def lets_scores_compete(logits, count):
-    return matching.score_loss(logits.softmax(0), count)

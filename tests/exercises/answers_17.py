@@ -107,6 +107,6 @@ ANSWERS = {
     "17.1": [iou_by_broadcasting, iou_pair_by_pair, iou_by_einsum],
     "17.2": [pairs_by_scipy, pairs_by_recursion],
     "17.3": [score_by_torch, score_by_counting],
-    "17.4": [batch_by_filling_up, batch_pair_by_pair],
-    "17.5": [stop_by_softplus, stop_by_signs],
+    "17.4": [stop_by_softplus, stop_by_signs],
+    "17.5": [batch_by_filling_up, batch_pair_by_pair],
 }
