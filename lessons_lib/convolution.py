@@ -14,7 +14,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.window import Axis, Ints, Padding, check_ints, sliding_axes
+from lessons_lib.window import (
+    Axis,
+    Ints,
+    Padding,
+    axes_named,
+    check_ints,
+    check_same_kind,
+    check_tensor,
+    sliding_axes,
+)
 
 
 def output_size(
@@ -25,10 +34,9 @@ def output_size(
     An int where every argument is one, else a tuple with a number for each axis. A window that reaches over more than
     the padded pixels fits nowhere: a ValueError, as in torch.
     """
-    arguments = (size, kernel_size, stride, padding, dilation)
-    lengths = [len(value) for value in arguments if isinstance(value, Sequence) and not isinstance(value, str)]
-    axes = sliding_axes(size, kernel_size, stride, padding, dilation, count=max(lengths, default=1))
-    return tuple(axis.places for axis in axes) if lengths else axes[0].places
+    count = axes_named(size, kernel_size, stride, padding, dilation)
+    axes = sliding_axes(size, kernel_size, stride, padding, dilation, count=count or 1)
+    return tuple(axis.places for axis in axes) if count else axes[0].places
 
 
 def pool_output_size(
@@ -97,7 +105,7 @@ def unfold(
     x: Float[Tensor, "B C H W"], kernel_size: Ints, stride: Ints = 1, padding: Padding = 0, dilation: Ints = 1
 ) -> Float[Tensor, "B C_kH_kW places"]:
     """Every window as one column (im2col): row (c·kH + u)·kW + v holds what tap (u, v) sees in channel c."""
-    _check_tensor("x", x, 4)
+    check_tensor("x", x, 4)
     rows, columns = sliding_axes(x.shape[2:], kernel_size, stride, padding, dilation, count=2)
     padded = F.pad(x, (columns.before, columns.after, rows.before, rows.after))
     taps = [(u, v) for u in range(rows.kernel_size) for v in range(columns.kernel_size)]
@@ -131,7 +139,7 @@ def convolution_matrix(
     Each row is one output pixel: its weights stand in the columns of the input pixels that they multiply, and weights
     that fall on padding stand nowhere. Differentiable in `weight`. Its transpose is the transposed convolution.
     """
-    _check_tensor("weight", weight, 4)
+    check_tensor("weight", weight, 4)
     rows, columns = sliding_axes(size, weight.shape[2:], stride, padding, dilation, count=2)
     (place_y, tap_y, pixel_y), (place_x, tap_x, pixel_x) = rows.contacts(), columns.contacts()
     values = weight[:, :, tap_y[:, None], tap_x]  # (C_out, C_in, contacts_y, contacts_x)
@@ -161,20 +169,14 @@ def conv2d_matrix(
     return _add_bias(out.unflatten(1, (weight.shape[0], rows.places, columns.places)), bias)
 
 
-def _check_tensor(name: str, tensor: Tensor, dims: int) -> None:
-    if not isinstance(tensor, Tensor) or tensor.dim() != dims or not tensor.is_floating_point():
-        got = f"{tensor.dtype} {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else repr(tensor)
-        raise ValueError(f"{name} must be a float tensor with {dims} dimensions, got {got}")
-
-
 def _layer_axes(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: Ints, padding: Padding, dilation: Ints
 ) -> tuple[Axis, Axis]:
     """The rows' and the columns' axis of a convolution layer, its tensors checked."""
-    _check_tensor("x", x, 4)
-    _check_tensor("weight", weight, 4)
+    check_tensor("x", x, 4)
+    check_tensor("weight", weight, 4)
     if bias is not None:
-        _check_tensor("bias", bias, 1)
+        check_tensor("bias", bias, 1)
         if bias.shape != weight.shape[:1]:
             raise ValueError(
                 f"bias must have one number for each of the {weight.shape[0]} filters, got {bias.shape[0]}"
@@ -183,9 +185,7 @@ def _layer_axes(
         raise ValueError(
             f"weight must have one slice for each of the {x.shape[1]} channels of x, got {weight.shape[1]}"
         )
-    for name, tensor in {"weight": weight, "bias": bias}.items():
-        if tensor is not None and (tensor.dtype, tensor.device) != (x.dtype, x.device):
-            raise ValueError(f"{name} must be {x.dtype} on {x.device}, as x is, got {tensor.dtype} on {tensor.device}")
+    check_same_kind(x, weight=weight, bias=bias)
     return sliding_axes(x.shape[2:], weight.shape[2:], stride, padding, dilation, count=2)
 
 

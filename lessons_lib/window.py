@@ -30,9 +30,14 @@ class Axis:
         return self.dilation * (self.kernel_size - 1) + 1
 
     @property
+    def padded(self) -> int:
+        """Pixels with the zeros at both ends."""
+        return self.before + self.size + self.after
+
+    @property
     def places(self) -> int:
         """Places where the window fits along the padded pixels."""
-        return (self.before + self.size + self.after - self.reach) // self.stride + 1
+        return (self.padded - self.reach) // self.stride + 1
 
     def window(self, place: int) -> slice:
         """Padded pixels that the taps see from one place."""
@@ -77,6 +82,26 @@ def checked_ints(name: str, value: Ints, least: int, count: int) -> tuple[int, .
     return tuple(checked_int(name, v, least) for v in value)
 
 
+def axes_named(*arguments: object) -> int | None:
+    """How many axes the arguments speak of: the length of the longest sequence, None where there is none."""
+    lengths = [len(value) for value in arguments if isinstance(value, Sequence) and not isinstance(value, str)]
+    return max(lengths, default=None)
+
+
+def check_tensor(name: str, tensor: Tensor, dims: int) -> None:
+    """`tensor` holds floats in `dims` dimensions, or an error says what it is."""
+    if not isinstance(tensor, Tensor) or tensor.dim() != dims or not tensor.is_floating_point():
+        got = f"{tensor.dtype} {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else repr(tensor)
+        raise ValueError(f"{name} must be a float tensor with {dims} dimensions, got {got}")
+
+
+def check_same_kind(x: Tensor, **others: Tensor | None) -> None:
+    """Each named tensor has the dtype and the device of `x`; None is passed over."""
+    for name, tensor in others.items():
+        if tensor is not None and (tensor.dtype, tensor.device) != (x.dtype, x.device):
+            raise ValueError(f"{name} must be {x.dtype} on {x.device}, as x is, got {tensor.dtype} on {tensor.device}")
+
+
 def sliding_axes(
     size: Ints, kernel_size: Ints, stride: Ints, padding: Padding, dilation: Ints, count: int, overhang: int = 0
 ) -> tuple[Axis, ...]:
@@ -94,9 +119,9 @@ def sliding_axes(
         ends = [(p, p + overhang) for p in checked_ints("padding", padding, 0, count)]
     axes = tuple(Axis(n, k, s, d, *e) for n, k, s, d, e in zip(sizes, kernels, strides, dilations, ends, strict=True))
     for axis in axes:
-        if axis.reach > (padded := axis.before + axis.size + axis.after):
+        if axis.reach > axis.padded:
             raise ValueError(
-                f"kernel_size {axis.kernel_size} with dilation {axis.dilation} must reach over at most the {padded} "
-                f"padded pixels, got a reach of {axis.reach}"
+                f"kernel_size {axis.kernel_size} with dilation {axis.dilation} must reach over at most the "
+                f"{axis.padded} padded pixels, got a reach of {axis.reach}"
             )
     return axes

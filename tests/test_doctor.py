@@ -204,7 +204,7 @@ def test_check_that_breaks_is_a_cross_and_no_traceback(monkeypatch):
 
 
 def test_doctor_returns_what_its_report_says(monkeypatch, capsys):
-    monkeypatch.setattr(doctor, "CHECKS", (doctor.check_python,))
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.check_python, doctor.check_gpu))
     assert doctor.doctor() == 0
     assert capsys.readouterr().out.endswith("Everything is ready.\n")
     monkeypatch.setattr(doctor, "MIN_PYTHON", (99, 0))

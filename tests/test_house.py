@@ -15,7 +15,18 @@ LIBRARY = ROOT / "lessons_lib"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 CONCEPTS = {
-    *("window", "convolution", "upsampling", "receptive_field", "boxes", "masks", "proposals", "matching"),
+    *(
+        "window",
+        "convolution",
+        "upsampling",
+        "checkerboard",
+        "subpixel",
+        "receptive_field",
+        "boxes",
+        "masks",
+        "proposals",
+    ),
+    "matching",
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -24,7 +35,7 @@ ANYTHING = {""}  # every name starts with the empty one
 # entry counts. Rows stand here for modules that are still to come, so that they are born under their rule.
 MAY_IMPORT = {
     **{name: CONCEPTS for name in CONCEPTS},
-    "roi": CONCEPTS,
+    "roi": CONCEPTS | {"roi"},
     "metrics": CONCEPTS | {"metrics"},
     "models": CONCEPTS | {"roi", "models.backbones", "data.sample"},
     "models.faster_rcnn": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.rpn"},
@@ -51,7 +62,13 @@ ONLY_IN = {
 # A function never calls its own oracle. The rest of the table is ONLY_IN: torchvision is nobody's shortcut.
 FORBIDDEN_CALLS = {
     "convolution": r"(lazy)?conv(_transpose|transpose)?[123]d|conv_tbc|convolution|(un)?fold",
+    "checkerboard": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "upsampling": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
+    "subpixel": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*",
+    "roi.pool": r"(ps_)?roi_.*|adaptive_.*|(fractional_)?max_pool.*",
+    "roi.align": r"(ps_)?roi_(align|pool)|grid_sample.*|affine_grid.*|interpolate",
+    "roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
+    "roi.position_sensitive": r"(ps_)?roi_pool|(adaptive_)?avg_pool.*",
 }
 
 
@@ -132,6 +149,7 @@ def test_module_keeps_to_its_place(module):
         ("convolution", "from torch.nn.functional import unfold", ["uses its oracle unfold"]),
         ("convolution", "def unfold(x): return x\nunfold(1)", []),
         ("upsampling", "import torch\ntorch.nn.PixelShuffle(2)", ["uses its oracle PixelShuffle"]),
+        ("subpixel", "import torch\ntorch.nn.PixelUnshuffle(2)", ["uses its oracle PixelUnshuffle"]),
     ],
 )
 def test_the_rules_can_be_broken(module, source, broken):
