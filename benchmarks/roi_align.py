@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the difference, the two ratios, and the naive form beside them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.roi_align", description=__doc__.split(":")[0])
     parser.add_argument("--regions", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--naive", type=int, default=8, help="regions of the naive form, which is slow")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args(arguments)
