@@ -47,7 +47,7 @@ errors: $(STAMP)
 	$(call timed,error messages,$(RUN_TESTS) tests/errors)
 
 notebooks: $(STAMP)
-	$(call timed,notebooks,$(RUN_TESTS) tests/notebooks)
+	$(call timed,notebooks,$(RUN_TESTS) -n 2 tests/notebooks)
 
 browser: $(STAMP)
 	$(call timed,browser,$(RUN_TESTS) tests/browser)
