@@ -59,5 +59,5 @@ def picture(draw: Callable[[Any], Figure], state: Any) -> bytes:
 
 def slider(label: str, value: int, least: int, most: int) -> widgets.IntSlider:
     """An integer slider that says its name and its value, and redraws on release."""
-    style = {"description_width": "5.5em"}
+    style = {"description_width": "7em"}
     return widgets.IntSlider(value, least, most, description=label, style=style, continuous_update=False)
