@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from lessons_lib.checkerboard import checkerboard_score, interior, overlap_1d, spectrum
 from lessons_lib.data.photo import sample_photo
-from lessons_lib.labs.lab import Lab, slider
+from lessons_lib.labs.lab import NAMES, Lab, slider
 
 WEIGHTS = ("equal", "triangle", "random")
 LARGEST_KERNEL, LARGEST_STRIDE, MOST_LAYERS = 6, 4, 3
@@ -121,6 +121,6 @@ def lab() -> Lab:
         "kernel_size": slider("kernel", 3, 1, LARGEST_KERNEL),
         "stride": slider("stride", 2, 1, LARGEST_STRIDE),
         "layers": slider("layers", 1, 1, MOST_LAYERS),
-        "weights": widgets.Dropdown(options=WEIGHTS, description="weights", style={"description_width": "5.5em"}),
+        "weights": widgets.Dropdown(options=WEIGHTS, description="weights", style=NAMES),
     }
     return Lab(controls, compute, draw, caption)

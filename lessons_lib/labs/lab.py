@@ -8,6 +8,8 @@ import ipywidgets as widgets
 import matplotlib.style
 from matplotlib.figure import Figure
 
+NAMES = {"description_width": "7em"}  # the style of a control: room for the longest name
+
 
 class Lab:
     """Controls that call `compute(**values)`, whose result is drawn by `draw` and put in words by `caption`.
@@ -59,5 +61,4 @@ def picture(draw: Callable[[Any], Figure], state: Any) -> bytes:
 
 def slider(label: str, value: int, least: int, most: int) -> widgets.IntSlider:
     """An integer slider that says its name and its value, and redraws on release."""
-    style = {"description_width": "7em"}
-    return widgets.IntSlider(value, least, most, description=label, style=style, continuous_update=False)
+    return widgets.IntSlider(value, least, most, description=label, style=NAMES, continuous_update=False)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lessons_lib.labs.lab import Lab, slider
+from lessons_lib.labs.lab import NAMES, Lab, slider
 from lessons_lib.matching import best_assignment, greedy_assignment, pairwise_soft_iou, score_loss
 from lessons_lib.plotting import VIVID, draw_grid
 
@@ -128,6 +128,6 @@ def lab() -> Lab:
         "softness": slider("softness", 0, 0, 6),
         "count": slider("objects n", 3, 0, 3),
         "lam": slider("λ", 1, 0, 5),
-        "matching": widgets.Dropdown(options=["best", "greedy", "first n"], description="matching"),
+        "matching": widgets.Dropdown(options=["best", "greedy", "first n"], description="matching", style=NAMES),
     }
     return Lab(controls, compute, draw, caption)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from lessons_lib.labs.lab import Lab, slider
+from lessons_lib.labs.lab import NAMES, Lab, slider
 from lessons_lib.plotting import VIVID
 from lessons_lib.subpixel import channel_major, pixel_shuffle
 
@@ -118,9 +118,7 @@ def _frame(ax: Axes, x: int, y: int) -> None:
 
 def lab() -> Lab:
     """Sliders for the factor, the output channels, and the pixel that is followed; a choice of the channels' order."""
-    order = widgets.Dropdown(
-        options=[BY_CHANNEL, BY_POSITION], value=BY_CHANNEL, description="order", style={"description_width": "5.5em"}
-    )
+    order = widgets.Dropdown(options=[BY_CHANNEL, BY_POSITION], value=BY_CHANNEL, description="order", style=NAMES)
     controls = {
         "factor": slider("factor r", 2, 1, 4),
         "channels": slider("outputs C", 1, 1, 2),
