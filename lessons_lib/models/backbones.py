@@ -1,5 +1,7 @@
 """Backbones: convolutional trunks that turn pictures into maps c1 to c5, each half as large as the one before."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,9 +13,9 @@ GROUPS = 8
 class TinyBackbone(nn.Module):
     """A trunk for lessons: five maps at strides 2, 4, 8, 16 and 32, GroupNorm, about a quarter of a million parameters.
 
-    The first map comes from one convolution of stride 2. Every later stage pools 2 × 2 and convolves `depth` times. Nothing
-    is cut off at the borders: where a side does not divide by the stride, its last pixels are padded with zeros before
-    pooling. `channels` are multiples of 8.
+    The first map comes from one convolution of stride 2. Every later stage pools 2 × 2 and convolves `depth` times.
+    Nothing is cut off at the borders: where a side is odd, its last pooling window is a smaller one. `channels` are
+    multiples of 8.
     """
 
     def __init__(self, channels: tuple[int, int, int, int, int] = (16, 24, 40, 64, 96), depth: int = 2) -> None:
@@ -24,7 +26,7 @@ class TinyBackbone(nn.Module):
         self.channels = dict(zip(names, channels, strict=True))
         self.strides = {name: 2 ** (i + 1) for i, name in enumerate(names)}
         self.stages = nn.ModuleList([conv_norm_relu(3, channels[0], stride=2)])
-        for before, after in zip(channels[:-1], channels[1:], strict=True):
+        for before, after in pairwise(channels):
             convolutions = [conv_norm_relu(before if i == 0 else after, after) for i in range(depth)]
             self.stages.append(nn.Sequential(nn.MaxPool2d(2, ceil_mode=True), *convolutions))
 
