@@ -26,7 +26,7 @@ CONCEPTS = {
         "masks",
         "proposals",
     ),
-    "matching",
+    *("matching", "grid"),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -37,7 +37,8 @@ MAY_IMPORT = {
     **{name: CONCEPTS for name in CONCEPTS},
     "roi": CONCEPTS | {"roi"},
     "metrics": CONCEPTS | {"metrics"},
-    "models": CONCEPTS | {"roi", "models.backbones", "data.sample"},
+    "models": CONCEPTS | {"roi", "models.backbones", "models.semantic", "data.sample"},
+    "models.build": {"models"},
     "models.faster_rcnn": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.rpn"},
     "models.mask_rcnn": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.faster_rcnn"},
     "models.mnc": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.rpn"},
@@ -48,7 +49,8 @@ MAY_IMPORT = {
     "training": {"data.sample"},
     "plotting": {"data.sample"},
     "labs": CONCEPTS | {"roi", "metrics", "models", "data", "training", "plotting", "labs"},
-    "exercises": CONCEPTS | {"roi", "metrics", "models", "exercises"},
+    "exercises": CONCEPTS | {"roi", "metrics", "models", "training", "data", "exercises"},
+    "checkpoints": set(),
     "doctor": {"exercises.progress"},  # where progress is kept is written down once
     "launch": set(),
     "__main__": ANYTHING,
