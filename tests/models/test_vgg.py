@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import vgg16
 
+from lessons_lib.grid import Grid
 from lessons_lib.models.backbones import VGG16, load_vgg16, make_backbone, vgg16_classifier, vgg16_stages
 
 CONVOLUTIONS = 14_714_688  # 9·(3·64 + 64·64 + 64·128 + … + 512·512) weights and 4,224 biases
@@ -92,3 +93,10 @@ def test_dilation_sees_what_the_stride_saw():
         for i in range(2):
             for j in range(2):
                 torch.testing.assert_close(whole[:, :, i::2, j::2], plain(fine[:, :, i::2, j::2]))
+
+
+def test_grids_are_those_of_the_papers():
+    with torch.device("meta"):
+        fcn, front = VGG16(first_padding=100).grids, VGG16(8, padding=False).grids
+    assert (fcn["c3"], fcn["c4"], fcn["c5"]) == (Grid(8, -95.5), Grid(16, -91.5), Grid(32, -83.5))
+    assert front["c5"].down(7, dilation=4) == Grid(8, 189.5)  # fc6 sees 380 pixels, and no border moves their middle

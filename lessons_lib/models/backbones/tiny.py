@@ -5,6 +5,7 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lessons_lib.grid import PIXELS
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
 
@@ -18,7 +19,7 @@ class TinyBackbone(nn.Module):
     The first map comes from one convolution of stride 2. Every later stage pools 2 × 2 and convolves `depth` times.
     Nothing is cut off at the borders: where a side is odd, its last pooling window is a smaller one. With an output
     stride of 8 or 16 the last stages do not pool, and their convolutions are dilated instead; the parameters are the
-    same. `channels` are multiples of 8.
+    same. `channels` are multiples of 8. `grids` says where the cells of each map lie in the picture.
     """
 
     def __init__(
@@ -31,9 +32,12 @@ class TinyBackbone(nn.Module):
         plan = plan_stages(output_stride)
         self.channels = dict(zip(plan, channels, strict=True))
         self.strides = {name: stage.total for name, stage in plan.items()}
+        self.grids = {"c1": PIXELS.down(3, stride=2, padding=1)}
         self.normalise = Normalisation()
         self.stages = nn.ModuleList([conv_norm_relu(3, channels[0], stride=2)])
-        for (before, after), stage in zip(pairwise(channels), list(plan.values())[1:], strict=True):
+        for (before, after), (below, name) in zip(pairwise(channels), pairwise(plan), strict=True):
+            stage = plan[name]
+            self.grids[name] = self.grids[below].down(stage.stride, stage.stride)
             pool = nn.MaxPool2d(2, ceil_mode=True) if stage.stride == 2 else nn.Identity()
             layers = [conv_norm_relu(before if i == 0 else after, after, 1, stage.dilation) for i in range(depth)]
             self.stages.append(nn.Sequential(pool, *layers))

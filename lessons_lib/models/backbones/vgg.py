@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lessons_lib.grid import PIXELS, Grid
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
 
@@ -43,14 +44,24 @@ class VGG16(nn.Module):
         self.stages = vgg16_stages(dilations, padding=padding, first_padding=first_padding, batch_norm=batch_norm)
         halve = [stage.stride == 2 for stage in plan.values()]
         self.pools = nn.ModuleList([nn.MaxPool2d(2, ceil_mode=ceil_mode) if h else nn.Identity() for h in halve])
+        self.grids = self._grids(halve)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> dict[str, Float[Tensor, "B _ _ _"]]:
-        """Maps c1 to c5 of pictures in [0, 1]; padded and in ceil mode, a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
+        """Maps c1 to c5 of pictures in [0, 1]; padded, in ceil mode, a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
         x = self.normalise(images)
         maps = {}
         for name, stage, pool in zip(self.channels, self.stages, self.pools, strict=True):
             maps[name] = x = pool(stage(x))
         return maps
+
+    def _grids(self, halve: Sequence[bool]) -> dict[str, Grid]:
+        """Where the cells of each map lie in the picture, from the paddings and dilations of the layers."""
+        grids, grid = {}, PIXELS
+        for name, stage, halves in zip(self.channels, self.stages, halve, strict=True):
+            for convolution, *_ in stage:
+                grid = grid.down(3, padding=convolution.padding[0], dilation=convolution.dilation[0])
+            grids[name] = grid = grid.down(2, 2) if halves else grid
+        return grids
 
 
 def vgg16_stages(
