@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "models.recurrent": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.fcn"},
     "data": {"masks", "data"},
     "training": {"data.sample"},
+    "runs": {"training", "data", "metrics", "models", "plotting", "runs"},
     "plotting": {"data.sample"},
     "labs": CONCEPTS | {"roi", "metrics", "models", "data", "training", "plotting", "labs"},
     "exercises": CONCEPTS | {"roi", "metrics", "models", "training", "data", "exercises"},
