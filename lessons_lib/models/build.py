@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 from torch import nn
 
-MODELS: dict[str, Callable[..., nn.Module]] = {}
+from lessons_lib.models.deconvnet import deconvnet
+from lessons_lib.models.hypercolumns import hypercolumns
+from lessons_lib.models.unet import unet
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "unet": unet,
+    "hypercolumns": hypercolumns,
+    "deconvnet": deconvnet,
+}
 """Name → a function of (num_classes, backbone's name) that makes the model with fresh weights."""
 
 
