@@ -26,8 +26,7 @@ CONCEPTS = {
         "masks",
         "proposals",
     ),
-    "matching",
-    "unpooling",
+    *("matching", "grid", "unpooling"),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch
-from lessons_lib.models.backbones import GROUPS, TinyBackbone, conv_norm_relu
+from lessons_lib.models.backbones import TinyBackbone, conv_norm_relu
+from lessons_lib.models.backbones.tiny import GROUPS
 from lessons_lib.models.semantic import pixel_cross_entropy, predict_label_maps
 from lessons_lib.unpooling import corner_switches, max_unpool
 
@@ -52,7 +53,7 @@ class TinyDeconvNet(nn.Module):
         self, images: Float[Tensor, "B 3 H W"]
     ) -> tuple[Float[Tensor, "B C h w"], list[tuple[tuple[int, int], Int64[Tensor, "B _ _ _"]]]]:
         """The trunk's map c5, and for each pooling on the way the size before it and its switches."""
-        x = self.backbone.stages[0]((images - self.backbone.mean) / self.backbone.std)
+        x = self.backbone.stages[0](self.backbone.normalise(images))
         kept = []
         for _, *convolutions in self.backbone.stages[1:]:
             size = tuple(x.shape[2:])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch
-from lessons_lib.models.backbones import GROUPS, TinyBackbone
+from lessons_lib.grid import Grid
 from lessons_lib.models.semantic import pixel_cross_entropy, predict_label_maps
 
 
@@ -20,11 +20,11 @@ class Hypercolumns(nn.Module):
     scores.
     """
 
-    def __init__(self, num_classes: int, backbone: nn.Module, hidden: int = 32) -> None:
+    def __init__(self, backbone: nn.Module, num_classes: int, hidden: int = 32) -> None:
         super().__init__()
         self.backbone = backbone
         self.columns = nn.ModuleDict({name: nn.Conv2d(c, hidden, 1) for name, c in backbone.channels.items()})
-        self.norm = nn.GroupNorm(GROUPS, hidden)
+        self.norm = nn.GroupNorm(8, hidden)
         self.score = nn.Conv2d(hidden, num_classes, 1)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
@@ -33,8 +33,8 @@ class Hypercolumns(nn.Module):
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
-        maps, size = self.backbone(images), images.shape[2:]
-        answers = [F.interpolate(column(maps[name]), size, mode="bilinear") for name, column in self.columns.items()]
+        maps, grids, size = self.backbone(images), self.backbone.grids, images.shape[2:]
+        answers = [upsample(column(maps[name]), grids[name], size) for name, column in self.columns.items()]
         return self.score(F.relu(self.norm(torch.stack(answers).sum(0))))
 
     def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
@@ -42,8 +42,17 @@ class Hypercolumns(nn.Module):
         return predict_label_maps(self, images)
 
 
-def hypercolumns(num_classes: int, backbone: str = "tiny") -> nn.Module:
-    """The model of that name: "tiny" on the tiny trunk."""
-    if backbone != "tiny":
-        raise ValueError(f"backbone must be 'tiny', got {backbone!r}")
-    return Hypercolumns(num_classes, TinyBackbone())
+def upsample(x: Float[Tensor, "B C h w"], grid: Grid, size: Sequence[int]) -> Float[Tensor, "B C H W"]:
+    """Bilinear interpolation of a map at every pixel of a picture of `size` (H, W), by where `grid` says its cells lie.
+
+    Beyond the outermost cells the map goes on unchanged. On a grid whose cells cover the picture, start (s − 1)/2 and
+    H = s·h, it is `F.interpolate` with align_corners=False; on others that would shift the map.
+    """
+    rows, columns = (_hats(grid, cells, pixels).to(x) for cells, pixels in zip(x.shape[2:], size, strict=True))
+    return rows @ x @ columns.T
+
+
+def _hats(grid: Grid, cells: int, pixels: int) -> Float[Tensor, "P n"]:
+    """The weight of each cell at each pixel along one axis: 1 at its middle, falling to 0 at its neighbours'."""
+    place = ((torch.arange(pixels) - grid.start) / grid.stride).clamp(0, cells - 1)
+    return (1 - (place[:, None] - torch.arange(cells)).abs()).clamp(min=0)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from lessons_lib.data.sample import Batch
-from lessons_lib.models.backbones import TinyBackbone, conv_norm_relu
+from lessons_lib.models.backbones import conv_norm_relu
 from lessons_lib.models.semantic import pixel_cross_entropy, predict_label_maps
 
 
@@ -20,7 +20,7 @@ class TrunkUNet(nn.Module):
     """
 
     def __init__(
-        self, num_classes: int, backbone: nn.Module, widths: Sequence[int] = (48, 40, 24, 16, 16), stem: int = 16
+        self, backbone: nn.Module, num_classes: int, widths: Sequence[int] = (48, 40, 24, 16, 16), stem: int = 16
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -53,10 +53,3 @@ class TrunkUNet(nn.Module):
     def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
         """The likeliest class of each pixel, each picture at its own size."""
         return predict_label_maps(self, images)
-
-
-def unet(num_classes: int, backbone: str = "tiny") -> nn.Module:
-    """The U-Net of that name: "tiny" on the tiny trunk."""
-    if backbone != "tiny":
-        raise ValueError(f"backbone must be 'tiny', got {backbone!r}")
-    return TrunkUNet(num_classes, TinyBackbone())
