@@ -26,7 +26,7 @@ CONCEPTS = {
         "masks",
         "proposals",
     ),
-    *("matching", "grid"),
+    *("matching", "grid", "unpooling"),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "models.recurrent": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.fcn"},
     "data": {"masks", "data"},
     "training": {"data.sample"},
+    "runs": {"training", "data", "metrics", "models", "plotting", "runs"},
     "plotting": {"data.sample"},
     "labs": CONCEPTS | {"roi", "metrics", "models", "data", "training", "plotting", "labs"},
     "exercises": CONCEPTS | {"roi", "metrics", "models", "training", "data", "exercises"},
@@ -68,6 +69,7 @@ FORBIDDEN_CALLS = {
     "checkerboard": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "upsampling": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "subpixel": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*",
+    "unpooling": r"(adaptive_|fractional_)?max_(un)?pool.*",
     "roi.pool": r"(ps_)?roi_.*|adaptive_.*|(fractional_)?max_pool.*",
     "roi.align": r"(ps_)?roi_(align|pool)|grid_sample.*|affine_grid.*|interpolate",
     "roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
