@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lessons_lib.data.scene_config import CLASSES
+
 Colour = tuple[int, int, int]
 
 
@@ -95,6 +97,7 @@ SUNRGBD_37_TO_13 = (
 )
 """For each of the 37 classes its number among the 13, counted from 1: the table in SceneNet's README."""
 
+SCENES = voc_coloured(CLASSES)
 PEDESTRIANS = voc_coloured(("background", "pedestrian"))
 NUCLEI = voc_coloured(("background", "nucleus"))
 LEAVES = voc_coloured(("background", "leaf"))

@@ -16,6 +16,7 @@ from lessons_lib.data.coco_checks import run_lengths
 from lessons_lib.data.files import DamagedFile, read_photo
 from lessons_lib.data.leaves import LeafSamples
 from lessons_lib.data.nuclei import NucleiSamples
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.pascal_context import PascalContextSamples
 from lessons_lib.data.penn_fudan import PennFudanSamples
 from lessons_lib.data.sbd import SbdSamples
@@ -259,3 +260,17 @@ def test_coco_files_that_cannot_be_read(tmp_path):
 def test_run_lengths():
     with pytest.raises(ValueError, match="counts must be numbers of at most 7 characters"):
         run_lengths("o" * 8 + "0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("imagenet", "."), "data must be one of scenes, ade20k, camvid, cityscapes, coco, coco2017, leaves, nuclei"),
+        (("camvid",), "root must be the folder that holds camvid (--root FOLDER), got none"),
+        (("camvid", ".", "train", "ignore"), "on_error must be 'raise' or 'skip', got 'ignore'"),
+        (("scenes", None, "test"), "split must be one of train, val for scenes, got 'test'"),
+    ],
+)
+def test_names_that_there_are_not(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        open_dataset(*arguments)
