@@ -8,6 +8,7 @@ from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.deconvnet import deconvnet
 from lessons_lib.models.fcn import FCN
 from lessons_lib.models.hypercolumns import Hypercolumns
+from lessons_lib.models.plain_fcn import plain_fcn
 from lessons_lib.models.unet import TrunkUNet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -17,6 +18,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "unet": lambda classes, backbone: TrunkUNet(make_backbone(backbone), classes),
     "hypercolumns": lambda classes, backbone: Hypercolumns(make_backbone(backbone), classes),
     "deconvnet": deconvnet,
+    "plain_fcn": plain_fcn,
 }
 """Name → a function of (num_classes, backbone's name) that makes the model with fresh weights."""
 
