@@ -6,11 +6,13 @@ from torch import nn
 
 from lessons_lib.models.backbones import TinyBackbone
 from lessons_lib.models.fcn import FCN
+from lessons_lib.models.patch import PatchClassifier
 
 BACKBONES: dict[str, Callable[[], nn.Module]] = {"tiny": TinyBackbone}
 """Name → a function that makes the backbone with fresh weights."""
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
+    "patch": lambda classes, backbone: PatchClassifier(classes),  # a net of its own, whatever the backbone
     "fcn32s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5",)),
     "fcn16s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5", "c4")),
     "fcn8s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5", "c4", "c3")),
