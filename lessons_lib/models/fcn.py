@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lessons_lib.data.sample import Batch
 from lessons_lib.grid import PIXELS, Grid
+from lessons_lib.models.backbones import VGG16, make_backbone, vgg16_classifier
 from lessons_lib.models.semantic import pixel_cross_entropy, predict_label_maps
 from lessons_lib.upsampling import bilinear_kernel
 
@@ -64,6 +65,31 @@ class FCN(nn.Module):
     def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
         """The likeliest class of each pixel, for each picture at its own size."""
         return predict_label_maps(self, images)
+
+
+class ClassifierTrunk(nn.Module):
+    """VGG-16 as FCN takes it: the whole classifier without its last layer, its c5 being the map of fc7 (section 4.1).
+
+    The first convolution pads by 100 pixels, so that fc6, which sees 7 × 7 cells of the last pooling, finds them in a
+    picture of any size; poolings round up. `load_vgg16(state, trunk.vgg, trunk.classifier)` fills it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vgg, self.classifier = VGG16(first_padding=100), vgg16_classifier()
+        self.strides = self.vgg.strides
+        self.channels = {**self.vgg.channels, "c5": self.classifier[-3].out_channels}
+        self.grids = {**self.vgg.grids, "c5": self.vgg.grids["c5"].down(7)}
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> dict[str, Float[Tensor, "B _ _ _"]]:
+        """Maps c1 to c4 of VGG-16, and what fc7 makes of c5."""
+        maps = self.vgg(images)
+        return {**maps, "c5": self.classifier(maps["c5"])}
+
+
+def fcn_trunk(backbone: str) -> nn.Module:
+    """The trunk of an FCN by name: for "vgg16" the paper's, with its dense layers, otherwise the backbone as it is."""
+    return ClassifierTrunk() if backbone == "vgg16" else make_backbone(backbone)
 
 
 def bilinear_upsampling(channels: int, coarse: Grid, fine: Grid) -> tuple[nn.ConvTranspose2d, Grid]:

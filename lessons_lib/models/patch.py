@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch
+from lessons_lib.models.backbones import Normalisation
 from lessons_lib.models.semantic import pixel_cross_entropy, predict_label_maps
 
 PATCHES_AT_ONCE = 4096
@@ -32,8 +33,7 @@ class PatchClassifier(nn.Module):
 
     def __init__(self, num_classes: int, channels: int = 16, hidden: int = 32) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+        self.normalise = Normalisation()
         self.net = nn.Sequential(
             *(nn.Conv2d(3, channels, 3), nn.ReLU(), nn.MaxPool2d(3, 2)),  # 29 → 27 → 13
             *(nn.Conv2d(channels, channels, 3), nn.ReLU(), nn.MaxPool2d(3, 2)),  # 13 → 11 → 5
@@ -43,7 +43,7 @@ class PatchClassifier(nn.Module):
 
     def padded(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 pH pW"]:
         """The pictures as the network takes them: normalised, and wide enough for a patch around every pixel."""
-        return F.pad((images - self.mean) / self.std, (self.patch_size // 2,) * 4)
+        return F.pad(self.normalise(images), (self.patch_size // 2,) * 4)
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """A score for each class at each pixel: the network run once, its strides turned into dilations."""
