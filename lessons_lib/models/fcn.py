@@ -97,11 +97,13 @@ def bilinear_upsampling(channels: int, coarse: Grid, fine: Grid) -> tuple[nn.Con
     cells: on the cells of `fine`, though it may begin earlier or later.
 
     For a factor f the kernel, a bilinear pyramid, has 2f cells, or 2f − 1 where the middle of a coarse cell lies on the
-    middle of a fine one and not between two.
+    middle of a fine one and not between two. Raises ValueError where it lies elsewhere, or the strides do not divide.
     """
-    factor = coarse.stride // fine.stride
-    between = (coarse.start - fine.start) / fine.stride % 1 == 0.5
-    kernel_size = 2 * factor if between else 2 * factor - 1
+    factor, rest = divmod(coarse.stride, fine.stride)
+    place = (coarse.start - fine.start) / fine.stride % 1
+    if rest or place not in (0, 0.5):
+        raise ValueError(f"coarse must have its middles on those of {fine}, or half-way between two, got {coarse}")
+    kernel_size = 2 * factor if place else 2 * factor - 1
     layer = nn.ConvTranspose2d(channels, channels, kernel_size, factor, groups=channels, bias=False)
     with torch.no_grad():
         layer.weight.copy_(bilinear_kernel(kernel_size))
