@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lessons_lib.grid import PIXELS
+
 GROUPS = 8
 """Groups of channels that a GroupNorm layer of a tiny network normalises together."""
 
@@ -15,7 +17,7 @@ class TinyBackbone(nn.Module):
 
     The first map comes from one convolution of stride 2. Every later stage pools 2 × 2 and convolves `depth` times.
     Nothing is cut off at the borders: where a side is odd, its last pooling window is a smaller one. `channels` are
-    multiples of 8.
+    multiples of 8. `grids` says where the cells of each map lie in the picture.
     """
 
     def __init__(self, channels: tuple[int, int, int, int, int] = (16, 24, 40, 64, 96), depth: int = 2) -> None:
@@ -25,6 +27,9 @@ class TinyBackbone(nn.Module):
         names = ("c1", "c2", "c3", "c4", "c5")
         self.channels = dict(zip(names, channels, strict=True))
         self.strides = {name: 2 ** (i + 1) for i, name in enumerate(names)}
+        self.grids = {"c1": PIXELS.down(3, stride=2, padding=1)}
+        for before, after in pairwise(names):
+            self.grids[after] = self.grids[before].down(2, stride=2)
         self.stages = nn.ModuleList([conv_norm_relu(3, channels[0], stride=2)])
         for before, after in pairwise(channels):
             convolutions = [conv_norm_relu(before if i == 0 else after, after) for i in range(depth)]

@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 from torch import nn
 
-MODELS: dict[str, Callable[..., nn.Module]] = {}
+from lessons_lib.models.backbones import TinyBackbone
+from lessons_lib.models.fcn import FCN
+
+BACKBONES: dict[str, Callable[[], nn.Module]] = {"tiny": TinyBackbone}
+"""Name → a function that makes the backbone with fresh weights."""
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "fcn32s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5",)),
+    "fcn16s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5", "c4")),
+    "fcn8s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5", "c4", "c3")),
+}
 """Name → a function of (num_classes, backbone's name) that makes the model with fresh weights."""
 
 

@@ -1,0 +1,84 @@
+"""Training: one loop for every model, as a generator that yields after each step.
+
+The loop knows a model by its contract alone: `model(batch)` answers a dict of named losses, already weighted, and their
+sum is what training makes smaller. Whoever iterates over the loop logs, draws, saves, evaluates and stops.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lessons_lib.data.sample import Batch
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step leaves behind: its number, counted from 1, and each loss by name, before the step was made."""
+
+    step: int
+    losses: dict[str, float]
+
+    @property
+    def loss(self) -> float:
+        """The training loss: the sum of all."""
+        return sum(self.losses.values())
+
+
+def fit(
+    model: nn.Module, loader: Iterable[Batch], optimizer: Optimizer, steps: int, start: int = 0
+) -> Iterator[Record]:
+    """Train until `steps` steps are made, of which `start` are already behind, and yield a `Record` after each.
+
+    `loader` is anything that can be iterated again and again, a list or a DataLoader; when it ends, it begins anew.
+    Each batch is brought to the model's device. With several processes (torch's DDP around the model) the gradient and
+    the recorded losses are means over the processes: the same as one process with all their pictures where each holds
+    equally many pixels that count, and otherwise a mean that gives each process, not each pixel, the same weight.
+
+    FloatingPointError for a loss that is NaN or infinite: the parameters are still those of the step before.
+    ValueError for a loader without batches, or counts of steps that do not fit.
+    """
+    if not 0 <= start <= steps:
+        raise ValueError(f"start and steps must be 0 ≤ start ≤ steps, got start {start}, steps {steps}")
+    device = next(model.parameters()).device
+    batches = _cycle(loader)
+    for step in range(start + 1, steps + 1):
+        model.train()
+        losses = model(next(batches).to(device))
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        record = Record(step, _mean_over_processes(losses))
+        _require_finite(record)
+        optimizer.step()
+        yield record
+
+
+def _cycle(loader: Iterable[Batch]) -> Iterator[Batch]:
+    """The loader's batches, round after round."""
+    while True:
+        batch = None
+        for batch in loader:
+            yield batch
+        if batch is None:
+            raise ValueError("loader must give at least 1 batch each time it is iterated, got 0")
+
+
+def _mean_over_processes(losses: dict[str, Tensor]) -> dict[str, float]:
+    """The losses as numbers, fetched at once, since a GPU is waited for each time."""
+    values = torch.stack([loss.detach().float() for loss in losses.values()])
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(values)
+        values /= torch.distributed.get_world_size()
+    return dict(zip(losses, values.tolist(), strict=True))
+
+
+def _require_finite(record: Record) -> None:
+    for name, value in record.losses.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"losses must be finite, got {name} = {value} in step {record.step}; "
+                f"the parameters are those of step {record.step - 1}. A smaller learning rate often helps"
+            )

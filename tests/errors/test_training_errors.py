@@ -1,0 +1,25 @@
+"""What the training loop says to a wrong argument."""
+
+import re
+
+import pytest
+import torch
+
+from lessons_lib.training import fit
+from tests.tiny_model import TinyModel
+
+MODEL = TinyModel()
+OPTIMIZER = torch.optim.SGD(MODEL.parameters(), lr=0.1)
+
+CASES = [
+    (lambda: fit(MODEL, [], OPTIMIZER, 1), "loader must give at least 1 batch each time it is iterated, got 0"),
+    (lambda: fit(MODEL, [], OPTIMIZER, -1), "start and steps must be 0 ≤ start ≤ steps, got start 0, steps -1"),
+    (lambda: fit(MODEL, [], OPTIMIZER, 3, 4), "start and steps must be 0 ≤ start ≤ steps, got start 4, steps 3"),
+    (lambda: fit(MODEL, [], OPTIMIZER, 3, -1), "start and steps must be 0 ≤ start ≤ steps, got start -1, steps 3"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), CASES)
+def test_error_says_what_is_wrong(call, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        list(call())
