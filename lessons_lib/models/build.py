@@ -4,16 +4,19 @@ from collections.abc import Callable
 
 from torch import nn
 
-from lessons_lib.models.backbones import TinyBackbone
+from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.deconvnet import deconvnet
 from lessons_lib.models.fcn import FCN
-
-BACKBONES: dict[str, Callable[[], nn.Module]] = {"tiny": TinyBackbone}
-"""Name → a function that makes the backbone with fresh weights."""
+from lessons_lib.models.hypercolumns import Hypercolumns
+from lessons_lib.models.unet import TrunkUNet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
-    "fcn32s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5",)),
-    "fcn16s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5", "c4")),
-    "fcn8s": lambda classes, backbone: FCN(BACKBONES[backbone](), classes, ("c5", "c4", "c3")),
+    "fcn32s": lambda classes, backbone: FCN(make_backbone(backbone), classes, ("c5",)),
+    "fcn16s": lambda classes, backbone: FCN(make_backbone(backbone), classes, ("c5", "c4")),
+    "fcn8s": lambda classes, backbone: FCN(make_backbone(backbone), classes, ("c5", "c4", "c3")),
+    "unet": lambda classes, backbone: TrunkUNet(make_backbone(backbone), classes),
+    "hypercolumns": lambda classes, backbone: Hypercolumns(make_backbone(backbone), classes),
+    "deconvnet": deconvnet,
 }
 """Name → a function of (num_classes, backbone's name) that makes the model with fresh weights."""
 

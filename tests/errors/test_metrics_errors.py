@@ -1,16 +1,36 @@
-"""What the metrics say to a wrong argument: the name, what came, and what is allowed."""
+"""What boxes, masks and metrics say to a wrong argument: the name, what came, and what is allowed."""
 
 import re
 
 import pytest
 import torch
 
+from lessons_lib.boxes import box_areas, pairwise_box_iou
+from lessons_lib.masks import decode_rle, encode_rle, pairwise_mask_iou
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
 
+BOXES, MASKS = torch.zeros(2, 4), torch.zeros(2, 4, 5, dtype=torch.bool)
 MAP = torch.zeros(2, 3, dtype=torch.int64)
 
 CASES = [
+    (lambda: box_areas(BOXES.long()), "boxes must be a float tensor (N, 4), got torch.int64 (2, 4)"),
+    (lambda: box_areas([1]), "boxes must be a float tensor (N, 4), got [1]"),
+    (lambda: pairwise_box_iou(BOXES[0], BOXES), "pred_boxes must be a float tensor (N, 4), got torch.float32 (4,)"),
+    (lambda: pairwise_box_iou(BOXES, BOXES.mT), "gt_boxes must be a float tensor (N, 4), got torch.float32 (4, 2)"),
+    (
+        lambda: pairwise_box_iou(BOXES, BOXES, torch.tensor([True])),
+        "is_crowd must be one bool for each of the 2 objects, got torch.bool (1,)",
+    ),
+    (lambda: pairwise_mask_iou(MASKS.float(), MASKS), "pred_masks must be a bool tensor (N, H, W), got torch.float32"),
+    (lambda: pairwise_mask_iou(MASKS, MASKS[0]), "gt_masks must be a bool tensor (N, H, W), got torch.bool (4, 5)"),
+    (lambda: pairwise_mask_iou(MASKS, MASKS.mT), "pred_masks must be as large as gt_masks, (5, 4), got (4, 5)"),
+    (
+        lambda: pairwise_mask_iou(MASKS, MASKS, torch.tensor([0, 1])),
+        "is_crowd must be one bool for each of the 2 objects, got torch.int64 (2,)",
+    ),
+    (lambda: encode_rle("mask"), "masks must be a bool tensor (N, H, W), got 'mask'"),
+    (lambda: decode_rle(encode_rle(MASKS), (5, 4)), "rles must be of size (5, 4), got (4, 5)"),
     (lambda: SemanticScores(0), "num_classes must be ≥ 1, got 0"),
     (lambda: SemanticScores(256), "num_classes must be ≤ 255, since 255 is void, got 256"),
     (lambda: confusion_matrix(MAP.float(), MAP, 2), "prediction must be an int64 tensor of labels, got torch.float32"),
