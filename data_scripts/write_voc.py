@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from data_scripts.whole_folder import whole_folder
+from lessons_lib.data.classes import voc_colour
 from lessons_lib.data.sample import VOID, Sample
 
 
@@ -46,14 +47,8 @@ def write_voc(samples: Iterable[Sample], classes: Sequence[str], out: Path | str
 
 
 def voc_palette() -> list[int]:
-    """The 256 colours of the format, flat: bit j of an index goes to channel j mod 3, from the top bit down."""
-    colours = []
-    for index in range(256):
-        colour = [0, 0, 0]
-        for j in range(8):
-            colour[j % 3] |= (index >> j & 1) << (7 - j // 3)
-        colours += colour
-    return colours
+    """The 256 colours of the format, flat."""
+    return [part for index in range(256) for part in voc_colour(index)]
 
 
 def object_map(sample: Sample) -> Int64[Tensor, "H W"]:

@@ -22,9 +22,6 @@ from lessons_lib.data.sample import Instances, Sample, tight_boxes
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
 from lessons_lib.data.voc import VocSamples
 
-# pycocotools 2.0 decodes through an interface that numpy 2 announces to change
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 COUNT = 40  # more than are drawn at once
 
 
