@@ -9,6 +9,7 @@ from lessons_lib.models.deconvnet import deconvnet
 from lessons_lib.models.fcn import FCN, fcn_trunk
 from lessons_lib.models.hypercolumns import Hypercolumns
 from lessons_lib.models.patch import PatchClassifier
+from lessons_lib.models.plain_fcn import plain_fcn
 from lessons_lib.models.unet import unet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -19,6 +20,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "unet": unet,
     "hypercolumns": lambda classes, backbone: Hypercolumns(make_backbone(backbone), classes),
     "deconvnet": deconvnet,
+    "plain_fcn": plain_fcn,
 }
 """Name → a function of (num_classes, backbone's name) that makes the model with fresh weights."""
 

@@ -120,12 +120,12 @@ def test_weights_of_vgg16_reach_every_convolution(monkeypatch):
 
 def test_a_file_with_another_hash_is_refused(server, tmp_path):
     name = server({}, digits="01234567")
-    with pytest.raises(RuntimeError, match=re.escape("invalid hash value")):
+    with pytest.raises(OSError, match=re.escape("invalid hash value")):
         imagenet_weights("resnet18")
     cache = tmp_path / "cache" / "checkpoints"
     assert list(cache.iterdir()) == []
     (tmp_path / name).rename(cache / name)  # put there by hand
-    with pytest.raises(RuntimeError, match="is damaged: its SHA-256 must begin with 01234567, got "):
+    with pytest.raises(OSError, match="is damaged: its SHA-256 must begin with 01234567, got "):
         imagenet_weights("resnet18")
 
 
@@ -141,7 +141,7 @@ def test_without_a_network_it_says_what_to_do(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.hub, "urlopen", offline)
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    with pytest.raises(RuntimeError) as error:
+    with pytest.raises(OSError) as error:
         make_backbone("resnet18", weights=True)
     for part in ("no route to host", "resnet18-f37072fd.pth on a machine", str(tmp_path), "weights=False"):
         assert part in str(error.value)

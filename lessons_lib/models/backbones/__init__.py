@@ -49,7 +49,7 @@ def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> 
 def load_imagenet(name: str, trunk: nn.Module) -> None:
     """Fills a trunk that `make_backbone(name)` made with torchvision's ImageNet weights, downloaded the first time.
 
-    Raises ValueError for the tiny trunk, which has none, and RuntimeError where the download fails.
+    Raises ValueError for the tiny trunk, which has none, and OSError where the download fails.
     """
     if name not in BACKBONES[1:]:
         raise ValueError(f"ImageNet weights exist for {', '.join(BACKBONES[1:])}, got {name!r}")
