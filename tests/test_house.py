@@ -26,7 +26,7 @@ CONCEPTS = {
         "masks",
         "proposals",
     ),
-    *("matching", "grid", "unpooling"),
+    *("matching", "grid", "cost", "unpooling"),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
