@@ -109,10 +109,5 @@ PASCAL_CONTEXT = Dataset(
             urls=(f"{_CONTEXT}/trainval.tar.gz",),
             gives=(("trainval/*.mat", 10103), ("labels.txt", 1)),
         ),
-        RemoteFile(
-            name="59_labels.txt",
-            urls=(f"{_CONTEXT}/59_labels.txt",),
-            gives=(("59_labels.txt", 1),),
-        ),
     ),
 )

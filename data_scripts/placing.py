@@ -115,6 +115,7 @@ def _have(job: Job, file: RemoteFile, target: Path) -> str:
         receipt = None  # of another edition of the file than the catalogue's
     if not target.exists():
         return _download(job, file, target, receipt)
+    PartialFile(target).discard()  # of a run that ended just after it gave the file its name, or before one by hand
     if receipt is None:
         _accept_found(job, file, target)
         return "found and checked"
