@@ -1,8 +1,10 @@
-"""The course from a terminal: `python -m lessons_lib VERB`, with doctor, lab, reset, progress or check."""
+"""The course from a terminal: `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, train, evaluate."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+
+from lessons_lib.runs.command import add_evaluate, add_train
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -37,6 +39,18 @@ def _check(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train(args: argparse.Namespace) -> int:
+    from lessons_lib.runs.command import run_train
+
+    return run_train(args)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from lessons_lib.runs.command import run_evaluate
+
+    return run_evaluate(args)
+
+
 def parser() -> argparse.ArgumentParser:
     """The verbs and their options; each verb imports what it needs only when it runs."""
     top = argparse.ArgumentParser(prog="python -m lessons_lib", description="From Strides to Masks, from a terminal.")
@@ -58,15 +72,21 @@ def parser() -> argparse.ArgumentParser:
     verb("progress", _progress, "the map of the course with the exercises that you passed")
     check = verb("check", _check, "run each submitted notebook in a folder and print a CSV of the exercises passed")
     check.add_argument("folder", help="a folder of notebooks; their code is run")
+    add_train(verb("train", _train, "train a model, on drawn scenes or on your own folder of pictures"))
+    add_evaluate(verb("evaluate", _evaluate, "score a trained model on pictures that it has not seen"))
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one verb and returns its exit status: 0 well, 1 a cross or an error, 2 a wrong command line."""
+    """Runs one verb and returns its exit status: 0 well, 1 a cross or an error, 2 a wrong command line, 130 Ctrl-C."""
     args = parser().parse_args(argv)
     try:
         return args.run(args)
-    except (ValueError, OSError) as error:  # the library's own errors name what to change; a traceback adds nothing
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+        # the library's own errors name what to change; a traceback adds nothing
         print(f"error: {error}", file=sys.stderr)
         return 1
 

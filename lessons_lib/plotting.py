@@ -5,7 +5,8 @@ for colour-blind eyes: things are saturated, stuff is pale. Text stands on its o
 and dark pages alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -136,6 +137,27 @@ def contact_sheet(
                 draw_instances(ax, sample.image, sample.instances)
             else:
                 draw_label_map(ax, sample.label_map)
+    return figure
+
+
+def loss_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) -> Figure:
+    """A figure of losses over steps: each loss pale as it came, and strong as the mean of the last twentieth of steps.
+
+    Losses of several names share the axes. Raises ValueError for lengths that differ.
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    ax = figure.add_subplot(xlabel="step", ylabel="loss")
+    for colour, (name, values) in zip(cycle(VIVID), losses.items(), strict=False):
+        if len(values) != len(steps):
+            raise ValueError(f"losses must have {len(steps)} values each, one a step, got {len(values)} for {name!r}")
+        span = max(1, len(steps) // 20)
+        sums = np.cumsum([0.0, *values])
+        ends = np.arange(1, len(steps) + 1)
+        starts = np.maximum(0, ends - span)
+        ax.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
+        ax.plot(steps, (sums[ends] - sums[starts]) / (ends - starts), color=colour, label=name)
+    if losses:
+        ax.legend()
     return figure
 
 

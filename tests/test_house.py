@@ -26,7 +26,7 @@ CONCEPTS = {
         "masks",
         "proposals",
     ),
-    "matching",
+    *("matching", "grid", "cost", "unpooling"),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -36,7 +36,7 @@ ANYTHING = {""}  # every name starts with the empty one
 MAY_IMPORT = {
     **{name: CONCEPTS for name in CONCEPTS},
     "roi": CONCEPTS | {"roi"},
-    "metrics": CONCEPTS | {"metrics"},
+    "metrics": CONCEPTS | {"metrics", "data.sample"},
     "models": CONCEPTS | {"roi", "models.backbones", "models.semantic", "data.sample"},
     "models.build": {"models"},
     "models.faster_rcnn": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.rpn"},
@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "models.recurrent": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.fcn"},
     "data": {"masks", "data"},
     "training": {"data.sample"},
+    "runs": {"training", "data", "metrics", "models", "plotting", "runs"},
     "plotting": {"data.sample"},
     "labs": CONCEPTS | {"roi", "metrics", "models", "data", "training", "plotting", "labs"},
     "exercises": CONCEPTS | {"roi", "metrics", "models", "training", "data", "exercises"},
@@ -60,6 +61,7 @@ ONLY_IN = {
     "matplotlib": {"plotting", "labs", "exercises", "__main__", "data.photo"},
     "torchvision": {"data", "models.backbones", "doctor"},
     "ipywidgets": {"labs", "doctor"},
+    "pycocotools": {"masks", "data", "metrics.coco_eval"},
 }
 # A function never calls its own oracle. The rest of the table is ONLY_IN: torchvision is nobody's shortcut.
 FORBIDDEN_CALLS = {
@@ -67,9 +69,13 @@ FORBIDDEN_CALLS = {
     "checkerboard": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "upsampling": r"(lazy)?conv_?transpose[123]d|pixel_(un)?shuffle|pixelshuffle|interpolate|upsample.*|(un)?fold",
     "subpixel": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*",
+    "unpooling": r"(adaptive_|fractional_)?max_(un)?pool.*",
     "roi.pool": r"(ps_)?roi_.*|adaptive_.*|(fractional_)?max_pool.*",
     "roi.align": r"(ps_)?roi_(align|pool)|grid_sample.*|affine_grid.*|interpolate",
     "roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
+    "metrics.detection": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
+    "metrics.detection_matching": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
+    "metrics.average_precision": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
     "roi.position_sensitive": r"(ps_)?roi_pool|(adaptive_)?avg_pool.*",
 }
 
@@ -146,6 +152,8 @@ def test_module_keeps_to_its_place(module):
         ("models.mnc", "from lessons_lib.models import faster_rcnn", ["imports lessons_lib.models.faster_rcnn"]),
         ("models.mask_rcnn", "from lessons_lib.models.faster_rcnn import FasterRCNN", []),
         ("metrics.detection", "import torchvision", ["imports torchvision"]),
+        ("metrics.detection", "from pycocotools.cocoeval import COCOeval", ["imports pycocotools"]),
+        ("metrics.detection", "def f(scorer): scorer.accumulate()", ["uses its oracle accumulate"]),
         ("utils", "import math", ["has no row in MAY_IMPORT"]),
         ("convolution", "from torch.nn import functional as F\nF.conv2d(1)", ["uses its oracle conv2d"]),
         ("convolution", "from torch.nn.functional import unfold", ["uses its oracle unfold"]),

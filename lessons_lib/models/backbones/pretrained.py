@@ -1,0 +1,46 @@
+"""Pretrained weights: torchvision's for ImageNet, downloaded once, checked by hash, and read as numbers only."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+WEIGHTS = {
+    "vgg16": "VGG16_Weights.IMAGENET1K_V1",
+    "resnet18": "ResNet18_Weights.IMAGENET1K_V1",
+    "resnet50": "ResNet50_Weights.IMAGENET1K_V1",
+    "resnet101": "ResNet101_Weights.IMAGENET1K_V1",
+    "resnext101": "ResNeXt101_32X8D_Weights.IMAGENET1K_V1",
+}
+"""The backbone's name → torchvision's name for its weights: the first recipe, with which its FCN was trained."""
+
+
+def imagenet_weights(name: str) -> dict[str, Tensor]:
+    """The state dict of torchvision's classifier of that name, from torch's cache, or downloaded into it.
+
+    The file's name carries the first eight digits of its SHA-256; a file that was put into the cache by hand is
+    compared with them too. Raises OSError, with what to do, where the download fails or the digits differ.
+    """
+    from torchvision.models import get_weight  # here, because importing torchvision takes a second
+
+    weights = get_weight(WEIGHTS[name])
+    path = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
+    if path.exists():
+        check_file(path)
+    try:
+        return weights.get_state_dict(map_location="cpu", check_hash=True, weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise OSError(
+            f"the ImageNet weights of {name} could not be downloaded ({error}). Download {weights.url} on a machine "
+            f"with a network and put it at {path}, or begin with random weights: weights=False"
+        ) from error
+
+
+def check_file(path: Path) -> None:
+    """Raises OSError unless the SHA-256 begins with the digits that end the name, as in resnet18-f37072fd.pth."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    digits = path.stem.rpartition("-")[2]
+    if not found.startswith(digits):
+        raise OSError(f"{path} is damaged: its SHA-256 must begin with {digits}, got {found[:8]}. Delete the file")

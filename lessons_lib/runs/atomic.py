@@ -1,0 +1,39 @@
+"""Files that appear whole or not at all, also when the program is killed or the power fails while they are written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a name beside `path` to write to; after the block the file is on the disk and takes the place of `path`.
+
+    Until that moment, and after an error in the block, `path` is as it was. One writer at a time.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        flush_to_disk(part)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # the new name too must reach the disk
+        flush_to_disk(path.parent)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Waits until what was written to a file, or a folder's names, would survive a loss of power."""
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file at once."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
