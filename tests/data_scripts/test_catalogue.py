@@ -12,16 +12,8 @@ from data_scripts.checksums import parse_checksum
 from data_scripts.dataset_entry import about, download_size, readable_size, table
 
 NAMES = [
-    "voc2012",
-    "sbd",
-    "pascal_context",
-    "sunrgbd",
-    "coco2017",
-    "cityscapes",
-    "ade20k",
-    "penn_fudan",
-    "camvid",
-    "nuclei",
+    *("voc2012", "sbd", "pascal_context", "sunrgbd", "coco2017", "cityscapes", "ade20k"),
+    *("penn_fudan", "camvid", "nuclei"),
 ]
 
 
