@@ -44,7 +44,7 @@ class Recipe:
     kinds: tuple[str, ...] = KINDS
     steps: int = 2400
     batch: int = 8
-    rate: float = 4e-3
+    rate: float = 5e-3
     scenes: int = 6000
 
 
