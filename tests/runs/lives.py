@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-import lessons_lib.runs.train  # noqa: F401  (imported once, in the process that all lives fork from)
+import lessons_lib.runs.train
 from lessons_lib.__main__ import main
 from lessons_lib.data.open import OPENERS
 from lessons_lib.data.sample import VOID, Batch, collate
