@@ -1,8 +1,7 @@
 """Grids against a brute force: the middle of what a cell sees, found by gradients and by one-hot stamps."""
 
-import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
@@ -33,6 +32,7 @@ layer = st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(0, 2), st.in
 
 
 @given(st.lists(layer, min_size=1, max_size=4))
+@settings(deadline=None)
 def test_a_chain_sees_around_its_grid(chain):
     grid = PIXELS
     for k, s, p, d in chain:
@@ -70,12 +70,3 @@ def test_the_receptive_field_of_a_hundred_layers_is_exact():
     for _ in range(100):
         grid = grid.down(3, padding=1).down(3, padding=0)
     assert grid == Grid(1, 100.0)
-
-
-@pytest.mark.parametrize("names", [("c1", "c2", "c3", "c4", "c5")])
-def test_the_tiny_trunk_lies_where_its_layers_put_it(names):
-    from lessons_lib.models.backbones import TinyBackbone
-
-    trunk = TinyBackbone()
-    assert [trunk.grids[name].stride for name in names] == [2, 4, 8, 16, 32] == list(trunk.strides.values())
-    assert [trunk.grids[name].start for name in names] == [0, 1, 3, 7, 15]

@@ -26,7 +26,7 @@ CONCEPTS = {
         "masks",
         "proposals",
     ),
-    *("matching", "grid", "unpooling"),
+    *("matching", "grid", "cost", "unpooling"),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one
@@ -36,7 +36,7 @@ ANYTHING = {""}  # every name starts with the empty one
 MAY_IMPORT = {
     **{name: CONCEPTS for name in CONCEPTS},
     "roi": CONCEPTS | {"roi"},
-    "metrics": CONCEPTS | {"metrics"},
+    "metrics": CONCEPTS | {"metrics", "data.sample"},
     "models": CONCEPTS | {"roi", "models.backbones", "models.semantic", "data.sample"},
     "models.build": {"models"},
     "models.faster_rcnn": CONCEPTS | {"roi", "models.backbones", "data.sample", "models.rpn"},
@@ -52,6 +52,10 @@ MAY_IMPORT = {
     "labs": CONCEPTS | {"roi", "metrics", "models", "data", "training", "plotting", "labs"},
     "exercises": CONCEPTS | {"roi", "metrics", "models", "training", "data", "exercises"},
     "checkpoints": set(),
+    "checkpoints.memory": {"data"},
+    "checkpoints.scores": {"data", "metrics"},
+    "checkpoints.trunk": {"models.backbones"},
+    "checkpoints.recipes": {"checkpoints", "data", "models", "runs.atomic", "training"},
     "doctor": {"exercises.progress"},  # where progress is kept is written down once
     "launch": set(),
     "__main__": ANYTHING,
@@ -61,6 +65,7 @@ ONLY_IN = {
     "matplotlib": {"plotting", "labs", "exercises", "__main__", "data.photo"},
     "torchvision": {"data", "models.backbones", "doctor"},
     "ipywidgets": {"labs", "doctor"},
+    "pycocotools": {"masks", "data", "metrics.coco_eval"},
 }
 # A function never calls its own oracle. The rest of the table is ONLY_IN: torchvision is nobody's shortcut.
 FORBIDDEN_CALLS = {
@@ -72,6 +77,9 @@ FORBIDDEN_CALLS = {
     "roi.pool": r"(ps_)?roi_.*|adaptive_.*|(fractional_)?max_pool.*",
     "roi.align": r"(ps_)?roi_(align|pool)|grid_sample.*|affine_grid.*|interpolate",
     "roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
+    "metrics.detection": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
+    "metrics.detection_matching": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
+    "metrics.average_precision": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
     "roi.position_sensitive": r"(ps_)?roi_pool|(adaptive_)?avg_pool.*",
 }
 
@@ -148,6 +156,8 @@ def test_module_keeps_to_its_place(module):
         ("models.mnc", "from lessons_lib.models import faster_rcnn", ["imports lessons_lib.models.faster_rcnn"]),
         ("models.mask_rcnn", "from lessons_lib.models.faster_rcnn import FasterRCNN", []),
         ("metrics.detection", "import torchvision", ["imports torchvision"]),
+        ("metrics.detection", "from pycocotools.cocoeval import COCOeval", ["imports pycocotools"]),
+        ("metrics.detection", "def f(scorer): scorer.accumulate()", ["uses its oracle accumulate"]),
         ("utils", "import math", ["has no row in MAY_IMPORT"]),
         ("convolution", "from torch.nn import functional as F\nF.conv2d(1)", ["uses its oracle conv2d"]),
         ("convolution", "from torch.nn.functional import unfold", ["uses its oracle unfold"]),

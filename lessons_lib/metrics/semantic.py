@@ -15,10 +15,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lessons_lib.data.sample import VOID
 from lessons_lib.window import checked_int
-
-VOID = 255
-"""The target label of pixels that never count, whatever is predicted there; the samples of `data` mean the same."""
 
 
 class SemanticScores:
@@ -55,7 +53,8 @@ class SemanticScores:
 def confusion_matrix(
     prediction: Int64[Tensor, "*HW"], target: Int64[Tensor, "*HW"], num_classes: int
 ) -> Int64[Tensor, "K K"]:
-    """Pixels of every true class (row) that were predicted as every class (column); void pixels are not counted.
+    """Pixels of every true class (row) that were predicted as every class (column); void pixels are not counted,
+    whatever is predicted there.
 
     ValueError for label maps that do not fit each other, a target outside 0 to K − 1 that is not void, or a
     prediction outside 0 to K − 1 where it counts: such a pixel would be entered in another class's cell.

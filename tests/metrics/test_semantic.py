@@ -8,8 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lessons_lib.data import sample
-from lessons_lib.metrics import semantic
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
 
 NAMES = ("pixel_accuracy", "mean_accuracy", "miou", "fwiou")
@@ -71,10 +69,6 @@ def test_by_hand():
     assert got["iou"].tolist() == pytest.approx([4 / 5, 2 / 4, 0, math.nan], nan_ok=True)  # 2 is predicted: 0; 3: none
     assert got["miou"] == pytest.approx((4 / 5 + 2 / 4 + 0) / 3)
     assert got["fwiou"] == pytest.approx(5 / 8 * 4 / 5 + 3 / 8 * 2 / 4)
-
-
-def test_void_is_the_samples_void():
-    assert semantic.VOID == sample.VOID
 
 
 def test_anything_may_be_predicted_at_void():

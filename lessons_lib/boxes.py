@@ -1,0 +1,56 @@
+"""Boxes: areas, and the IoU of all pairs, with the rule for crowds.
+
+Boxes are xyxy in pixels with exclusive ends, so that a width is x1 − x0.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def box_areas(boxes: Float[Tensor, "N 4"]) -> Float[Tensor, " N"]:
+    """Width times height of each box, in pixels; a box whose end lies before its start has no area, 0."""
+    check_boxes("boxes", boxes)
+    width, height = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).unbind(1)
+    return width * height
+
+
+def pairwise_box_iou(
+    pred_boxes: Float[Tensor, "P 4"], gt_boxes: Float[Tensor, "G 4"], is_crowd: Bool[Tensor, " G"] | None = None
+) -> Float[Tensor, "P G"]:
+    """IoU of every predicted box with every ground-truth box.
+
+    With a crowd, which is a region of many objects, a prediction cannot be larger than it should: there the value is
+    intersection / predicted area, as COCO counts. Boxes without area score 0. The answer has the boxes' dtype.
+    ValueError for boxes that are not (N, 4) floats, or `is_crowd` that is not one bool a ground-truth box.
+    """
+    check_boxes("pred_boxes", pred_boxes)
+    check_boxes("gt_boxes", gt_boxes)
+    start = torch.maximum(pred_boxes[:, None, :2], gt_boxes[None, :, :2])  # (P, G, 2)
+    end = torch.minimum(pred_boxes[:, None, 2:], gt_boxes[None, :, 2:])
+    intersection = (end - start).clamp(min=0).prod(2)
+    return iou_of(intersection, box_areas(pred_boxes), box_areas(gt_boxes), is_crowd)
+
+
+def iou_of(
+    intersection: Float[Tensor, "P G"],
+    pred_areas: Float[Tensor, " P"],
+    gt_areas: Float[Tensor, " G"],
+    is_crowd: Bool[Tensor, " G"] | None = None,
+) -> Float[Tensor, "P G"]:
+    """IoU from intersections and areas: intersection / predicted area with a crowd, 0 where there is nothing at all."""
+    pred = pred_areas[:, None]
+    union = pred + gt_areas - intersection
+    if is_crowd is not None:
+        if is_crowd.dtype != torch.bool or is_crowd.shape != gt_areas.shape:
+            got = f"{is_crowd.dtype} {tuple(is_crowd.shape)}"
+            raise ValueError(f"is_crowd must be one bool for each of the {len(gt_areas)} objects, got {got}")
+        union = torch.where(is_crowd, pred, union)
+    return intersection / torch.where(union > 0, union, 1)
+
+
+def check_boxes(name: str, boxes: Tensor) -> None:
+    """`boxes` is a float tensor (N, 4), or ValueError says what it is."""
+    if not isinstance(boxes, Tensor) or not boxes.is_floating_point() or boxes.dim() != 2 or boxes.shape[1] != 4:
+        got = f"{boxes.dtype} {tuple(boxes.shape)}" if isinstance(boxes, Tensor) else repr(boxes)
+        raise ValueError(f"{name} must be a float tensor (N, 4), got {got}")

@@ -1,0 +1,65 @@
+"""Cost: multiply-adds counted while a network runs, on numbers or on shapes alone.
+
+A number that comes out of a convolution costs one multiply-add for each weight that it uses, also where that weight
+meets padding. Biases, comparisons, and everything else that is no convolution or matrix product are free.
+"""
+
+import math
+from collections import Counter
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+
+
+class MultiplyAdds(TorchDispatchMode):
+    """Counts the multiply-adds of what runs inside a `with` block; backward passes are not counted.
+
+        with MultiplyAdds() as cost:
+            model.logits(images)
+        print(cost.total)
+
+    `total` is their number and `by_operator` splits it. Tensors on the "meta" device have a shape and no numbers: with
+    them the largest network is counted in no time. Blocks can be entered again and go on counting.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_operator: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        """All multiply-adds so far."""
+        return sum(self.by_operator.values())
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func not in _COUNTS:
+            with self:  # without gradients torch leaves larger operators whole: look into them
+                parts = func.decompose(*args, **(kwargs or {}))
+            return func(*args, **(kwargs or {})) if parts is NotImplemented else parts
+        out = func(*args, **(kwargs or {}))
+        name, count = _COUNTS[func]
+        self.by_operator[name] += count(out, *args)
+        return out
+
+
+def _convolution(out: Tensor, x: Tensor, weight: Tensor, bias, stride, padding, dilation, transposed, *rest) -> int:
+    """A place of the smaller grid meets all weights of its group: the output's places, or the input's if transposed."""
+    places = x if transposed else out
+    return len(x) * math.prod(places.shape[2:]) * weight.numel()
+
+
+def _product(out: Tensor, *operands: Tensor) -> int:
+    """Each number of a matrix product costs as many multiply-adds as its row is long."""
+    return out.numel() * operands[-1].shape[-2]
+
+
+_COUNTS = {
+    aten.convolution.default: ("convolution", _convolution),
+    aten.mm.default: ("product", _product),
+    aten.bmm.default: ("product", _product),
+    aten.addmm.default: ("product", _product),
+    aten.baddbmm.default: ("product", _product),
+}
