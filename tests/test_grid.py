@@ -1,12 +1,12 @@
 """Grids against a brute force: the middle of what a cell sees, found by gradients and by one-hot stamps."""
 
-import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from lessons_lib.grid import PIXELS, Grid
+from lessons_lib.grid import PIXELS, Grid, crop_offset
+from lessons_lib.upsampling import bilinear_kernel
 
 
 def middle_seen(chain, length, cell):
@@ -33,6 +33,7 @@ layer = st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(0, 2), st.in
 
 
 @given(st.lists(layer, min_size=1, max_size=4))
+@settings(deadline=None)
 def test_a_chain_sees_around_its_grid(chain):
     grid = PIXELS
     for k, s, p, d in chain:
@@ -72,10 +73,32 @@ def test_the_receptive_field_of_a_hundred_layers_is_exact():
     assert grid == Grid(1, 100.0)
 
 
-@pytest.mark.parametrize("names", [("c1", "c2", "c3", "c4", "c5")])
-def test_the_tiny_trunk_lies_where_its_layers_put_it(names):
-    from lessons_lib.models.backbones import TinyBackbone
+VGG_16 = [layer for depth in (2, 2, 3, 3, 3) for layer in [(3, 1, 1)] * depth + [(2, 2, 0)]]
+FC6 = (7, 1, 0)
 
-    trunk = TinyBackbone()
-    assert [trunk.grids[name].stride for name in names] == [2, 4, 8, 16, 32] == list(trunk.strides.values())
-    assert [trunk.grids[name].start for name in names] == [0, 1, 3, 7, 15]
+
+def test_crop_offsets_of_the_released_networks():
+    padded_by_100 = [(3, 1, 100), *VGG_16[1:], FC6]
+    assert crop_offset(padded_by_100, 64) == 19  # the number in the released FCN-32s
+    assert crop_offset([*VGG_16, FC6], 64) == -80  # without the 100 pixels, 80 would be missing
+    assert crop_offset([(7, 2, 3), (3, 2, 1)], 7) == 3
+    assert crop_offset([], 1) == 0
+    assert crop_offset([(2, 2, 0)], 3) == 0.5
+
+
+down = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 1))
+
+
+@given(st.lists(down, min_size=1, max_size=3), st.booleans())
+@settings(deadline=None)
+def test_crop_offset_by_a_ramp(layers, even):
+    """A ramp that says its own columns is averaged on the way down and drawn as lines on the way up."""
+    x = torch.arange(1000, dtype=torch.float64)[None, None]
+    stride = 1
+    for k, s, p in layers:
+        x, stride = F.conv1d(x, torch.full((1, 1, k), 1 / k, dtype=torch.float64), stride=s, padding=p), stride * s
+    kernel_size = 2 * stride - (not even)
+    slope = bilinear_kernel(kernel_size, torch.float64)[kernel_size // 2]
+    up = F.conv_transpose1d(x, (slope / slope[::stride].sum())[None, None], stride=stride)[0, 0, 200:600]
+    said = torch.arange(200.0, 600.0, dtype=torch.float64) - crop_offset(layers, kernel_size)
+    torch.testing.assert_close(up, said, rtol=0, atol=1e-9)

@@ -2,17 +2,19 @@
 
 import contextlib
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Int64
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.datasets import CocoDetection
 
-from lessons_lib.data.photo import image_to_tensor
+from lessons_lib.data.classes import voc_colour
+from lessons_lib.data.coco_checks import box_fault, segmentation_fault
+from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate
 from lessons_lib.data.sample import VOID, Instances, Sample
 
 
@@ -28,12 +30,14 @@ class CocoSamples(Dataset):
     instead (a pixel holds category id − 1, 255 is void), and `annotations/stuff_<split>.json` names the stuff: labels
     K + 1, … in ascending order of id, except a category of supercategory "background", which is 0.
 
-    Raises FileNotFoundError for a missing file, ValueError naming the file and the value for a broken one.
+    Raises FileNotFoundError for a missing set, DamagedFile with the file, the annotation and its field for a broken
+    one: at once where the JSON cannot be read, else in `samples[index]`. A missing field is damage too.
     """
 
     def __init__(self, root: Path | str, split: str = "val2017"):
         root = Path(root)
-        self.files = _open(root / split, root / "annotations" / f"instances_{split}.json")
+        self._file = root / "annotations" / f"instances_{split}.json"
+        self.files = _open(root / split, self._file)
         categories = sorted(self.files.coco.loadCats(self.files.coco.getCatIds()), key=lambda entry: entry["id"])
         self.category_ids = tuple(entry["id"] for entry in categories)
         self._labels = {category: label for label, category in enumerate(self.category_ids, start=1)}
@@ -45,29 +49,46 @@ class CocoSamples(Dataset):
         else:
             self._table = None
         self.classes = tuple(names)
+        self.colours = tuple(map(voc_colour, range(len(names))))
+        self.names = tuple(Path(self.files.coco.imgs[number]["file_name"]).stem for number in self.files.ids)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.names)
+
+    def paths(self, index: int) -> list[Path]:
+        """The files of a sample: photograph, and its stuff map where there are any."""
+        name = self.files.coco.imgs[self.files.ids[index]]["file_name"]
+        photo = Path(self.files.root) / name
+        return [photo] if self._table is None else [photo, self._maps / Path(name).with_suffix(".png")]
 
     def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < len(self):
-            raise IndexError(f"index must be in [0, {len(self)}), got {index}")
-        picture, annotations = self.files[index]
-        image = image_to_tensor(picture)
-        instances = self._instances(annotations, tuple(image.shape[1:]))
-        if self._table is None:
-            areas = [annotation["area"] for annotation in annotations]
-            return Sample(image, paint_label_map(instances, torch.tensor(areas)), instances)
-        record = self.files.coco.loadImgs(self.files.ids[index])[0]
-        return Sample(image, self._read_map(self._maps / Path(record["file_name"]).with_suffix(".png")), instances)
+        require_index(index, len(self))
+        photo, *maps = self.paths(index)
+        image = read_photo(photo)
+        size = tuple(image.shape[1:])
+        coco = self.files.coco
+        annotations = coco.imgToAnns[self.files.ids[index]]
+        with warnings.catch_warnings():  # pycocotools 2.0 passes arrays in a way that numpy 2 announces to change
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            instances = self._instances(annotations, size)
+        if not maps:
+            areas = torch.tensor([annotation["area"] for annotation in annotations])
+            return Sample(image, paint_label_map(instances, areas), instances)
+        values = read_numbers(maps[0], size)
+        return Sample(image, translate(values, self._table, maps[0], "category ids − 1, or 255"), instances)
 
     def _instances(self, annotations: list[dict], size: tuple[int, int]) -> Instances:
         masks = np.zeros((len(annotations), *size), dtype=bool)
         for mask, annotation in zip(masks, annotations, strict=True):
-            decoded = self.files.coco.annToMask(annotation)
+            self._check(annotation, size)
+            with (
+                warnings.catch_warnings()
+            ):  # pycocotools 2.0 hands over an array in a way that numpy 2 announces to change
+                warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+                decoded = self.files.coco.annToMask(annotation)
             if decoded.shape != size:
-                raise ValueError(
-                    f"annotation {annotation['id']} must be as large as its picture, {size}, got {decoded.shape}"
+                self._refuse(
+                    annotation, "segmentation", f"must be as large as its picture, {size}, got {decoded.shape}"
                 )
             mask[:] = decoded
         boxes = torch.tensor([annotation["bbox"] for annotation in annotations], dtype=torch.float64).view(-1, 4)
@@ -81,15 +102,20 @@ class CocoSamples(Dataset):
             is_crowd=torch.tensor(crowds, dtype=torch.bool),
         )
 
-    def _read_map(self, file: Path) -> Int64[Tensor, "H W"]:
-        with Image.open(file) as picture:
-            if picture.mode not in ("L", "P"):
-                raise ValueError(f"{file} must be a grey-scale picture (mode L), got mode {picture.mode}")
-            values = torch.from_numpy(np.array(picture)).to(torch.int64)
-        label_map = self._table[values]
-        if (label_map < 0).any():
-            raise ValueError(f"{file} must hold category ids − 1, or 255, got {values[label_map < 0][0].item()}")
-        return label_map
+    def _check(self, annotation: dict, size: tuple[int, int]) -> None:
+        """Refuse an annotation that cannot be decoded safely."""
+        for field in ("category_id", "bbox", "segmentation", "area"):
+            if field not in annotation:
+                self._refuse(annotation, field, "is missing")
+        if annotation["category_id"] not in self._labels:
+            self._refuse(annotation, "category_id", f"must be a category of the file, got {annotation['category_id']}")
+        if fault := box_fault(annotation["bbox"]):
+            self._refuse(annotation, "bbox", fault)
+        if fault := segmentation_fault(annotation["segmentation"], *size):
+            self._refuse(annotation, "segmentation", fault)
+
+    def _refuse(self, annotation: dict, field: str, reason: str) -> None:
+        raise DamagedFile(self._file, reason, f"annotation {annotation.get('id')}, {field}")
 
 
 def paint_label_map(instances: Instances, areas: Tensor) -> Int64[Tensor, "H W"]:
@@ -105,13 +131,17 @@ def _open(folder: Path, annotations: Path) -> CocoDetection:
     for path in (folder, annotations):
         if not path.exists():
             raise FileNotFoundError(f"root must hold {path}, which is not there")
-    with contextlib.redirect_stdout(io.StringIO()):
-        return CocoDetection(str(folder), str(annotations))
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return CocoDetection(str(folder), str(annotations))
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        reason = f"cannot be read as COCO annotations: {type(error).__name__}: {error}"
+        raise DamagedFile(annotations, reason) from error
 
 
-def _stuff_table(stuff: list[dict], labels: dict[int, int], names: list[str]) -> Int64[Tensor, "256"]:
+def _stuff_table(stuff: list[dict], labels: dict[int, int], names: list[str]) -> Int64[np.ndarray, "256"]:
     """Label of each pixel value of a stuff map, −1 for a value without a category; stuff names join `names`."""
-    table = torch.full((256,), -1, dtype=torch.int64)
+    table = np.full(256, -1, dtype=np.int64)
     table[VOID] = VOID
     for category, label in labels.items():
         table[category - 1] = label

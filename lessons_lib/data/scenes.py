@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from lessons_lib.data.classes import SCENES
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.scene_config import CLASSES, PRESETS, SceneConfig
 from lessons_lib.data.scene_ground import bird_rounds, paint_ground
@@ -31,6 +32,8 @@ class Scenes(Dataset):
 
     `length` pictures, numbered from 0; another `seed` gives other pictures.
     """
+
+    classes, colours = SCENES.names, SCENES.colours
 
     def __init__(self, config: SceneConfig = PRESETS["easy"], length: int = 1000, seed: int = 0):
         if not 0 <= length <= 2**32:

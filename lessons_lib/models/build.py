@@ -7,17 +7,21 @@ from torch import nn
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.deconvnet import deconvnet
 from lessons_lib.models.dilated import dilated, plain
-from lessons_lib.models.fcn import FCN
+from lessons_lib.models.fcn import FCN, fcn_trunk
 from lessons_lib.models.hypercolumns import Hypercolumns
-from lessons_lib.models.unet import TrunkUNet
+from lessons_lib.models.patch import PatchClassifier
+from lessons_lib.models.plain_fcn import plain_fcn
+from lessons_lib.models.unet import unet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
-    "fcn32s": lambda classes, backbone: FCN(make_backbone(backbone), classes, ("c5",)),
-    "fcn16s": lambda classes, backbone: FCN(make_backbone(backbone), classes, ("c5", "c4")),
-    "fcn8s": lambda classes, backbone: FCN(make_backbone(backbone), classes, ("c5", "c4", "c3")),
-    "unet": lambda classes, backbone: TrunkUNet(make_backbone(backbone), classes),
+    "patch": lambda classes, backbone: PatchClassifier(classes),  # a net of its own, whatever the backbone
+    "fcn32s": lambda classes, backbone: FCN(fcn_trunk(backbone), classes, ("c5",)),
+    "fcn16s": lambda classes, backbone: FCN(fcn_trunk(backbone), classes, ("c5", "c4")),
+    "fcn8s": lambda classes, backbone: FCN(fcn_trunk(backbone), classes, ("c5", "c4", "c3")),
+    "unet": unet,
     "hypercolumns": lambda classes, backbone: Hypercolumns(make_backbone(backbone), classes),
     "deconvnet": deconvnet,
+    "plain_fcn": plain_fcn,
     "plain": plain,
     "dilated": dilated,
 }

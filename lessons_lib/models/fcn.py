@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lessons_lib.data.sample import Batch
 from lessons_lib.grid import PIXELS, Grid
+from lessons_lib.models.backbones import VGG16, make_backbone, vgg16_classifier
 from lessons_lib.models.semantic import pixel_cross_entropy, predict_label_maps
 from lessons_lib.upsampling import bilinear_kernel
 
@@ -66,16 +67,43 @@ class FCN(nn.Module):
         return predict_label_maps(self, images)
 
 
+class ClassifierTrunk(nn.Module):
+    """VGG-16 as FCN takes it: the whole classifier without its last layer, its c5 being the map of fc7 (section 4.1).
+
+    The first convolution pads by 100 pixels, so that fc6, which sees 7 × 7 cells of the last pooling, finds them in a
+    picture of any size; poolings round up. `load_vgg16(state, trunk.vgg, trunk.classifier)` fills it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vgg, self.classifier = VGG16(first_padding=100), vgg16_classifier()
+        self.strides = self.vgg.strides
+        self.channels = {**self.vgg.channels, "c5": self.classifier[-3].out_channels}
+        self.grids = {**self.vgg.grids, "c5": self.vgg.grids["c5"].down(7)}
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> dict[str, Float[Tensor, "B _ _ _"]]:
+        """Maps c1 to c4 of VGG-16, and what fc7 makes of c5."""
+        maps = self.vgg(images)
+        return {**maps, "c5": self.classifier(maps["c5"])}
+
+
+def fcn_trunk(backbone: str) -> nn.Module:
+    """The trunk of an FCN by name: for "vgg16" the paper's, with its dense layers, otherwise the backbone as it is."""
+    return ClassifierTrunk() if backbone == "vgg16" else make_backbone(backbone)
+
+
 def bilinear_upsampling(channels: int, coarse: Grid, fine: Grid) -> tuple[nn.ConvTranspose2d, Grid]:
     """A transposed convolution from one grid's stride to a finer one's, each channel for itself, and where it puts its
     cells: on the cells of `fine`, though it may begin earlier or later.
 
     For a factor f the kernel, a bilinear pyramid, has 2f cells, or 2f − 1 where the middle of a coarse cell lies on the
-    middle of a fine one and not between two.
+    middle of a fine one and not between two. Raises ValueError where it lies elsewhere, or the strides do not divide.
     """
-    factor = coarse.stride // fine.stride
-    between = (coarse.start - fine.start) / fine.stride % 1 == 0.5
-    kernel_size = 2 * factor if between else 2 * factor - 1
+    factor, rest = divmod(coarse.stride, fine.stride)
+    place = (coarse.start - fine.start) / fine.stride % 1
+    if rest or place not in (0, 0.5):
+        raise ValueError(f"coarse must have its middles on those of {fine}, or half-way between two, got {coarse}")
+    kernel_size = 2 * factor if place else 2 * factor - 1
     layer = nn.ConvTranspose2d(channels, channels, kernel_size, factor, groups=channels, bias=False)
     with torch.no_grad():
         layer.weight.copy_(bilinear_kernel(kernel_size))

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from lessons_lib.data.coco import CocoSamples, paint_label_map
+from lessons_lib.data.coco_checks import run_lengths
 from lessons_lib.data.sample import Instances, collate, tight_boxes
 
 # pycocotools 2.0 decodes through an interface that numpy 2 announces to change
@@ -142,3 +144,12 @@ def test_real_photographs_of_all_sizes_make_a_batch():
     assert len(batch.sizes.unique(dim=0)) > 1
     for image, (height, width) in zip(batch.images, batch.sizes.tolist(), strict=True):
         assert (image[:, height:] == 0).all() and (image[:, :, width:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "counts", [[5, 2, 5], [0, 12], [0, 1, 2, 3, 4, 2], [40000, 2, 39998, 100, 1], [3, 70000, 1, 2, 7]]
+)
+def test_run_lengths_of_a_string_are_those_that_pycocotools_wrote(counts):
+    runs = coco_mask.frPyObjects({"size": [sum(counts), 1], "counts": counts}, sum(counts), 1)
+    assert run_lengths(runs["counts"]).tolist() == counts == run_lengths(runs["counts"].decode()).tolist()
+    assert run_lengths(counts).tolist() == counts

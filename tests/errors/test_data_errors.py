@@ -97,7 +97,10 @@ def test_collate_of_nothing():
             "classes must hold one of 1 to 6 where crowds are drawn, got (7, 8)",
         ),
         ({"min_visible": 0}, "min_visible must be ≥ 1, got 0"),
-        ({"clearing": 5.0}, "classes must be ducks and hens (7, 8) where clearing is set, got (1, 2, 3"),
+        (
+            {"clearing": 5.0, "classes": (1, 2)},
+            "classes must hold ducks or hens (7, 8) where clearing is set, got (1, 2)",
+        ),
         ({"clearing": 50.0, "classes": (7,)}, "clearing must be in [0, 34.6] at size 96, got 50.0"),
     ],
 )
@@ -145,9 +148,13 @@ def write_voc(root, classes, objects):
 @pytest.mark.parametrize(
     ("classes", "objects", "message"),
     [
-        (np.zeros((2, 2, 3)), np.zeros((2, 2)), r"SegmentationClass.x\.png must be a palette picture .*got mode RGB"),
-        (np.zeros((2, 2)), np.zeros((3, 2)), r"SegmentationObject.x\.png must be as large .*\(2, 2\), got \(2, 3\)"),
-        (np.full((2, 2), 255), np.ones((2, 2)), r"x\.png: object 1 must lie on some class, got only background and"),
+        (
+            np.zeros((2, 2, 3)),
+            np.zeros((2, 2)),
+            r"SegmentationClass.x\.png: must be a picture of numbers .*got mode RGB",
+        ),
+        (np.zeros((2, 2)), np.zeros((3, 2)), r"SegmentationObject.x\.png: must be as large .*\(2, 2\), got \(3, 2\)"),
+        (np.full((2, 2), 255), np.ones((2, 2)), r"x\.png, object 1: must lie on some class, got only background and"),
     ],
 )
 def test_broken_voc_files_are_named(tmp_path, classes, objects, message):
@@ -173,24 +180,25 @@ def write_coco(root, annotations, stuff=None):
     return CocoSamples(root)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_broken_coco_files_are_named(tmp_path):
     wrong_size = (
         '[{"id": 5, "image_id": 1, "category_id": 1, "iscrowd": 1, "area": 1, "bbox": [0, 0, 1, 1],'
         ' "segmentation": {"size": [3, 3], "counts": [0, 9]}}]'
     )
     (tmp_path / "a").mkdir()
-    with pytest.raises(ValueError, match=re.escape("annotation 5 must be as large as its picture, (4, 3), got (3, 3)")):
+    with pytest.raises(
+        ValueError, match=re.escape("annotation 5, segmentation: must be as large as its picture, (4, 3), got (3, 3)")
+    ):
         write_coco(tmp_path / "a", wrong_size)[0]
     (tmp_path / "b").mkdir()
     samples = write_coco(tmp_path / "b", "[]", stuff=np.full((4, 3), 7))
-    with pytest.raises(ValueError, match=r"a\.png must hold category ids − 1, or 255, got 7"):
+    with pytest.raises(ValueError, match=r"a\.png, pixels: must hold category ids − 1, or 255, got 7 in 12 pixels"):
         samples[0]
     with pytest.raises(IndexError, match=re.escape("index must be in [0, 1), got 1")):
         samples[1]
     (tmp_path / "c").mkdir()
     samples = write_coco(tmp_path / "c", "[]", stuff=np.zeros((4, 3, 3)))
-    with pytest.raises(ValueError, match=r"a\.png must be a grey-scale picture \(mode L\), got mode RGB"):
+    with pytest.raises(ValueError, match=r"a\.png: must be a picture of numbers \(mode L or P\), got mode RGB"):
         samples[0]
 
 

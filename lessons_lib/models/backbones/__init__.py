@@ -4,19 +4,23 @@ from torch import nn
 
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.pretrained import imagenet_weights
-from lessons_lib.models.backbones.tiny import TinyBackbone, conv_norm_relu
+from lessons_lib.models.backbones.resnet import DESIGNS, ResNet
+from lessons_lib.models.backbones.tiny import TinyBackbone, conv_norm_relu, conv_relu
 from lessons_lib.models.backbones.vgg import VGG16, load_vgg16, vgg16_classifier, vgg16_stages
 
-BACKBONES = ("tiny", "vgg16")
+BACKBONES = ("tiny", "vgg16", *DESIGNS)
 """The names that `make_backbone` knows."""
 
 __all__ = [
     "BACKBONES",
     "VGG16",
     "Normalisation",
+    "ResNet",
     "TinyBackbone",
     "conv_norm_relu",
+    "conv_relu",
     "imagenet_weights",
+    "load_imagenet",
     "load_vgg16",
     "make_backbone",
     "vgg16_classifier",
@@ -25,19 +29,32 @@ __all__ = [
 
 
 def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> nn.Module:
-    """The trunk of that name: `trunk(images)` gives {"c1": …, "c5": …}, with `.strides` and `.channels` to match.
+    """The trunk of that name: it gives {"c1": …, …, "c5": …}, which its `strides`, `channels` and `grids` describe.
 
     `output_stride`, 8, 16 or 32, is the distance of two cells of c5 in image pixels; below 32, dilation stands in for
-    the strides that are left out. `weights` are random, or those of torchvision that were trained on ImageNet,
-    downloaded once. Raises ValueError for another name, and for weights that do not exist.
+    the strides that are left out. The weights are random, or with `weights` those that torchvision trained on ImageNet,
+    downloaded once. Raises ValueError for another name or output stride, and for weights that do not exist.
     """
     if name not in BACKBONES:
         raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
     if name == "tiny":
-        if weights:
-            raise ValueError("weights must be False for the backbone tiny, which was never trained on ImageNet")
-        return TinyBackbone(output_stride=output_stride)
-    trunk = VGG16(output_stride)
+        trunk = TinyBackbone(output_stride=output_stride)
+    else:
+        trunk = VGG16(output_stride) if name == "vgg16" else ResNet(name, output_stride)
     if weights:
-        load_vgg16(imagenet_weights(name), trunk)
+        load_imagenet(name, trunk)
     return trunk
+
+
+def load_imagenet(name: str, trunk: nn.Module) -> None:
+    """Fills a trunk that `make_backbone(name)` made with torchvision's ImageNet weights, downloaded the first time.
+
+    Raises ValueError for the tiny trunk, which has none, and OSError where the download fails.
+    """
+    if name not in BACKBONES[1:]:
+        raise ValueError(f"ImageNet weights exist for {', '.join(BACKBONES[1:])}, got {name!r}")
+    state = imagenet_weights(name)
+    if name == "vgg16":
+        load_vgg16(state, trunk)
+    else:
+        trunk.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")})

@@ -1,7 +1,6 @@
 """Pretrained weights: torchvision's for ImageNet, downloaded once, checked by hash, and read as numbers only."""
 
 import hashlib
-import urllib.error
 from pathlib import Path
 
 import torch
@@ -20,8 +19,8 @@ WEIGHTS = {
 def imagenet_weights(name: str) -> dict[str, Tensor]:
     """The state dict of torchvision's classifier of that name, from torch's cache, or downloaded into it.
 
-    The file's name carries the first eight digits of its SHA-256; what lies in the cache is compared with them too.
-    Raises RuntimeError with what to do where it cannot be downloaded, or where the file is another one.
+    The file's name carries the first eight digits of its SHA-256; a file that was put into the cache by hand is
+    compared with them too. Raises OSError, with what to do, where the download fails or the digits differ.
     """
     from torchvision.models import get_weight  # here, because importing torchvision takes a second
 
@@ -31,17 +30,17 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
         check_file(path)
     try:
         return weights.get_state_dict(map_location="cpu", check_hash=True, weights_only=True)
-    except (urllib.error.URLError, OSError) as error:
-        raise RuntimeError(
+    except (OSError, RuntimeError) as error:
+        raise OSError(
             f"the ImageNet weights of {name} could not be downloaded ({error}). Download {weights.url} on a machine "
             f"with a network and put it at {path}, or begin with random weights: weights=False"
         ) from error
 
 
 def check_file(path: Path) -> None:
-    """Raises RuntimeError unless the SHA-256 begins with the digits that end the name, as in resnet18-f37072fd.pth."""
+    """Raises OSError unless the SHA-256 begins with the digits that end the name, as in resnet18-f37072fd.pth."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     digits = path.stem.rpartition("-")[2]
     if not found.startswith(digits):
-        raise RuntimeError(f"{path} is damaged: its SHA-256 must begin with {digits}, got {found[:8]}. Delete the file")
+        raise OSError(f"{path} is damaged: its SHA-256 must begin with {digits}, got {found[:8]}. Delete the file")

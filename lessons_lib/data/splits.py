@@ -1,0 +1,13 @@
+"""Splits of sets that come without any: every fifth picture is kept for validation."""
+
+from collections.abc import Sequence
+
+from lessons_lib.data.files import require_split
+
+
+def every_fifth(names: Sequence[str], split: str) -> tuple[str, ...]:
+    """Names of a split: "val" holds the 5th, 10th, … name, "train" the others, "all" all."""
+    require_split(split, ("train", "val", "all"))
+    if split == "all":
+        return tuple(names)
+    return tuple(name for i, name in enumerate(names) if (i % 5 == 4) == (split == "val"))

@@ -1,0 +1,293 @@
+"""What the readers answer to missing sets and damaged files: the file, the field, what came, what is allowed."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lessons_lib.data.ade20k import Ade20kSamples
+from lessons_lib.data.camvid import CamVidSamples
+from lessons_lib.data.cityscapes import CityscapesSamples
+from lessons_lib.data.coco import CocoSamples
+from lessons_lib.data.coco_checks import run_lengths
+from lessons_lib.data.files import DamagedFile, read_photo
+from lessons_lib.data.leaves import LeafSamples
+from lessons_lib.data.nuclei import NucleiSamples
+from lessons_lib.data.open import open_dataset
+from lessons_lib.data.pascal_context import PascalContextSamples
+from lessons_lib.data.penn_fudan import PennFudanSamples
+from lessons_lib.data.sbd import SbdSamples
+from lessons_lib.data.skipping import Skipping
+from lessons_lib.data.sunrgbd import SunRgbdSamples
+from lessons_lib.data.transforms import RandomScale, training_transform
+from tests.data.published import mat, numbers, photo, png, structure
+
+
+def put(root, files):
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def jpeg(height=2, width=3):
+    """A JPEG long enough to be cut in its middle."""
+    rng = np.random.default_rng(0)
+    memory = io.BytesIO()
+    Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(memory, "jpeg", quality=95)
+    return memory.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is not there"),
+        (b"", "is empty (0 bytes)"),
+        (b"<html>404 Not Found</html>", "cannot be read as a picture: cannot identify image file"),
+        (jpeg(64, 64)[:-400], "cannot be read as a picture: image file is truncated"),
+        (png([[1, 2]] * 40)[:-30], "cannot be read as a picture: "),
+        (photo(2, 2)[:20] + b"\xff" + photo(2, 2)[21:], "cannot be read as a picture: "),
+    ],
+)
+def test_pictures_that_cannot_be_read(tmp_path, content, message):
+    if content is not None:
+        put(tmp_path, {"a.jpg": content})
+    with pytest.raises(DamagedFile, match=re.escape(message)) as caught:
+        read_photo(tmp_path / "a.jpg")
+    assert caught.value.file == str(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (SbdSamples, r"root must hold img and cls and inst and train\.txt, which is not there"),
+        (PascalContextSamples, r"root must hold VOCdevkit/VOC2010/JPEGImages and .*train\.txt, which is not there"),
+        (SunRgbdSamples, r"root must hold SUNRGBD-train_images, which is not there"),
+        (CamVidSamples, r"root must hold train and trainannot, which is not there"),
+        (CityscapesSamples, r"root must hold .*leftImg8bit.train, which is not there"),
+        (Ade20kSamples, r"root must hold images/training and annotations/training, which is not there"),
+        (PennFudanSamples, r"root must hold PNGImages and PedMasks, which is not there"),
+        (NucleiSamples, r"root must hold stage1_train, which is not there"),
+        (LeafSamples, r"root must hold training/A1/\*_rgb\.png, which is not there"),
+    ],
+)
+def test_sets_that_are_not_there(tmp_path, build, message):
+    with pytest.raises(FileNotFoundError, match=message):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("build", "options", "message"),
+    [
+        (SbdSamples, {"split": "test"}, "split must be among 'train', 'val', 'train_noval', got 'test'"),
+        (PascalContextSamples, {"split": "test"}, "split must be among 'train', 'val', 'trainval', got 'test'"),
+        (PascalContextSamples, {"label_set": 33}, "label_set must be 59 or 459, got 33"),
+        (SunRgbdSamples, {"num_classes": 19}, "num_classes must be 37 or 13, got 19"),
+        (SunRgbdSamples, {"split": "val"}, "split must be among 'train', 'test', got 'val'"),
+        (CityscapesSamples, {"split": "test"}, "split must be among 'train', 'val', got 'test'"),
+        (CityscapesSamples, {"mode": "rough"}, "mode must be 'fine' or 'coarse', got 'rough'"),
+        (Ade20kSamples, {"split": "val"}, "split must be among 'training', 'validation', got 'val'"),
+        (CamVidSamples, {"split": "all"}, "split must be among 'train', 'val', 'test', got 'all'"),
+    ],
+)
+def test_options_that_there_are_not(tmp_path, build, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build(tmp_path, **options)
+
+
+def test_splits_of_sets_without_any(tmp_path):
+    put(tmp_path, {"a_rgb.png": photo(1, 1), "PNGImages/a.png": photo(1, 1), "PedMasks/a_mask.png": png([[1]])})
+    for build in (LeafSamples, PennFudanSamples):
+        with pytest.raises(ValueError, match="split must be among 'train', 'val', 'all', got 'test'"):
+            build(tmp_path, "test")
+        with pytest.raises(IndexError, match=re.escape("index must be in [0, 1), got 1")):
+            build(tmp_path, "all")[1]
+
+
+GTCLS = structure("GTcls", Segmentation=numbers("", [[0, 15]]))
+GTINST = structure("GTinst", Segmentation=numbers("", [[0, 1]]), Categories=numbers("", [[15]]))
+
+
+@pytest.mark.parametrize(
+    ("classes", "objects", "message"),
+    [
+        (b"no mat file at all, " * 9, mat(GTINST), r"cls.a\.mat: cannot be read as a MATLAB file: "),
+        (mat(GTCLS)[:-40], mat(GTINST), r"cls.a\.mat: cannot be read as a MATLAB file: "),
+        (mat(GTINST), mat(GTINST), r"cls.a\.mat, GTcls: must hold the variable GTcls, got GTinst"),
+        (mat(GTCLS), mat(structure("GTinst", Other=numbers("", [[1]]))), r"GTinst\.Segmentation: must be one struct"),
+        (
+            mat(structure("GTcls", Segmentation=numbers("", [[0], [1]]))),
+            mat(GTINST),
+            r"as its picture, \(1, 2\), got \(2",
+        ),
+        (
+            mat(structure("GTcls", Segmentation=numbers("", [[0, 21]]))),
+            mat(GTINST),
+            r"classes 0 to 20, got 21 in 1 pix",
+        ),
+        (
+            mat(GTCLS),
+            mat(structure("GTinst", Segmentation=numbers("", [[0, 3]]), Categories=numbers("", [[15]]))),
+            r"inst.a\.mat, GTinst\.Categories: must name every object of the map, got 1 entries and object 3",
+        ),
+        (
+            mat(GTCLS),
+            mat(structure("GTinst", Segmentation=numbers("", [[0, 1]]), Categories=numbers("", [[25]]))),
+            r"GTinst\.Categories: must hold classes 1 to 20, got \[25\]",
+        ),
+    ],
+)
+def test_sbd(tmp_path, classes, objects, message):
+    files = {"img/a.jpg": photo(1, 2), "cls/a.mat": classes, "inst/a.mat": objects, "train.txt": b"a\n"}
+    with pytest.raises(DamagedFile, match=message):
+        SbdSamples(put(tmp_path, files))[0]
+
+
+def test_pascal_context(tmp_path):
+    home = "VOCdevkit/VOC2010/"
+    files = {home + "JPEGImages/a.jpg": photo(1, 2), home + "ImageSets/Main/val.txt": b"a\n"}
+    put(tmp_path, {**files, "trainval/a.mat": mat(numbers("LabelMap", [[1, 460]], "uint16"))})
+    with pytest.raises(DamagedFile, match=r"a\.mat, LabelMap: must hold labels 0 to 459, got 460 in 1 pixels"):
+        PascalContextSamples(tmp_path, "val")[0]
+    put(tmp_path, {"trainval/a.mat": mat(numbers("LabelMap", [[1]], "uint16"))})
+    with pytest.raises(DamagedFile, match=r"LabelMap: must be as large as its picture, \(1, 2\), got \(1, 1\)"):
+        PascalContextSamples(tmp_path, "val")[0]
+
+
+def test_label_pictures(tmp_path):
+    put(tmp_path, {"train/img-000001.jpg": photo(1, 1), "labels/img-005051.png": png([[38]])})
+    with pytest.raises(DamagedFile, match=r"img-005051\.png, pixels: must hold labels 0 to 37, got 38"):
+        SunRgbdSamples(tmp_path)[0]
+    put(tmp_path, {"train/a.png": photo(1, 1), "trainannot/a.png": png([[12]])})
+    with pytest.raises(DamagedFile, match="must hold labels 0 to 10, or 11 for void, got 12"):
+        CamVidSamples(tmp_path)[0]
+    put(tmp_path, {"images/training/a.jpg": photo(1, 1), "annotations/training/a.png": png([[151]])})
+    with pytest.raises(DamagedFile, match="must hold labels 0 to 150, got 151"):
+        Ade20kSamples(tmp_path)[0]
+    put(tmp_path, {"annotations/training/a.png": png([[1]]), "annotations_instance/training/a.png": png([[(0, 1, 0)]])})
+    with pytest.raises(DamagedFile, match=r"a\.png, object 1: must be of one category in 1 to 100, got \[0\]"):
+        Ade20kSamples(tmp_path)[0]
+    put(tmp_path, {"annotations_instance/training/a.png": png([[1]])})
+    with pytest.raises(DamagedFile, match=r"must be a colour picture \(mode RGB\), got mode L"):
+        Ade20kSamples(tmp_path)[0]
+
+
+def test_cityscapes(tmp_path):
+    name = "{}/train/ulm/ulm_000000_000019_{}.png"
+    files = {
+        name.format("leftImg8bit", "leftImg8bit"): photo(1, 2),
+        name.format("gtFine", "gtFine_labelIds"): png([[7, 26]]),
+        name.format("gtFine", "gtFine_instanceIds"): png([[7, 24000]], bits=16),
+    }
+    samples = CityscapesSamples(put(tmp_path, files))
+    with pytest.raises(
+        DamagedFile, match=r"instanceIds\.png, pixel \(0, 1\): must be of the class in .*got 24000 where"
+    ):
+        samples[0]
+    put(tmp_path, {name.format("gtFine", "gtFine_labelIds"): png([[7, 34]])})
+    with pytest.raises(DamagedFile, match="must hold label ids 0 to 33, got 34"):
+        samples[0]
+
+
+def test_nuclei(tmp_path):
+    put(tmp_path, {"stage1_train/a/images/a.png": photo(1, 2), "stage1_train/a/masks/b.png": png([[0, 0]])})
+    with pytest.raises(DamagedFile, match=r"b\.png: must mark a nucleus, got an empty mask"):
+        NucleiSamples(tmp_path)[0]
+    put(tmp_path, {"stage1_train/a/masks/b.png": png([[255]])})
+    with pytest.raises(DamagedFile, match=r"b\.png: must be as large as its picture, \(1, 2\), got \(1, 1\)"):
+        NucleiSamples(tmp_path)[0]
+
+
+GOOD = {"id": 5, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 2, "bbox": [1, 1, 1, 2]}
+
+
+def coco(root, **changes):
+    entry = {**GOOD, "segmentation": {"size": [4, 3], "counts": "525"}, **changes}
+    entry = {key: value for key, value in entry.items() if value != "gone"}
+    images = [{"id": 1, "file_name": "a.png", "height": 4, "width": 3}]
+    record = {"images": images, "annotations": [entry], "categories": [{"id": 1, "name": "dog"}]}
+    put(root, {"val2017/a.png": photo(4, 3), "annotations/instances_val2017.json": json.dumps(record).encode()})
+    return CocoSamples(root)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"category_id": 2}, "annotation 5, category_id: must be a category of the file, got 2"),
+        ({"bbox": [1, 1, 1]}, "bbox: must be four finite numbers x, y, width, height, got [1, 1, 1]"),
+        ({"bbox": [1, 1, float("nan"), 1]}, "bbox: must be four finite numbers"),
+        ({"bbox": [1, 1, -1, 1]}, "bbox: must have width and height ≥ 0, got -1 and 1"),
+        ({"area": "gone"}, "annotation 5, area: is missing"),
+        ({"segmentation": "gone"}, "annotation 5, segmentation: is missing"),
+        ({"segmentation": []}, "segmentation: must be polygons or run lengths, got list of 0"),
+        ({"segmentation": None}, "segmentation: must be polygons or run lengths, got NoneType of no length"),
+        ({"segmentation": [[1, 1, 2, 2]]}, "must hold polygons of x, y for ≥ 3 corners, got 4 values in polygon 0"),
+        ({"segmentation": [[0, 0, 1, 1, 2, 2, 3]]}, "for ≥ 3 corners, got 7 values in polygon 0"),
+        ({"segmentation": [[0, 0, 1, 1, 2, float("nan")]]}, "must hold finite numbers, got others in polygon 0"),
+        ({"segmentation": [[0, 0, 1, 1, 2, 1e12]]}, "must lie near its picture of 3 × 4"),
+        ({"segmentation": {"size": [3, 4], "counts": "525"}}, "must be as large as its picture, (4, 3), got (3, 4)"),
+        ({"segmentation": {"size": [4, 3], "counts": "52"}}, "counts must be ≥ 0 and cover 12 pixels, got 7 in 2 runs"),
+        ({"segmentation": {"size": [4, 3], "counts": ""}}, "and cover 12 pixels, got 0 in 0 runs"),
+        ({"segmentation": {"size": [4, 3], "counts": [5, 2, 6]}}, "and cover 12 pixels, got 13 in 3 runs"),
+        ({"segmentation": {"size": [4, 3], "counts": [13, -1]}}, "must be ≥ 0 and cover 12 pixels, got 12 in 2 runs"),
+        (
+            {"segmentation": {"size": [4, 3], "counts": "5!5"}},
+            "counts cannot be read: counts must be characters 0 to o",
+        ),
+        ({"segmentation": {"size": [4, 3], "counts": "5o"}}, "counts cannot be read: counts must be characters 0 to o"),
+        ({"segmentation": {"size": [4, 3]}}, "must hold size and counts, got size"),
+    ],
+)
+def test_coco_annotations_are_checked_before_they_are_decoded(tmp_path, changes, message):
+    samples = coco(tmp_path, **changes)
+    with pytest.raises(DamagedFile, match=re.escape(message)) as caught:
+        samples[0]
+    assert caught.value.file.endswith("instances_val2017.json")
+    with pytest.raises(DamagedFile):
+        Skipping(samples)[0]
+
+
+def test_coco_files_that_cannot_be_read(tmp_path):
+    coco(tmp_path)
+    for content in (b"{", b"[]", b'{"images": [{}]}'):
+        put(tmp_path, {"annotations/instances_val2017.json": content})
+        with pytest.raises(DamagedFile, match=r"instances_val2017\.json: cannot be read as COCO annotations: "):
+            CocoSamples(tmp_path)
+
+
+def test_run_lengths():
+    with pytest.raises(ValueError, match="counts must be numbers of at most 7 characters"):
+        run_lengths("o" * 8 + "0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("imagenet", "."), "data must be one of scenes, ade20k, camvid, cityscapes, coco, coco2017, leaves, nuclei"),
+        (("camvid",), "root must be the folder that holds camvid (--root FOLDER), got none"),
+        (("camvid", ".", "train", "ignore"), "on_error must be 'raise' or 'skip', got 'ignore'"),
+        (("scenes", None, "test"), "split must be one of train, val for scenes, got 'test'"),
+    ],
+)
+def test_names_that_there_are_not(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        open_dataset(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: RandomScale(0, 1), "low and high must be 0 < low ≤ high, got 0 and 1"),
+        (lambda: RandomScale(2, 1), "low and high must be 0 < low ≤ high, got 2 and 1"),
+        (lambda: training_transform(0), "size must be ≥ 1, got 0"),
+        (lambda: training_transform(8, flip=2), "flip must be in [0, 1], got 2"),
+        (lambda: training_transform(8, colour=-1), "colour must be in [0, 1], got -1"),
+        (lambda: training_transform(8, scales=(0, 1)), "low and high must be 0 < low ≤ high, got 0 and 1"),
+    ],
+)
+def test_transforms_that_there_are_not(build, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build()
