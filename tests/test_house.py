@@ -52,6 +52,10 @@ MAY_IMPORT = {
     "labs": CONCEPTS | {"roi", "metrics", "models", "data", "training", "plotting", "labs"},
     "exercises": CONCEPTS | {"roi", "metrics", "models", "training", "data", "exercises"},
     "checkpoints": set(),
+    "checkpoints.memory": {"data"},
+    "checkpoints.scores": {"data", "metrics"},
+    "checkpoints.trunk": {"models.backbones"},
+    "checkpoints.recipes": {"checkpoints", "data", "models", "runs.atomic", "training"},
     "doctor": {"exercises.progress"},  # where progress is kept is written down once
     "launch": set(),
     "__main__": ANYTHING,

@@ -97,9 +97,9 @@ def test_tiny_parameters_by_hand(model):
     def layer(a, b):
         return 9 * a * b + 2 * b
 
-    decoder = layer(96, 64) + layer(64, 64) + layer(64, 40) + layer(40, 40) + layer(40, 24) + layer(24, 24)
+    decoder = layer(96, 80) + layer(80, 80) + layer(80, 48) + layer(48, 48) + layer(48, 24) + layer(24, 24)
     decoder += layer(24, 16) + 2 * layer(16, 16) + 16 * 16 * 16 + 2 * 16 + 16 * 11 + 11
-    assert count(model) == count(TinyBackbone()) + decoder == 387_595
+    assert count(model) == count(TinyBackbone()) + decoder == 328_851
     assert count(model) <= 450_000
     assert count(TinyDeconvNet(11, switches=False)) == count(model)
 
