@@ -9,14 +9,16 @@ import threading
 import time
 import zipfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from data_scripts import catalogue
 from data_scripts.bookkeeping import Books
 from data_scripts.dataset_entry import Dataset, RemoteFile
-from data_scripts.download import main
+from data_scripts.download import Bars, _place_all, main
 from data_scripts.download_errors import Stopped
 from data_scripts.fetching import Manners
 from data_scripts.placing import Job, place
@@ -35,10 +37,13 @@ PICTURES = zip_of(pictures__1_dot_png=b"one", pictures__2_dot_png=b"two")
 LABELS = zip_of(labels__1_dot_png=b"ONE", labels__2_dot_png=b"TWO")
 
 
+PATIENT = Manners(rounds=2, timeout=(30, 30), sleep=lambda seconds: None)
+
+
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("data_scripts.placing.Manners", lambda sleep: Manners(2, (2, 2), sleep=lambda seconds: None))
+    monkeypatch.setattr("data_scripts.placing.Manners", lambda sleep: PATIENT)
 
 
 @pytest.fixture
@@ -259,39 +264,54 @@ def test_too_little_space_is_said_before_the_start(server, tmp_path, capsys, mon
 
 
 def test_files_come_at_the_same_time(server, tmp_path):
-    for page in server.pages.values():
-        page.pace, page.piece = 0.15, 200
-    overlapping, running, lock = [], set(), threading.Lock()
+    """Neither download goes on before both have begun."""
+    meeting, waited = threading.Barrier(2), set()
 
     def progress(name):
         def tell(phase, done, total):
-            with lock:
-                running.add(name)
-                overlapping.append(len(running))
-                if phase == "extract":
-                    running.discard(name)
+            if name not in waited:
+                waited.add(name)
+                meeting.wait(timeout=60)
 
         return tell
 
-    from data_scripts.download import _place_all
-
     entry = catalogue.CATALOGUE["toy"]
-    job = Job(entry, tmp_path, manners=Manners(2, (2, 2)), say=lambda text: None, progress=progress)
+    job = Job(entry, tmp_path, manners=PATIENT, say=lambda text: None, progress=progress)
     assert _place_all(job, list(entry.files[:2]), parallel=2) == 0
-    assert max(overlapping) == 2
+    assert waited == {"pictures.zip", "labels.zip"}
 
 
 def test_stopped_it_keeps_what_came_and_goes_on(server, tmp_path):
     server.pages["/pictures.zip"].pace, server.pages["/pictures.zip"].piece = 0.05, 20
     entry = catalogue.CATALOGUE["toy"]
-    job = Job(entry, tmp_path, manners=Manners(2, (2, 2)), say=lambda text: None)
-    threading.Timer(0.2, job.stop.set).start()
+
+    def progress(name):
+        return lambda phase, done, total: job.stop.set() if done else None
+
+    job = Job(entry, tmp_path, manners=PATIENT, say=lambda text: None, progress=progress)
     with pytest.raises(Stopped, match="what has come stays"):
         place(job, entry.files[0])
     assert 0 < (tmp_path / "pictures.zip.part").stat().st_size < len(PICTURES)
     server.asked.clear()
     assert main(["toy", "--to", str(tmp_path)]) == 0
     assert any(asked[1] for asked in server.asked) and below(tmp_path) == WHOLE
+
+
+def test_a_bar_shows_each_phase(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr("data_scripts.download.tqdm", partial(tqdm, file=out, disable=False, mininterval=0, miniters=1))
+    bars = Bars()
+    show = bars.of("x.zip")
+    for phase, done, total in [
+        ("download", 500, 1000),
+        ("download", 0, 1000),
+        ("download", 1000, 1000),
+        ("check", 0, 9),
+    ]:
+        show(phase, done, total)
+    bars.close()
+    assert "x.zip download:  50%" in out.getvalue() and "500/1.00k" in out.getvalue()
+    assert "x.zip download: 100%" in out.getvalue() and "x.zip check:   0%" in out.getvalue()
 
 
 def test_interrupted_from_the_keyboard(server, tmp_path, monkeypatch, capsys):
