@@ -299,7 +299,8 @@ def test_stopped_it_keeps_what_came_and_goes_on(server, tmp_path):
 
 def test_a_bar_shows_each_phase(monkeypatch):
     out = io.StringIO()
-    monkeypatch.setattr("data_scripts.download.tqdm", partial(tqdm, file=out, disable=False, mininterval=0, miniters=1))
+    out.isatty = lambda: True
+    monkeypatch.setattr("data_scripts.download.tqdm", partial(tqdm, file=out, mininterval=0, miniters=1))
     bars = Bars()
     show = bars.of("x.zip")
     for phase, done, total in [
@@ -311,7 +312,7 @@ def test_a_bar_shows_each_phase(monkeypatch):
         show(phase, done, total)
     bars.close()
     assert "x.zip download:  50%" in out.getvalue() and "500/1.00k" in out.getvalue()
-    assert "x.zip download: 100%" in out.getvalue() and "x.zip check:   0%" in out.getvalue()
+    assert "x.zip download: 100%" in out.getvalue() and "x.zip check: " in out.getvalue()
 
 
 def test_interrupted_from_the_keyboard(server, tmp_path, monkeypatch, capsys):
