@@ -38,7 +38,7 @@ class Life:
         self.process = CONTEXT.Process(target=_live, args=(said, environment, work, arguments))
         self.process.start()
 
-    def end(self, seconds: float = 120) -> int:
+    def end(self, seconds: float = 300) -> int:
         """Waits for the end; the exit status, or minus the number of the signal that killed it."""
         self.process.join(seconds)
         assert self.process.exitcode is not None, self.said.read_text()
