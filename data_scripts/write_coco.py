@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Int64
-from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from data_scripts.pictures import save_numbers, save_photo
 from data_scripts.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
 
@@ -34,9 +34,8 @@ def write_coco(
         images, annotations = [], []
         for number, sample in enumerate(samples, start=1):
             name = f"{number:012d}.png"
-            pixels = (sample.image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-            Image.fromarray(pixels).save(draft / split / name)
-            _stuff_map(sample.label_map, classes, number).save(draft / "stuffthingmaps" / split / name)
+            save_photo(sample.image, draft / split / name)
+            save_numbers(_stuff_map(sample.label_map, classes, number), draft / "stuffthingmaps" / split / name)
             height, width = sample.label_map.shape
             images.append({"id": number, "file_name": name, "height": height, "width": width})
             for entry in _annotations(sample, things, number):
@@ -77,14 +76,14 @@ def _run_lengths(mask: Bool[Tensor, "H W"]) -> dict:
     return {"size": encoded["size"], "counts": encoded["counts"].decode("ascii")}
 
 
-def _stuff_map(label_map: Int64[Tensor, "H W"], classes: Sequence[str], number: int) -> Image.Image:
+def _stuff_map(label_map: Int64[Tensor, "H W"], classes: Sequence[str], number: int) -> Int64[Tensor, "H W"]:
     """A pixel holds its category id − 1; label 0 has the id after the last label; 255 is void."""
     wrong = (label_map != VOID) & (label_map >= len(classes))
     if wrong.any():
         got = label_map[wrong][0].item()
         raise ValueError(f"sample {number - 1}: label_map must be in [0, {len(classes) - 1}] or 255, got {got}")
     ids = torch.where(label_map == 0, len(classes), label_map)
-    return Image.fromarray(torch.where(label_map == VOID, VOID, ids - 1).numpy().astype(np.uint8))
+    return torch.where(label_map == VOID, VOID, ids - 1)
 
 
 def _save(record: dict, file: Path) -> None:

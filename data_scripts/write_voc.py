@@ -4,14 +4,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import torch
 from jaxtyping import Int64
-from PIL import Image
 from torch import Tensor
 
+from data_scripts.pictures import save_numbers, save_photo
 from data_scripts.whole_folder import whole_folder
-from lessons_lib.data.classes import voc_colour
 from lessons_lib.data.sample import VOID, Sample
 
 
@@ -46,11 +44,6 @@ def write_voc(samples: Iterable[Sample], classes: Sequence[str], out: Path | str
     return len(names)
 
 
-def voc_palette() -> list[int]:
-    """The 256 colours of the format, flat."""
-    return [part for index in range(256) for part in voc_colour(index)]
-
-
 def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
     """Number of the instance at each pixel, from 1; 0 where there is none and 255 where the label map is void."""
     instances = sample.instances
@@ -68,18 +61,11 @@ def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
 
 def _write_sample(sample: Sample, classes: Sequence[str], root: Path, name: str) -> None:
     numbers = object_map(sample)
-    pixels = (sample.image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(root / "JPEGImages" / f"{name}.jpg", format="png")
-    _save_indices(sample.label_map, root / "SegmentationClass" / f"{name}.png")
-    _save_indices(numbers, root / "SegmentationObject" / f"{name}.png")
+    save_photo(sample.image, root / "JPEGImages" / f"{name}.jpg")
+    save_numbers(sample.label_map, root / "SegmentationClass" / f"{name}.png", palette=True)
+    save_numbers(numbers, root / "SegmentationObject" / f"{name}.png", palette=True)
     annotation = _annotation(sample, classes, name)
     ElementTree.ElementTree(annotation).write(root / "Annotations" / f"{name}.xml", encoding="utf-8")
-
-
-def _save_indices(values: Int64[Tensor, "H W"], file: Path) -> None:
-    picture = Image.fromarray(values.numpy().astype(np.uint8))
-    picture.putpalette(voc_palette())  # makes it a palette picture with the same indices
-    picture.save(file)
 
 
 def _annotation(sample: Sample, classes: Sequence[str], name: str) -> ElementTree.Element:

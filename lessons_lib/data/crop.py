@@ -4,7 +4,8 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from lessons_lib.data.sample import Instances, Sample, tight_boxes
+from lessons_lib.data.objects import with_masks
+from lessons_lib.data.sample import Sample
 
 
 def resize_short_side(sample: Sample, size: int) -> Sample:
@@ -25,7 +26,7 @@ def resize_short_side(sample: Sample, size: int) -> Sample:
     masks = sample.instances.masks
     if len(masks):
         masks = F.resize(masks.to(torch.uint8), shape, InterpolationMode.NEAREST_EXACT).bool()
-    return Sample(image, label_map, _with_masks(sample.instances, masks.reshape(-1, *shape)))
+    return Sample(image, label_map, with_masks(sample.instances, masks.reshape(-1, *shape)))
 
 
 def crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sample:
@@ -39,7 +40,7 @@ def crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sample
         raise ValueError(f"window must lie within {size}, got {window}")
     rows, columns = slice(top, top + height), slice(left, left + width)
     masks = sample.instances.masks[:, rows, columns].contiguous()
-    instances = _with_masks(sample.instances, masks)
+    instances = with_masks(sample.instances, masks)
     return Sample(sample.image[:, rows, columns].contiguous(), sample.label_map[rows, columns].contiguous(), instances)
 
 
@@ -50,16 +51,3 @@ def random_square(sample: Sample, generator: torch.Generator, size: int) -> Samp
     top = int(torch.randint(height - size + 1, (), generator=generator))
     left = int(torch.randint(width - size + 1, (), generator=generator))
     return crop(sample, top, left, size, size)
-
-
-def _with_masks(instances: Instances, masks: torch.Tensor) -> Instances:
-    """The instances with other masks, without those that are empty now."""
-    kept = masks.flatten(1).any(1)
-    scores, is_crowd = instances.scores, instances.is_crowd
-    return Instances(
-        boxes=tight_boxes(masks[kept]),
-        labels=instances.labels[kept],
-        masks=masks[kept],
-        scores=None if scores is None else scores[kept],
-        is_crowd=None if is_crowd is None else is_crowd[kept],
-    )

@@ -32,3 +32,16 @@ def masks_of(values: Integer[np.ndarray, "H W"], numbers: Sequence[int]) -> Bool
     """One mask for each number: where the map holds it."""
     wanted = np.array(numbers, dtype=values.dtype).reshape(-1, 1, 1)
     return torch.from_numpy(values == wanted)
+
+
+def with_masks(instances: Instances, masks: Bool[Tensor, "N H W"]) -> Instances:
+    """The instances with moved masks and tight boxes, without those whose mask is empty now."""
+    kept = masks.flatten(1).any(dim=1)
+    scores, crowds = instances.scores, instances.is_crowd
+    return Instances(
+        boxes=tight_boxes(masks[kept]),
+        labels=instances.labels[kept],
+        masks=masks[kept],
+        scores=None if scores is None else scores[kept],
+        is_crowd=None if crowds is None else crowds[kept],
+    )

@@ -116,7 +116,7 @@ def _place_things(keys: Tensor, picture: dict[str, Tensor], config: SceneConfig)
     _place(u, picture, config)
     if config.clearing is not None:
         kind = torch.where(picture["kind"] < 0.5, DUCK, HEN)
-        u["label"] = kind[:, None].expand_as(u["label"]).contiguous()
+        u["label"] = torch.where(u["label"] >= DUCK, kind[:, None], u["label"])
     elif {DUCK, HEN} <= set(config.classes):
         field, cell = habitat_lattice(keys, config.size)
         kind = torch.where(value_noise_at(field, cell, u["x"], u["y"]) < 0.5, DUCK, HEN)
@@ -129,14 +129,15 @@ def _place_things(keys: Tensor, picture: dict[str, Tensor], config: SceneConfig)
 
 
 def _place(u: dict[str, Tensor], picture: dict[str, Tensor], config: SceneConfig) -> None:
-    """Choose centres: anywhere, or touching the partner; around one off-centre place where there is a clearing."""
-    if config.clearing is None:
-        u["x"], u["y"] = ((0.06 + 0.88 * u[name]) * config.size for name in ("x", "y"))
-    else:  # stuff must stay in view in the opposite corner
-        for name in ("x", "y"):
+    """Choose centres: anywhere, or touching the partner; birds around one off-centre place if there is a clearing."""
+    for name in ("x", "y"):
+        anywhere = 0.06 + 0.88 * u[name]
+        if config.clearing is not None:  # stuff must stay in view in the corner opposite the birds
             middle = picture[f"crowd {name}"][:, None]
             middle = torch.where(middle < 0.5, 0.15 + 0.4 * middle, 0.45 + 0.4 * middle)
-            u[name] = (middle + 0.24 * (u[name] - 0.5)) * config.size
+            together = middle + 0.24 * (u[name] - 0.5)
+            anywhere = torch.where(u["label"] >= DUCK, together, anywhere)
+        u[name] = anywhere * config.size
     touching = u["beside"][:, 1::2] < config.beside
     partners = slice(0, 2 * touching.shape[1], 2)
     cos, sin = _direction(u["side angle"], (u["side quarter"] * 4).long())

@@ -18,7 +18,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     option("--data", default=DEFAULTS["data"], metavar="NAME", help="coco, voc2012, … (default: scenes, drawn)")
     option("--root", metavar="FOLDER", help="where the data set lies")
     option("--split", default=DEFAULTS["split"], help="train, or a split's own name (default: train)")
-    option("--preset", default=DEFAULTS["preset"], help="which scenes: easy, context or crowded (default: easy)")
+    option(
+        "--preset",
+        default=DEFAULTS["preset"],
+        help="which scenes: easy, context, islands, crowded or mixed (default: easy)",
+    )
     option("--size", type=int, default=DEFAULTS["size"], help="height and width of the pictures (default: 96)")
     option("--backbone", default=DEFAULTS["backbone"], help="such as tiny, vgg16 or resnet50 (default: tiny)")
     option("--pretrained", action="store_true", help="begin with the backbone's ImageNet weights, downloaded once")

@@ -11,13 +11,22 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
+from torchvision.datasets import SBDataset
 
 from data_scripts import make_scenes as script
-from data_scripts.make_scenes import main, make_scenes
+from data_scripts.make_scenes import LAYOUTS, main, make_scenes
+from data_scripts.pictures import save_numbers, voc_palette
+from data_scripts.relabel import SCENE_LABELS, WITHOUT_VOID, relabel
 from data_scripts.whole_folder import whole_folder
+from data_scripts.write_ade20k import write_ade20k
+from data_scripts.write_cityscapes import write_cityscapes
 from data_scripts.write_coco import write_coco
-from data_scripts.write_voc import voc_palette, write_voc
+from data_scripts.write_nuclei import write_nuclei
+from data_scripts.write_sbd import write_sbd
+from data_scripts.write_voc import write_voc
 from lessons_lib.data.coco import CocoSamples
+from lessons_lib.data.objects import no_instances
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances, Sample, tight_boxes
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
 from lessons_lib.data.voc import VocSamples
@@ -36,15 +45,53 @@ def assert_same(read, drawn):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_voc_gives_the_same_samples_back(tmp_path, preset):
     config = replace(PRESETS[preset], crowd_probability=0.0, size=64)
-    assert make_scenes("voc", tmp_path / "out", COUNT, config, seed=3, split="val") == COUNT
+    assert make_scenes("voc2012", tmp_path / "out", COUNT, config, seed=3, split="val") == COUNT
     samples = VocSamples(tmp_path / "out", "val")
     assert_same([samples[i] for i in range(len(samples))], draw_scenes(range(COUNT), config, 3))
+
+
+@pytest.mark.parametrize("preset", ["easy", "crowded"])
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name not in ("voc2012", "coco2017")])
+def test_every_layout_gives_the_same_samples_back(tmp_path, layout, preset):
+    crowds = PRESETS[preset].crowd_probability if LAYOUTS[layout].crowds else 0.0
+    config = replace(PRESETS[preset], crowd_probability=crowds, size=48)
+    split = LAYOUTS[layout].splits[-1] if LAYOUTS[layout].splits else None
+    assert make_scenes(layout, tmp_path / "out", 6, config, seed=2, split=split) == 6
+    samples = open_dataset(layout + "459" * (layout == "pascal_context"), tmp_path / "out", split or "all")
+    void = 0 if layout in WITHOUT_VOID else 255
+    drawn = [relabel(sample, SCENE_LABELS[layout], void) for sample in draw_scenes(range(6), config, 2)]
+    assert any((sample.label_map == 255).any() for sample in drawn) == (void == 255)
+    assert_same([samples[i] for i in range(len(samples))], [as_kept(layout, sample) for sample in drawn])
+    for sample in samples:
+        assert all(samples.classes[label] for label in sample.label_map.unique().tolist() if label != 255)
+
+
+def as_kept(layout, sample):
+    """What a layout keeps of a sample: no instances, or another order of them."""
+    if layout in ("pascal_context", "sunrgbd", "camvid"):
+        return replace(sample, instances=no_instances(*sample.label_map.shape))
+    if layout == "cityscapes":
+        order = sample.instances.labels.argsort(stable=True)
+        return replace(sample, instances=with_order(sample.instances, order))
+    return sample
+
+
+def with_order(instances, order):
+    parts = (instances.boxes, instances.labels, instances.masks)
+    return Instances(*(part[order] for part in parts), is_crowd=instances.is_crowd[order])
+
+
+def test_the_59_labels_of_context_have_no_void(tmp_path):
+    make_scenes("pascal_context", tmp_path / "out", 3, replace(PRESETS["easy"], size=48))
+    samples = open_dataset("pascal_context", tmp_path / "out")
+    names = {samples.classes[label] for sample in samples for label in sample.label_map.unique().tolist()}
+    assert {"background", "ground"} <= names <= {"background", "ground", "water", "grass"}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_coco_gives_the_same_samples_back(tmp_path, preset):
     config = replace(PRESETS[preset], size=64, objects=(0, 4))
-    assert make_scenes("coco", tmp_path / "out", COUNT, config, seed=5) == COUNT
+    assert make_scenes("coco2017", tmp_path / "out", COUNT, config, seed=5) == COUNT
     samples = CocoSamples(tmp_path / "out", "train2017")
     drawn = draw_scenes(range(COUNT), config, 5)
     assert samples.classes == CLASSES and samples.category_ids == tuple(range(1, 9))
@@ -112,7 +159,7 @@ def test_the_files_of_coco_by_hand(tmp_path):
     assert [(entry["id"], entry["name"]) for entry in stuff] == [(9, "water"), (10, "grass"), (11, "ground")]
 
 
-@pytest.mark.parametrize("layout", ["voc", "coco"])
+@pytest.mark.parametrize("layout", ["voc2012", "coco2017", "cityscapes", "nuclei"])
 def test_nothing_stays_when_writing_fails(tmp_path, layout, monkeypatch):
     def broken(indices, config, seed):
         yield from draw_scenes([0], config, seed)
@@ -139,13 +186,13 @@ def test_a_folder_appears_at_the_end_only(tmp_path):
 
 def test_a_full_folder_is_left_alone(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("precious")
-    assert main(["--layout", "voc", "--out", str(tmp_path), "--count", "1"]) == 2
+    assert main(["--layout", "voc2012", "--out", str(tmp_path), "--count", "1"]) == 2
     assert "out must be a new or an empty folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_the_command_line(tmp_path):
-    command = [sys.executable, "-m", "data_scripts.make_scenes", "--layout", "coco", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "data_scripts.make_scenes", "--layout", "coco2017", "--out", str(tmp_path / "out")]
     command += ["--count", "2", "--preset", "context", "--size", "48", "--seed", "9"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == f"2 pictures in {tmp_path / 'out'}"
@@ -156,10 +203,10 @@ def test_the_command_line(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--layout", "voc", "--preset", "crowded"], "crowd_probability must be 0 in the VOC layout, got 0.3"),
-        (["--layout", "coco", "--count", "0"], "count must be ≥ 1, got 0"),
-        (["--layout", "coco", "--size", "8"], "size must be in [32, 1024], got 8"),
-        (["--layout", "coco", "--seed", "-1"], "seed must be in [0, 2**32), got -1"),
+        (["--layout", "voc2012", "--preset", "crowded"], "crowd_probability must be 0 in the layout voc2012, got 0.3"),
+        (["--layout", "coco2017", "--count", "0"], "count must be ≥ 1, got 0"),
+        (["--layout", "coco2017", "--size", "8"], "size must be in [32, 1024], got 8"),
+        (["--layout", "coco2017", "--seed", "-1"], "seed must be in [0, 2**32), got -1"),
     ],
 )
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys, arguments, message):
@@ -186,6 +233,31 @@ def test_samples_that_a_layout_cannot_express(tmp_path):
         write_coco([replace(good, label_map=torch.full_like(good.label_map, 12))], CLASSES, 8, tmp_path)
     with pytest.raises(ValueError, match=r"things must be in \[1, 10\], got 11"):
         write_coco([good], CLASSES, 11, tmp_path)
-    with pytest.raises(ValueError, match="layout must be 'voc' or 'coco', got 'yolo'"):
+    with pytest.raises(ValueError, match=r"layout must be among voc2012, sbd, .* got 'yolo'"):
         make_scenes("yolo", tmp_path, 1, PRESETS["easy"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_that_the_smaller_layouts_cannot_express(tmp_path):
+    good = small_sample()
+    with pytest.raises(ValueError, match="labels of instances must be trainIds 11 to 18, got 1"):
+        write_cityscapes([good], tmp_path / "out")
+    with pytest.raises(ValueError, match="must be among the 100 categories with instances, got 1"):
+        write_ade20k([good], tmp_path / "out")
+    crowd = replace(good.instances, is_crowd=torch.ones(1, dtype=torch.bool))
+    with pytest.raises(ValueError, match="is_crowd must be false for every instance in the layout of nuclei"):
+        write_nuclei([replace(good, instances=crowd)], tmp_path / "out")
+    with pytest.raises(ValueError, match="labels must be below 9, got 9"):
+        relabel(good, range(9))
+    with pytest.raises(ValueError, match=r"values must be in \[0, 256\), got 0 to 256"):
+        save_numbers(torch.tensor([[0, 256]]), tmp_path / "a.png")
+    with pytest.raises(ValueError, match="split must be among none for leaves, got 'train'"):
+        make_scenes("leaves", tmp_path / "out", 1, PRESETS["easy"], split="train")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_boundaries_of_sbd_as_torchvision_reads_them(tmp_path):
+    write_sbd([small_sample()], tmp_path / "out")
+    _, boundaries = SBDataset(str(tmp_path / "out"), image_set="train", mode="boundaries")[0]
+    assert boundaries.shape == (20, 4, 3)
+    assert boundaries[0].tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]]  # a line is all boundary

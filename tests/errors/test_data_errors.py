@@ -97,7 +97,10 @@ def test_collate_of_nothing():
             "classes must hold one of 1 to 6 where crowds are drawn, got (7, 8)",
         ),
         ({"min_visible": 0}, "min_visible must be ≥ 1, got 0"),
-        ({"clearing": 5.0}, "classes must be ducks and hens (7, 8) where clearing is set, got (1, 2, 3"),
+        (
+            {"clearing": 5.0, "classes": (1, 2)},
+            "classes must hold ducks or hens (7, 8) where clearing is set, got (1, 2)",
+        ),
         ({"clearing": 50.0, "classes": (7,)}, "clearing must be in [0, 34.6] at size 96, got 50.0"),
     ],
 )

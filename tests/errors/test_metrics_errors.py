@@ -6,12 +6,21 @@ import pytest
 import torch
 
 from lessons_lib.boxes import box_areas, pairwise_box_iou
+from lessons_lib.data.sample import Instances
 from lessons_lib.masks import decode_rle, encode_rle, pairwise_mask_iou
+from lessons_lib.metrics.average_precision import match_in_order, precision_recall
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
+from lessons_lib.metrics.coco_eval import CocoScores, evaluate_coco
+from lessons_lib.metrics.detection import DetectionScores
+from lessons_lib.metrics.panoptic import Panoptic, PanopticScores
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
 
 BOXES, MASKS = torch.zeros(2, 4), torch.zeros(2, 4, 5, dtype=torch.bool)
 MAP = torch.zeros(2, 3, dtype=torch.int64)
+LABELS = torch.zeros(2, dtype=torch.int64)
+TRUTH = Instances(BOXES, LABELS, MASKS)
+IOU, ROW = torch.zeros(2, 3), (torch.zeros(2), LABELS, torch.zeros(2))
+OBJECTS = (torch.zeros(3, dtype=torch.int64), torch.zeros(3), torch.zeros(3, dtype=torch.bool))
 
 CASES = [
     (lambda: box_areas(BOXES.long()), "boxes must be a float tensor (N, 4), got torch.int64 (2, 4)"),
@@ -56,6 +65,47 @@ CASES = [
     (lambda: ThinRecall((255,)), "labels must be one or more in [0, 254], got (255,)"),
     (lambda: ThinRecall((5,)).merge(ThinRecall((6,))), "other must be ThinRecall of labels (5,), got labels (6,)"),
     (lambda: ThinRecall((5,)).update(MAP.mT, MAP), "prediction must have the target's shape (2, 3), got (3, 2)"),
+    (lambda: match_in_order(IOU[0], 0.5), "iou must be a float tensor (P, G), got torch.float32 (3,)"),
+    (
+        lambda: match_in_order(IOU, 0.5, torch.tensor([True])),
+        "is_crowd must be one bool for each of the 3 objects, got torch.bool (1,)",
+    ),
+    (lambda: precision_recall(IOU, 3), "hits must be a bool tensor, one value a detection, got torch.float32 (2, 3)"),
+    (lambda: precision_recall(IOU > 0, 0), "positives must be ≥ 1, got 0"),
+    (lambda: DetectionScores("segm"), "kind must be 'mask' or 'box', got 'segm'"),
+    (lambda: DetectionScores().update(TRUTH, TRUTH), "prediction must have scores, got None"),
+    (lambda: DetectionScores().merge(DetectionScores("box")), "other must be DetectionScores of kind 'mask', got kind"),
+    (lambda: DetectionScores().merge(1), "other must be DetectionScores of kind 'mask', got 1"),
+    (lambda: DetectionScores().add(IOU.mT, *ROW, *OBJECTS), "scores must have shape (3,), as iou says, got (2,)"),
+    (
+        lambda: DetectionScores().add(IOU, *ROW, *OBJECTS[:2], OBJECTS[2][:1]),
+        "is_crowd must have shape (3,), as iou says, got (1,)",
+    ),
+    (lambda: CocoScores("segm"), "kind must be 'mask' or 'box', got 'segm'"),
+    (lambda: CocoScores().update(TRUTH, TRUTH), "prediction must have scores, got None"),
+    (lambda: CocoScores().merge(CocoScores("box")), "other must be CocoScores of kind 'mask', got kind 'box'"),
+    (lambda: evaluate_coco({}, [], "bbox"), "kind must be 'mask' or 'box', got 'bbox'"),
+    (
+        lambda: evaluate_coco({"annotations": [{"id": 0}]}, []),
+        "truth must number its annotations from 1, got the id 0",
+    ),
+    (lambda: Panoptic(MAP.float(), LABELS), "ids must be an int64 tensor with 2 dimensions, got torch.float32 (2, 3)"),
+    (lambda: Panoptic(MAP, [1]), "labels must be an int64 tensor with 1 dimensions, got [1]"),
+    (lambda: Panoptic(MAP + 3, LABELS), "ids must be in [0, 2], as there are 2 labels, got 3 to 3"),
+    (
+        lambda: Panoptic(MAP, LABELS, torch.tensor([True])),
+        "is_crowd must be one bool for each of the 2 segments, got torch.bool (1,)",
+    ),
+    (lambda: PanopticScores(0), "num_classes must be ≥ 1, got 0"),
+    (
+        lambda: PanopticScores(2).update(Panoptic(MAP.mT, LABELS), Panoptic(MAP, LABELS)),
+        "prediction must have the target's size (2, 3), got (3, 2)",
+    ),
+    (
+        lambda: PanopticScores(2).update(Panoptic(MAP, LABELS), Panoptic(MAP, LABELS + 2)),
+        "target must have labels in [0, 1], got 2",
+    ),
+    (lambda: PanopticScores(2).merge(PanopticScores(3)), "other must be PanopticScores of 2 classes, got 3 classes"),
 ]
 
 

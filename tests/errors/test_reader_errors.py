@@ -22,6 +22,7 @@ from lessons_lib.data.penn_fudan import PennFudanSamples
 from lessons_lib.data.sbd import SbdSamples
 from lessons_lib.data.skipping import Skipping
 from lessons_lib.data.sunrgbd import SunRgbdSamples
+from lessons_lib.data.transforms import RandomScale, training_transform
 from tests.data.published import mat, numbers, photo, png, structure
 
 
@@ -274,3 +275,19 @@ def test_run_lengths():
 def test_names_that_there_are_not(arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         open_dataset(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: RandomScale(0, 1), "low and high must be 0 < low ≤ high, got 0 and 1"),
+        (lambda: RandomScale(2, 1), "low and high must be 0 < low ≤ high, got 2 and 1"),
+        (lambda: training_transform(0), "size must be ≥ 1, got 0"),
+        (lambda: training_transform(8, flip=2), "flip must be in [0, 1], got 2"),
+        (lambda: training_transform(8, colour=-1), "colour must be in [0, 1], got -1"),
+        (lambda: training_transform(8, scales=(0, 1)), "low and high must be 0 < low ≤ high, got 0 and 1"),
+    ],
+)
+def test_transforms_that_there_are_not(build, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build()

@@ -12,7 +12,7 @@ from lessons_lib.data.sample import collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.models.backbones import TinyBackbone, load_vgg16
 from lessons_lib.models.build import build_model
-from lessons_lib.models.deconvnet import DeconvNet, TinyDeconvNet
+from lessons_lib.models.deconvnet import DeconvNet, TinyDeconvNet, mirrored_channels
 from lessons_lib.unpooling import max_unpool
 
 
@@ -77,6 +77,14 @@ def test_published_initialisation(monkeypatch):
     assert constants == [(1, 0.001)] * (13 + 2 + 1 + 13)
 
 
+def test_mirrored_channels_by_hand():
+    stages = [(64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)]
+    mirrored = [(512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64, 64)]
+    assert mirrored_channels(stages) == mirrored  # VGG-16: the numbers of the released network
+    assert mirrored_channels([(8, 16), (24,), (32, 40)]) == [(32, 24), (16,), (8, 8)]
+    assert mirrored_channels([[5]]) == [(5,)]
+
+
 @pytest.fixture
 def model():
     torch.manual_seed(0)
@@ -89,9 +97,9 @@ def test_tiny_parameters_by_hand(model):
     def layer(a, b):
         return 9 * a * b + 2 * b
 
-    decoder = layer(96, 64) + layer(64, 64) + layer(64, 40) + layer(40, 40) + layer(40, 24) + layer(24, 24)
+    decoder = layer(96, 80) + layer(80, 80) + layer(80, 48) + layer(48, 48) + layer(48, 24) + layer(24, 24)
     decoder += layer(24, 16) + 2 * layer(16, 16) + 16 * 16 * 16 + 2 * 16 + 16 * 11 + 11
-    assert count(model) == count(TinyBackbone()) + decoder == 387_595
+    assert count(model) == count(TinyBackbone()) + decoder == 328_851
     assert count(model) <= 450_000
     assert count(TinyDeconvNet(11, switches=False)) == count(model)
 

@@ -33,7 +33,7 @@ def test_classify_then_upsample_is_upsample_then_classify(model, size):
 
 def test_parameters_of_the_tiny_form_by_hand(model):
     trunk = count(TinyBackbone())
-    assert count(model) == trunk + (16 + 24 + 40 + 64 + 96) * 32 + 5 * 32 + 2 * 32 + 32 * 11 + 11 == 239_451
+    assert count(model) == trunk + (16 + 24 + 48 + 80 + 96) * 32 + 5 * 32 + 2 * 32 + 32 * 11 + 11 == 127_235
     assert count(model) <= 450_000
 
 

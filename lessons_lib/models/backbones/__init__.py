@@ -5,7 +5,7 @@ from torch import nn
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.pretrained import imagenet_weights
 from lessons_lib.models.backbones.resnet import DESIGNS, ResNet
-from lessons_lib.models.backbones.tiny import TinyBackbone, conv_norm_relu
+from lessons_lib.models.backbones.tiny import TinyBackbone, conv_norm_relu, conv_relu
 from lessons_lib.models.backbones.vgg import VGG16, load_vgg16, vgg16_classifier, vgg16_stages
 
 BACKBONES = ("tiny", "vgg16", *DESIGNS)
@@ -18,6 +18,7 @@ __all__ = [
     "ResNet",
     "TinyBackbone",
     "conv_norm_relu",
+    "conv_relu",
     "imagenet_weights",
     "load_imagenet",
     "load_vgg16",

@@ -1,0 +1,80 @@
+"""Average precision step by step: matching in one picture, precision and recall down the ranks, and 101 points.
+
+COCO's rules (cocoeval.py of the COCO API). Detections take their turn from the highest score down. Each takes the
+object with the highest IoU among those that are left, if that reaches the threshold. Precision and recall are then
+counted down the ranks; precision is made to fall with recall, each value the best that any lower rank reaches, and read
+at the recalls 0, 0.01, …, 1. AP is the mean of these 101 numbers.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Int64
+from torch import Tensor
+
+IOU_THRESHOLDS = torch.from_numpy(np.linspace(0.5, 0.95, 10))
+"""0.50, 0.55, …, 0.95; COCO's AP is the mean over them."""
+
+RECALLS = torch.from_numpy(np.linspace(0, 1, 101))
+"""0, 0.01, …, 1."""
+
+
+def match_in_order(
+    iou: Float[Tensor, "P G"], threshold: float, is_crowd: Bool[Tensor, " G"] | None = None
+) -> Int64[Tensor, " P"]:
+    """The object that each detection takes, or −1; the rows of `iou` are the detections from the highest score down.
+
+    A detection takes the free object of highest IoU ≥ threshold, the last of equals. An object is taken once; a crowd
+    as often as one likes, but only by a detection that finds no free object: such detections do not count. `iou` has
+    the crowd rule in it already (`pairwise_mask_iou`). ValueError for an `iou` or `is_crowd` of the wrong kind.
+    """
+    if iou.dim() != 2 or not iou.is_floating_point():
+        raise ValueError(f"iou must be a float tensor (P, G), got {iou.dtype} {tuple(iou.shape)}")
+    if is_crowd is None:
+        is_crowd = torch.zeros(iou.shape[1], dtype=torch.bool)
+    if is_crowd.shape != iou.shape[1:] or is_crowd.dtype != torch.bool:
+        got = f"{is_crowd.dtype} {tuple(is_crowd.shape)}"
+        raise ValueError(f"is_crowd must be one bool for each of the {iou.shape[1]} objects, got {got}")
+    crowd, taken, matches = is_crowd.tolist(), set(), []
+    for row in iou.tolist():
+        free = [g for g, value in enumerate(row) if value >= threshold and (crowd[g] or g not in taken)]
+        best = max(free, key=lambda g: (not crowd[g], row[g], g), default=-1)
+        taken.add(best)
+        matches.append(best)
+    return torch.tensor(matches, dtype=torch.int64, device=iou.device)
+
+
+def precision_recall(
+    hits: Bool[Tensor, "*S n"], positives: int | Float64[Tensor, "*#S 1"], counted: Bool[Tensor, "*S n"] | None = None
+) -> tuple[Float64[Tensor, "*S n"], Float64[Tensor, "*S n"]]:
+    """Precision and recall after each rank: hits so far / detections so far, and hits so far / `positives`.
+
+    `hits` says of each detection, from the highest score down, whether it found an object; `positives` is how many
+    objects there are, ≥ 1. Where `counted` is false a detection is passed over, and precision is 0 before the first
+    that counts. ValueError for hits that are not bool or positives < 1.
+    """
+    if not isinstance(hits, Tensor) or hits.dtype != torch.bool or hits.dim() < 1:
+        got = f"{hits.dtype} {tuple(hits.shape)}" if isinstance(hits, Tensor) else repr(hits)
+        raise ValueError(f"hits must be a bool tensor, one value a detection, got {got}")
+    if isinstance(positives, int) and positives < 1:
+        raise ValueError(f"positives must be ≥ 1, got {positives}")
+    if counted is None:
+        counted = torch.ones_like(hits)
+    found = (hits & counted).cumsum(-1, dtype=torch.float64)
+    seen = counted.cumsum(-1, dtype=torch.float64)
+    return found / seen.clamp(min=1), found / positives
+
+
+def interpolated_precision(
+    precision: Float64[Tensor, "*S n"], recall: Float64[Tensor, "*S n"]
+) -> Float64[Tensor, "*S 101"]:
+    """The best precision at or after the first rank that reaches each of the 101 recalls; 0 where none does."""
+    envelope = precision.flip(-1).cummax(-1).values.flip(-1) if precision.shape[-1] else precision
+    envelope = torch.cat([envelope, torch.zeros_like(envelope[..., :1].sum(-1, keepdim=True))], -1)
+    recalls = RECALLS.to(recall.device).expand(*recall.shape[:-1], -1).contiguous()
+    first = torch.searchsorted(recall.contiguous(), recalls)  # n where the recall is never reached
+    return envelope.gather(-1, first)
+
+
+def average_precision(precision: Float64[Tensor, "*S n"], recall: Float64[Tensor, "*S n"]) -> Float64[Tensor, "*S"]:
+    """AP: the mean of the precision at the 101 recalls; 0 without detections."""
+    return interpolated_precision(precision, recall).mean(-1)

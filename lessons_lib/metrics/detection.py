@@ -1,0 +1,138 @@
+"""Average precision with all rules of COCO, from scratch: twelve numbers, for boxes or masks.
+
+Ten IoU thresholds, 101 recalls, crowds, three area ranges, at most 1, 10 or 100 detections of a class in a picture:
+what pycocotools computes (`coco_eval` runs it), counted for all pictures, thresholds and ranges together.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int64
+from torch import Tensor
+
+from lessons_lib.boxes import box_areas, pairwise_box_iou
+from lessons_lib.data.sample import Instances
+from lessons_lib.masks import pairwise_mask_iou
+from lessons_lib.metrics.average_precision import interpolated_precision, precision_recall
+from lessons_lib.metrics.detection_matching import AREA_RANGES, Picture, in_ranges, match_pictures
+
+MOST = (1, 10, 100)
+"""Detections of a class in a picture that count, from the highest score down."""
+
+NUMBERS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
+NUMBERS += ("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large")
+"""The twelve numbers in the order in which pycocotools prints them."""
+
+
+class DetectionScores:
+    """Collects pictures, then computes AP and AR of all; `kind` is "mask" or "box", what the IoU is taken of.
+
+    Where scores tie, the picture that came first goes first. ValueError for another kind.
+    """
+
+    def __init__(self, kind: str = "mask"):
+        if kind not in ("mask", "box"):
+            raise ValueError(f"kind must be 'mask' or 'box', got {kind!r}")
+        self.kind = kind
+        self.pictures: list[Picture] = []
+
+    def update(self, prediction: Instances, target: Instances, areas: Float[Tensor, " G"] | None = None) -> None:
+        """Add one picture; ValueError for a prediction without scores.
+
+        `areas` sorts the objects into small, medium and large. COCO has it in the annotation, for boxes and masks the
+        same; None takes the pixels of the masks.
+        """
+        if prediction.scores is None:
+            raise ValueError("prediction must have scores, got None")
+        crowd = target.is_crowd
+        if crowd is None:
+            crowd = torch.zeros(len(target), dtype=torch.bool, device=target.masks.device)
+        if self.kind == "mask":
+            iou = pairwise_mask_iou(prediction.masks, target.masks, crowd)
+            pred_areas = prediction.masks.flatten(1).sum(1)
+        else:
+            iou = pairwise_box_iou(prediction.boxes.double(), target.boxes.double(), crowd)
+            pred_areas = box_areas(prediction.boxes.double())
+        gt_areas = target.masks.flatten(1).sum(1) if areas is None else areas
+        self.add(iou, prediction.scores, prediction.labels, pred_areas, target.labels, gt_areas, crowd)
+
+    def add(
+        self,
+        iou: Float[Tensor, "P G"],
+        scores: Float[Tensor, " P"],
+        labels: Int64[Tensor, " P"],
+        areas: Tensor,
+        gt_labels: Int64[Tensor, " G"],
+        gt_areas: Tensor,
+        is_crowd: Bool[Tensor, " G"],
+    ) -> None:
+        """`update` for one who has the IoU already, for example of run lengths; crowds are in it as COCO counts them.
+
+        ValueError for lengths that do not fit `iou`.
+        """
+        counts = {"scores": scores, "labels": labels, "areas": areas}
+        counts |= {"gt_labels": gt_labels, "gt_areas": gt_areas, "is_crowd": is_crowd}
+        for name, values in counts.items():
+            want = iou.shape[name in ("gt_labels", "gt_areas", "is_crowd")]
+            if values.shape != (want,):
+                raise ValueError(f"{name} must have shape ({want},), as iou says, got {tuple(values.shape)}")
+        order = scores.cpu().double().argsort(descending=True, stable=True)
+        labels, gt_labels = labels.cpu()[order], gt_labels.cpu()
+        rank = (labels[:, None] == labels).tril(-1).sum(1)
+        keep = rank < MOST[-1]
+        order, labels, rank = order[keep], labels[keep], rank[keep]
+        table = torch.where(labels[:, None] == gt_labels, iou.cpu().double()[order], -1)
+        detections = (scores.cpu().double()[order], labels, areas.cpu().double()[order], rank)
+        self.pictures.append(Picture(table, *detections, gt_labels, gt_areas.cpu().double(), is_crowd.cpu()))
+
+    def merge(self, other: "DetectionScores") -> None:
+        """Add the pictures of `other`, for example from another process, behind one's own."""
+        if not isinstance(other, DetectionScores) or other.kind != self.kind:
+            got = f"kind {other.kind!r}" if isinstance(other, DetectionScores) else repr(other)
+            raise ValueError(f"other must be DetectionScores of kind {self.kind!r}, got {got}")
+        self.pictures += other.pictures
+
+    def compute(self) -> dict[str, float | dict[int, float]]:
+        """The twelve `NUMBERS` as floats, and class_ap, the AP of each label that has an object.
+
+        A number is NaN where no object is inside its range (pycocotools prints −1 there); crowds are no objects.
+        """
+        curves = self.curves()
+        precision, recall = curves["precision"], curves["recall"]  # (K, A, T, 101), (K, M, A, T)
+        values = [precision[:, 0], precision[:, 0, 0], precision[:, 0, 5]]
+        values += [precision[:, a] for a in (1, 2, 3)]
+        values += [recall[:, m, 0] for m in (0, 1, 2)] + [recall[:, 2, a] for a in (1, 2, 3)]
+        numbers = dict(zip(NUMBERS, (value.nanmean().item() for value in values), strict=True))
+        class_ap = precision[:, 0].mean((1, 2)).tolist()
+        return {**numbers, "class_ap": dict(zip(curves["labels"].tolist(), class_ap, strict=True))}
+
+    def curves(self) -> dict[str, Tensor]:
+        """labels (K,) that have an object; precision (K, A, T, 101) at the recalls; recall (K, M, A, T) at the end.
+
+        A are the `AREA_RANGES`, T the `IOU_THRESHOLDS`, M the `MOST`; NaN where a class has no object in a range.
+        """
+        gt_labels = _joined([picture.gt_labels for picture in self.pictures], torch.int64)
+        counted_gt = in_ranges(_joined([picture.gt_areas for picture in self.pictures], torch.float64))
+        counted_gt &= ~_joined([picture.is_crowd for picture in self.pictures], torch.bool)
+        hits, counted = match_pictures(self.pictures)
+        labels = _joined([picture.labels for picture in self.pictures], torch.int64)
+        scores = _joined([picture.scores for picture in self.pictures], torch.float64)
+        rank = _joined([picture.rank for picture in self.pictures], torch.int64)
+        order = scores.argsort(descending=True, stable=True)
+        order = order[labels[order].argsort(stable=True)]  # by class, in each from the highest score down
+        classes = gt_labels[counted_gt[0]].unique()
+        shape = (len(classes), len(AREA_RANGES), hits.shape[1])
+        precision = torch.zeros(*shape, 101, dtype=torch.float64)
+        recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64)
+        ends = torch.searchsorted(labels[order], torch.stack([classes, classes + 1], 1)).tolist()
+        for k, (label, (start, end)) in enumerate(zip(classes.tolist(), ends, strict=True)):
+            own = order[start:end]
+            positives = (counted_gt & (gt_labels == label)).sum(1).double()[:, None, None]
+            positives = positives.where(positives > 0, float("nan"))
+            ranked = precision_recall(hits[..., own], positives, counted[..., own])
+            precision[k] = interpolated_precision(*ranked) + 0 * positives
+            for m, most in enumerate(MOST):
+                recall[k, m] = (hits[..., own] & (rank[own] < most)).sum(-1) / positives[..., 0]
+        return {"labels": classes, "precision": precision, "recall": recall}
+
+
+def _joined(parts: list[Tensor], dtype: torch.dtype) -> Tensor | Float64[Tensor, " n"]:
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype)
