@@ -7,19 +7,20 @@ from torchvision import models
 from lessons_lib.models.backbones import BACKBONES
 from lessons_lib.models.build import MODELS, build_model
 
-TAKES = {"patch": ("tiny",), "deconvnet": ("tiny", "vgg16")}  # the others take every backbone
+SMALL = ("tiny", "vgg16")
+TAKES = {"patch": ("tiny",), "deconvnet": SMALL, "plain": SMALL, "dilated": SMALL}  # the others take every backbone
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_takes_a_backbone_or_refuses_it(name, backbone):
     if backbone not in TAKES.get(name, BACKBONES):
-        with pytest.raises(ValueError, match=f"backbone must be .* for {name}, .*got '{backbone}'"):
+        with pytest.raises(ValueError, match=f"backbone must be .*got '{backbone}'"):
             build_model(name, 5, backbone)
         return
     with torch.device("meta"):
         model = build_model(name, 5, backbone)
-        if (name, backbone) not in (("deconvnet", "vgg16"), ("deconvnet", "tiny")):  # its switches are values
+        if name != "deconvnet":  # its switches are values, which nothing on this device has
             assert model.logits(torch.rand(2, 3, 64, 96)).shape == (2, 5, 64, 96)
 
 
