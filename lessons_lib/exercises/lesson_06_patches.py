@@ -29,8 +29,7 @@ DENSE = Exercise(
     cases=dense_cases,
     hints=(
         "Flatten writes channel after channel, and in each channel row after row. Which numbers of one row of the "
-        "weight "
-        "belong to channel 0?",
+        "weight belong to channel 0?",
         "N = channels · k · k, so k is the square root of N / channels.",
         "Nothing has to move: a reshape to (K, channels, k, k) reads the row in the order in which Flatten wrote it.",
     ),
@@ -179,8 +178,7 @@ STITCH = Exercise(
     cases=stitch_cases,
     hints=(
         "shifted[i, j] was computed on the picture without its first i rows and j columns. Which rows of the whole "
-        "map does "
-        "it answer for?",
+        "map does it answer for?",
         "Rows i, i + s, i + 2s, … and columns j, j + s, …: a slice with a step picks them, out[:, :, i::s, j::s].",
         "Make out with shape (B, K, s·h, s·w), and fill it in two loops over i and j.",
     ),

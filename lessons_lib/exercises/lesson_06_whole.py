@@ -34,12 +34,10 @@ OFFSET = Exercise(
     cases=offset_cases,
     hints=(
         "Follow cell 0 down: on which place of the map below does the middle of its window lie? A window of k cells "
-        "has its "
-        "middle (k − 1)/2 behind its first cell, and padding moves it back.",
+        "has its middle (k − 1)/2 behind its first cell, and padding moves it back.",
         "In pixels: start += stride · ((k − 1)/2 − padding), with the stride of all layers before; then stride *= s.",
         "On the way up the stamp of cell 0 has its middle on output cell (kernel_size − 1)/2, and that is pixel "
-        "`start`. "
-        "So which output cell is pixel 0?",
+        "`start`. So which output cell is pixel 0?",
     ),
 )
 
@@ -146,8 +144,7 @@ def pixel_cross_entropy(logits, label_maps):
 
 @LOSS.mistake(
     "This looks like 0/0 on a batch that is all void: the mean of nothing is NaN, and one NaN ends a training. No "
-    "pixel, no "
-    "loss: 0."
+    "pixel, no loss: 0."
 )
 def divides_nothing_by_nothing(logits, label_maps):
     return F.cross_entropy(logits, label_maps, ignore_index=255)
@@ -155,8 +152,7 @@ def divides_nothing_by_nothing(logits, label_maps):
 
 @LOSS.mistake(
     "This looks like a mean over all pixels, void ones included: the more void, the smaller the loss. Divide by the "
-    "pixels "
-    "that count."
+    "pixels that count."
 )
 def divides_by_all_pixels(logits, label_maps):
     return F.cross_entropy(logits, label_maps, ignore_index=255, reduction="sum") / label_maps.numel()
@@ -169,8 +165,7 @@ def sums(logits, label_maps):
 
 @LOSS.mistake(
     "This looks like void taken for class 0, as when the border's colour is missing from the colour map. Then every "
-    "object "
-    "learns a frame of ground."
+    "object learns a frame of ground."
 )
 def takes_void_for_ground(logits, label_maps):
     return F.cross_entropy(logits, torch.where(label_maps == 255, 0, label_maps))
