@@ -76,6 +76,6 @@ ANSWERS = {
     "06.1": [dense_by_unflatten, dense_number_by_number],
     "06.2": [cost_by_running, cost_by_walking],
     "06.3": [stitch_by_permuting, stitch_by_pixel_shuffle, stitch_by_stacking],
-    "06.4": [offset_from_the_top, offset_by_the_ends],
-    "06.5": [loss_by_gathering, loss_by_masking],
+    "06.4": [loss_by_gathering, loss_by_masking],
+    "06.5": [offset_from_the_top, offset_by_the_ends],
 }
