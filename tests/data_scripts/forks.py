@@ -99,7 +99,7 @@ def place_one(
     entry = Dataset("tried", "Tried", "1", {"train": 1}, None, "here", "nobody", (file,))
     moments = Moments(die_at)
     sys.addaudithook(moments)
-    job = Job(entry, Path(root), manners=Manners(rounds=3, timeout=(5, 5)), say=lambda text: None)
+    job = Job(entry, Path(root), manners=Manners(rounds=3, timeout=(30, 30)), say=lambda text: None)
     try:
         place(job, file)
     except NotEnoughSpace:

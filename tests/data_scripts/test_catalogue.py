@@ -10,6 +10,7 @@ from torchvision.datasets.voc import DATASET_YEAR_DICT
 from data_scripts.catalogue import CATALOGUE, dataset
 from data_scripts.checksums import parse_checksum
 from data_scripts.dataset_entry import about, download_size, readable_size, table
+from lessons_lib.data.open import FORMATS
 
 NAMES = [
     *("voc2012", "sbd", "pascal_context", "sunrgbd", "coco2017", "cityscapes", "ade20k"),
@@ -20,6 +21,7 @@ NAMES = [
 def test_names_are_those_of_the_readers():
     assert list(CATALOGUE) == NAMES
     assert all(dataset(name).name == name for name in NAMES)
+    assert set(NAMES) <= set(FORMATS)
 
 
 def test_checksums_are_those_of_torchvision():
