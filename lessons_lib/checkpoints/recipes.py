@@ -24,7 +24,7 @@ from lessons_lib.checkpoints import FOLDER
 from lessons_lib.checkpoints.memory import Memory
 from lessons_lib.checkpoints.scores import UNSEEN_SEED, scene_scores
 from lessons_lib.checkpoints.trunk import PATCH, accuracy, train_trunk
-from lessons_lib.data.mixed_scenes import KINDS, MixedScenes, mixed_configs
+from lessons_lib.data.mixed_scenes import MixedScenes, mixed_configs
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scene_config import CLASSES, PRESETS, SceneConfig
 from lessons_lib.models.build import build_model
@@ -39,10 +39,13 @@ PICTURES = 500
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model is trained: on scenes of which presets, for how many steps of how many pictures, at which rate."""
+    """How one model is trained: on scenes of which presets in turn, for how many steps, of how many pictures each.
 
-    kinds: tuple[str, ...] = KINDS
-    steps: int = 2400
+    `rate` is the highest learning rate of AdamW's one cycle; `scenes` is how many are drawn, once.
+    """
+
+    kinds: tuple[str, ...] = ("easy", "islands", "islands")
+    steps: int = 4000
     batch: int = 8
     rate: float = 5e-3
     scenes: int = 6000
@@ -53,7 +56,7 @@ RECIPES = {
     **{name: Recipe() for name in SEGMENTERS},
     **{name: Recipe(kinds=("context",)) for name in ("plain", "dilated")},
 }
-TRUNK = Recipe(kinds=(*KINDS, "context"), steps=3000, batch=64, rate=3e-3)
+TRUNK = Recipe(kinds=("easy", "islands", "context"), steps=3000, batch=64, rate=3e-3)
 
 
 def make_trunk(work: Path) -> dict[str, torch.Tensor]:
@@ -93,7 +96,7 @@ def make_model(name: str, seed: int, trunk: dict[str, torch.Tensor], memory: Mem
         before, last = time.process_time(), record.loss
     notes = _notes(name, recipe, seed, time.perf_counter() - start, model)
     notes |= {"step_cpu_seconds": round(statistics.median(times), 4), "last_loss": round(last, 4)}
-    notes["scores"] = {kind: scene_scores(model, judged_config(kind), PICTURES) for kind in recipe.kinds}
+    notes["scores"] = {kind: scene_scores(model, judged_config(kind), PICTURES) for kind in dict.fromkeys(recipe.kinds)}
     _write(file, model, notes)
 
 
