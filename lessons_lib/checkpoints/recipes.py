@@ -21,9 +21,9 @@ from torch import nn
 from tqdm import tqdm
 
 from lessons_lib.checkpoints import FOLDER
-from lessons_lib.checkpoints.memory import Memory
 from lessons_lib.checkpoints.scores import UNSEEN_SEED, scene_scores
 from lessons_lib.checkpoints.trunk import PATCH, accuracy, train_trunk
+from lessons_lib.data.memory import Memory
 from lessons_lib.data.mixed_scenes import MixedScenes, mixed_configs
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scene_config import CLASSES, PRESETS, SceneConfig
@@ -44,16 +44,16 @@ class Recipe:
     `rate` is the highest learning rate of AdamW's one cycle; `scenes` is how many are drawn, once.
     """
 
-    kinds: tuple[str, ...] = ("easy", "islands", "islands")
-    steps: int = 4000
+    kinds: tuple[str, ...] = ("islands",)
+    steps: int = 3000
     batch: int = 8
     rate: float = 5e-3
     scenes: int = 6000
 
 
-SEGMENTERS = ("fcn32s", "fcn16s", "fcn8s", "unet", "hypercolumns", "deconvnet")
 RECIPES = {
-    **{name: Recipe() for name in SEGMENTERS},
+    **{name: Recipe() for name in ("fcn8s", "fcn16s", "fcn32s", "unet", "hypercolumns")},
+    "deconvnet": Recipe(kinds=("easy", "islands"), steps=4000),
     **{name: Recipe(kinds=("context",)) for name in ("plain", "dilated")},
 }
 TRUNK = Recipe(kinds=("easy", "islands", "context"), steps=3000, batch=64, rate=3e-3)
@@ -96,7 +96,7 @@ def make_model(name: str, seed: int, trunk: dict[str, torch.Tensor], memory: Mem
         before, last = time.process_time(), record.loss
     notes = _notes(name, recipe, seed, time.perf_counter() - start, model)
     notes |= {"step_cpu_seconds": round(statistics.median(times), 4), "last_loss": round(last, 4)}
-    notes["scores"] = {kind: scene_scores(model, judged_config(kind), PICTURES) for kind in dict.fromkeys(recipe.kinds)}
+    notes["scores"] = {kind: scene_scores(model, judged_config(kind), PICTURES) for kind in recipe.kinds}
     _write(file, model, notes)
 
 
