@@ -22,6 +22,8 @@ CONCEPTS = {
         "checkerboard",
         "subpixel",
         "receptive_field",
+        "field_rules",
+        "module_field",
         "boxes",
         "masks",
         "proposals",

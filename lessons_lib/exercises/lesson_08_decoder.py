@@ -1,10 +1,83 @@
-"""Lesson 08, exercises 4 and 5: a decoder that shears its maps, and the channels of a mirrored network."""
+"""Lesson 08, exercises 3 to 5: switches followed, a decoder that shears its maps, the channels of a mirror."""
 
 import torch
 
 from lessons_lib import unpooling
 from lessons_lib.exercises.exercise import Exercise
 from lessons_lib.models.deconvnet import mirrored_channels
+
+# 08.3
+
+
+def follow_cases():
+    """One pooling, two and three, odd sides, several samples and channels."""
+    cases = []
+    for shape, poolings in (((1, 1, 4, 4), 1), ((1, 1, 8, 8), 2), ((2, 3, 13, 10), 2), ((1, 2, 11, 18), 3)):
+        x, kept = torch.randn(*shape, generator=torch.Generator().manual_seed(8), dtype=torch.float64), []
+        for _ in range(poolings):
+            x, switches = unpooling.max_pool(x)
+            kept.append(switches)
+        cases.append({"switches": kept})
+    return cases
+
+
+FOLLOW = Exercise(
+    "08.3",
+    "Follow the switches",
+    oracle=unpooling.follow_switches,
+    cases=follow_cases,
+    hints=(
+        "A switch of the last pooling is a place on the map before it. What stood on that place came from an earlier "
+        "pooling, and that pooling has a switch there.",
+        "Go from the last list to the first: places = the earlier switches, looked up at places. gather looks up.",
+        "earlier.flatten(2).gather(2, places.flatten(2)) has one number a value; view it in the shape of places.",
+    ),
+)
+
+
+@FOLLOW.model
+def follow_switches(switches):
+    places = switches[-1]
+    for earlier in reversed(switches[:-1]):
+        found = earlier.flatten(2).gather(2, places.flatten(2))
+        places = found.view(places.shape)
+    return places
+
+
+@FOLLOW.mistake("This looks like the last switches alone: places on the map before the last pooling, not on the first.")
+def stops_at_once(switches):
+    return switches[-1].clone()
+
+
+@FOLLOW.mistake(
+    "This looks like the first pooling's switches taken in their order. They must be looked up at the places where the "
+    "later ones point."
+)
+def takes_the_first_in_order(switches):
+    first, shape = switches[0], switches[-1].shape
+    return first[:, :, : shape[2], : shape[3]].clone()
+
+
+@FOLLOW.mistake(
+    "This looks like switches added up. A switch is no step to the side but a place: look the next one up there."
+)
+def adds_them_up(switches):
+    total = switches[-1].clone()
+    for earlier in switches[:-1]:
+        total = total + earlier[:, :, : total.shape[2], : total.shape[3]]
+    return total
+
+
+@FOLLOW.mistake(
+    "This looks like two lists looked up in the wrong order: begin with the last pooling and go back to the first."
+)
+def looks_up_the_other_way(switches):
+    places = switches[0]
+    for later in switches[1:]:
+        at = places.flatten(2) % later[0, 0].numel()
+        places = later.flatten(2).gather(2, at).view_as(places)
+    return places[:, :, : switches[-1].shape[2], : switches[-1].shape[3]].clone()
+
 
 # 08.4
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.deconvnet import deconvnet
+from lessons_lib.models.dilated import dilated, plain
 from lessons_lib.models.fcn import FCN, fcn_trunk
 from lessons_lib.models.hypercolumns import Hypercolumns
 from lessons_lib.models.patch import PatchClassifier
@@ -21,6 +22,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "hypercolumns": lambda classes, backbone: Hypercolumns(make_backbone(backbone), classes),
     "deconvnet": deconvnet,
     "plain_fcn": plain_fcn,
+    "plain": plain,
+    "dilated": dilated,
 }
 """Name → a function of (num_classes, backbone's name) that makes the model with fresh weights."""
 

@@ -14,7 +14,7 @@ DEFAULTS = {field.name: field.default for field in fields(Settings)}
 def add_train(parser: argparse.ArgumentParser) -> None:
     """The options of train. Names and folders are looked at when it runs, where the models and data sets are known."""
     option = parser.add_argument
-    option("model", metavar="MODEL", help="such as fcn32s, fcn16s, fcn8s or unet; another name lists them all")
+    option("model", metavar="MODEL", help="such as fcn8s or unet; a name that there is not lists them all")
     option("--data", default=DEFAULTS["data"], metavar="NAME", help="coco, voc2012, … (default: scenes, drawn)")
     option("--root", metavar="FOLDER", help="where the data set lies")
     option("--split", default=DEFAULTS["split"], help="train, or a split's own name (default: train)")

@@ -19,6 +19,7 @@ from lessons_lib.models.build import build_model
 from lessons_lib.runs.atomic import write_whole
 from lessons_lib.runs.checkpoint import open_checkpoint
 from lessons_lib.runs.machine import start_machine
+from lessons_lib.runs.order import read_together
 from lessons_lib.runs.run import CHECKPOINT, SCORES
 from lessons_lib.runs.settings import Settings
 
@@ -45,9 +46,7 @@ def score(
     metrics = [SemanticScores(len(classes)), BoundaryScores()]
     quiet = not (machine.is_main_process and sys.stderr.isatty())
     for group in tqdm(groups, desc="evaluating", unit="group", disable=quiet, leave=False):
-        together = getattr(samples, "__getitems__", None)
-        found = together(list(group)) if together else [samples[index] for index in group]
-        found = [resize_short_side(sample, size) for sample in found]
+        found = [resize_short_side(sample, size) for sample in read_together(samples, list(group))]
         predicted = model.predict([sample.image.to(machine.device) for sample in found])
         for sample, label_map in zip(found, predicted, strict=True):
             for metric in metrics:

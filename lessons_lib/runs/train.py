@@ -42,6 +42,8 @@ def train(
     """
     if save_every < 1:
         raise ValueError(f"save_every must be ≥ 1, got {save_every}")
+    if workers is not None and workers < 0:
+        raise ValueError(f"workers must be ≥ 0, got {workers}")
     run = set_up(settings, folder, device, resume)
     main = run.machine.is_main_process
     if workers is None:
