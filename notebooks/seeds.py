@@ -1,7 +1,7 @@
 """Runs a lesson's experiment from several seeds and writes the table: python notebooks/seeds.py 07 [SEED ...].
 
-The experiment is the lesson's own code, nothing beside it: the cells tagged `setup`, then those tagged `experiment`, with
-SEED set between the two. They leave a dict `measured`, name → numbers by name, and the tables of all seeds go to
+The experiment is the lesson's own code, nothing beside it: the cells tagged `setup`, then those tagged `experiment`,
+with SEED set between the two. They leave a dict `measured`, name → numbers by name, and the tables of all seeds go to
 results/lesson_NN.json with what is needed to compare: the machine, the versions, the CPU time of each seed.
 """
 
