@@ -25,6 +25,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     option("--size", type=int, default=DEFAULTS["size"], help="height and width of the pictures (default: 96)")
     option("--backbone", default=DEFAULTS["backbone"], help="such as tiny, vgg16 or resnet50 (default: tiny)")
+    option("--pretrained", action="store_true", help="begin with the backbone's ImageNet weights, downloaded once")
     option("--steps", type=int, default=DEFAULTS["steps"], help="(default: 1000)")
     option("--batch", type=int, default=DEFAULTS["batch"], help="pictures a step, over all processes (default: 8)")
     option("--lr", type=float, default=DEFAULTS["lr"], help="learning rate of the first step (default: 0.001)")

@@ -59,10 +59,11 @@ def set_up(settings: Settings, folder: Path, device: str, resume: bool) -> Run:
     samples, classes = open_data(settings.data, settings.split, settings.root, settings.size, settings.preset)
     draws = Draws(samples, settings.seed, partial(random_square, size=settings.size))
     torch.manual_seed(seed_for(settings.seed, "weights"))
-    model = machine.prepare_model(build_model(settings.model, len(classes), settings.backbone))
+    file = folder / CHECKPOINT
+    fetch = settings.pretrained and not file.exists()  # a run that goes on has its weights
+    model = machine.prepare_model(build_model(settings.model, len(classes), settings.backbone, fetch))
     optimizer = AdamW(model.parameters(), lr=settings.lr)
     run = Run(settings, folder, machine, draws, classes, model, optimizer)
-    file = folder / CHECKPOINT
     if file.exists() and not resume:
         raise FileExistsError(f"out must be a new folder, and {folder} holds a run: add --resume to go on with it")
     if file.exists():

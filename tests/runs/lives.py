@@ -13,9 +13,8 @@ from safetensors.torch import load_file, save_file
 
 import lessons_lib.runs.train
 from lessons_lib.__main__ import main
-from lessons_lib.data.open import FORMATS, Format
 from lessons_lib.data.sample import VOID, Batch, collate
-from lessons_lib.data.scenes import PRESETS, Scenes, draw_scenes
+from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.models.build import MODELS
 from lessons_lib.runs.machine import start_machine
 from lessons_lib.training import fit
@@ -39,7 +38,7 @@ class Life:
         self.process = CONTEXT.Process(target=_live, args=(said, environment, work, arguments))
         self.process.start()
 
-    def end(self, seconds: float = 120) -> int:
+    def end(self, seconds: float = 300) -> int:
         """Waits for the end; the exit status, or minus the number of the signal that killed it."""
         self.process.join(seconds)
         assert self.process.exitcode is not None, self.said.read_text()
@@ -64,7 +63,6 @@ def _live(said: Path, environment: dict[str, str], work, arguments: tuple) -> No
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     MODELS["tiny"] = lambda classes, backbone: TinyModel(classes, dropout=0.3)
-    FORMATS["two"] = Format(lambda root, split: Scenes(replace(PRESETS["easy"], size=32), 2, 5), ("train", "val"))
     lessons_lib.runs.train.UNSEEN = 16
     status = work(*arguments)
     sys.stdout.flush()

@@ -12,6 +12,7 @@ from lessons_lib.data.sample import collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.runs.checkpoint import open_checkpoint, save_checkpoint
 from lessons_lib.training import fit
+from tests.runs.lives import CAN_BE_KILLED, Life
 from tests.tiny_model import TinyModel
 
 BATCHES = [collate(draw_scenes([i], PRESETS["easy"])) for i in (0, 1)]
@@ -110,3 +111,34 @@ def test_an_optimiser_that_keeps_more_than_tensors_is_refused(tmp_path):
     optimizer.state[next(model.parameters())]["n_iter"] = 3
     with pytest.raises(TypeError, match="optimizer must keep tensors alone, got n_iter = 3"):
         save_checkpoint(tmp_path / "c.safetensors", model, optimizer, {"step": 3})
+
+
+def save_without_room(path) -> int:
+    """A file may grow to 1000 bytes only, as on a disk that is almost full."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    model, optimizer = trained(OPTIMIZERS["adamw"])
+    try:
+        save_checkpoint(path, model, optimizer, {"step": 4})
+    except OSError as error:
+        return 7 if "stays as it was, since no new one could be written" in str(error) else 8
+    return 9
+
+
+@pytest.mark.skipif(not CAN_BE_KILLED, reason="this system has no limit for the size of a file")
+def test_a_full_disk_leaves_the_last_good_file(tmp_path):
+    path = tmp_path / "c.safetensors"
+    model, optimizer = trained(OPTIMIZERS["adamw"])
+    save_checkpoint(path, model, optimizer, {"step": 3})
+    before = path.read_bytes()
+    assert Life(tmp_path / "said.txt", save_without_room, path).end() == 7
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.safetensors", "said.txt"]
+
+
+def test_others_may_read_it_where_they_may_read_the_users_files(tmp_path):
+    model, optimizer = trained(OPTIMIZERS["sgd"])
+    save_checkpoint(tmp_path / "c.safetensors", model, optimizer, {"step": 3})
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "c.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -111,3 +111,8 @@ def test_other_scenes_and_sizes_on_request(run):
     scores = json.loads((run / "scores.json").read_text("utf-8"))
     assert scores["iou"]["duck"] is not None or scores["iou"]["hen"] is not None
     assert scores["pictures"] == 4
+
+
+def test_the_count_is_at_least_one(run, capsys):
+    assert main(["evaluate", str(run), "--count", "0", "--device", "cpu"]) == 1
+    assert "error: count must be ≥ 1, got 0" in capsys.readouterr().err
