@@ -52,8 +52,9 @@ class Recipe:
 
 
 RECIPES = {
-    **{name: Recipe() for name in ("fcn8s", "fcn16s", "fcn32s", "unet", "hypercolumns")},
-    "deconvnet": Recipe(kinds=("easy", "islands"), steps=4000),
+    **{name: Recipe() for name in ("fcn8s", "fcn16s", "fcn32s", "unet")},
+    "hypercolumns": Recipe(steps=1500),
+    "deconvnet": Recipe(kinds=("easy", "islands"), steps=2500),
     **{name: Recipe(kinds=("context",)) for name in ("plain", "dilated")},
 }
 TRUNK = Recipe(kinds=("easy", "islands", "context"), steps=3000, batch=64, rate=3e-3)
