@@ -6,6 +6,7 @@ Every model is trained three times, from seeds 0, 1 and 2; seed 0 is shipped. Wh
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import sys
@@ -97,7 +98,7 @@ def make_model(name: str, seed: int, trunk: dict[str, torch.Tensor], memory: Mem
         before, last = time.process_time(), record.loss
     notes = _notes(name, recipe, seed, time.perf_counter() - start, model)
     notes |= {"step_cpu_seconds": round(statistics.median(times), 4), "last_loss": round(last, 4)}
-    notes["scores"] = {kind: scene_scores(model, judged_config(kind), PICTURES) for kind in recipe.kinds}
+    notes["scores"] = {kind: _numbers(scene_scores(model, judged_config(kind), PICTURES)) for kind in recipe.kinds}
     _write(file, model, notes)
 
 
@@ -117,6 +118,11 @@ def collect(work: Path) -> dict[str, Any]:
             times = [run["step_cpu_seconds"] for run in runs]
             table[name] = {**first, "seeds": [run["seed"] for run in runs], "step_cpu_seconds": times, "scores": scores}
     return {"judged_at": JUDGED_AT, "pictures": PICTURES, "models": table}
+
+
+def _numbers(scores: dict[str, float]) -> dict[str, float]:
+    """Without the scores of nothing, which JSON cannot write: scenes of birds have no thin object to find."""
+    return {name: value for name, value in scores.items() if not math.isnan(value)}
 
 
 def _spread(runs: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:
