@@ -66,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status: 0, 1 where something is missing or wrong, 2 for a wrong command."""
+    """The command line; returns the exit status: 0, 1 where something is missing or wrong, 2 for a wrong command, 130
+    where the user stopped it."""
     options = parser().parse_args(arguments)
     if options.name is None:
         print(f"{table(list(CATALOGUE.values()))}\n\n{USAGE}")
@@ -96,6 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"download: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     finally:
         bars.close()
 

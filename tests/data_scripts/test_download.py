@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +13,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tqdm import tqdm
 
 from data_scripts import catalogue
@@ -22,6 +25,7 @@ from data_scripts.download import Bars, _place_all, main
 from data_scripts.download_errors import Stopped
 from data_scripts.fetching import Manners
 from data_scripts.placing import Job, place
+from lessons_lib.data.open import open_dataset
 from tests.data_scripts.bad_server import Page, bad_server
 
 
@@ -295,6 +299,61 @@ def test_stopped_it_keeps_what_came_and_goes_on(server, tmp_path):
     server.asked.clear()
     assert main(["toy", "--to", str(tmp_path)]) == 0
     assert any(asked[1] for asked in server.asked) and below(tmp_path) == WHOLE
+
+
+def test_a_list_of_files_is_forgotten_before_others_come(server, tmp_path):
+    entry = catalogue.CATALOGUE["toy"]
+    job = Job(entry, tmp_path, manners=PATIENT, say=lambda text: None)
+    place(job, entry.files[1])
+    (tmp_path / "labels" / "1.png").unlink()
+
+    def progress(name):
+        return lambda phase, done, total: job.stop.set() if phase == "extract" else None
+
+    job.progress = progress
+    with pytest.raises(Stopped):
+        place(job, entry.files[1])
+    assert Books(tmp_path).contents("labels.zip") is None and Books(tmp_path).receipt("labels.zip") is not None
+
+
+def picture(data) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(data).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal of Ctrl-C, which Windows does not have so")
+def test_from_the_command_line_to_the_reader_with_a_ctrl_c_between(tmp_path):
+    """The nuclei come from a mirror, are stopped after the first bytes, go on with the same command, and are read."""
+    dice = np.random.default_rng(0)
+    photo, mask = dice.integers(0, 256, (64, 48, 3), dtype=np.uint8), np.zeros((64, 48), dtype=np.uint8)
+    mask[10:20, 5:9] = 255
+    body = zip_of(abc__images__abc_dot_png=picture(photo), abc__masks__one_dot_png=picture(mask))
+    with bad_server() as running:
+        page = running.pages["/m/stage1_train.zip"] = Page(body, pace=0.2, piece=1000)
+        command = [sys.executable, "-m", "data_scripts.download", "nuclei", "--to", str(tmp_path)]
+        command += ["--mirror", running.url("/m")]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": Path(__file__).parents[2], "text": True}
+        with subprocess.Popen(command, **streams) as process:
+            part = tmp_path / "stage1_train.zip.part"
+            deadline = time.monotonic() + 120
+            while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == 130 and "goes on from there" in out and "Traceback" not in err
+        assert 0 < part.stat().st_size < len(body) and not (tmp_path / "stage1_train.zip").exists()
+        page.pace = 0
+        again = subprocess.run(command, capture_output=True, text=True, cwd=streams["cwd"], timeout=120)
+        assert again.returncode == 0, again.stderr
+        assert running.asked[-1][1] is not None  # a range
+    assert (
+        "not what the catalogue expects: stage1_train/*/images/*.png matches 1 files, where 670 should be"
+        in again.stdout
+    )
+    sample = open_dataset("nuclei", tmp_path, "all")[0]
+    assert (sample.image * 255).round().byte().permute(1, 2, 0).numpy().tolist() == photo.tolist()
+    assert sample.instances.boxes.tolist() == [[5.0, 10.0, 9.0, 20.0]]
 
 
 def test_a_bar_shows_each_phase(monkeypatch):

@@ -45,12 +45,17 @@ class Life:
         return self.process.exitcode
 
 
-def together(folder: Path, work, *arguments) -> list[str]:
-    """Two processes of one launch; what each said. Both must end well."""
+def launch(folder: Path, work, *arguments) -> list[Life]:
+    """Two processes that find each other, as torchrun would start them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    lives = [Life(folder / f"said_{r}.txt", work, *arguments, rank=r, processes=2, port=port) for r in (0, 1)]
+    return [Life(folder / f"said_{r}.txt", work, *arguments, rank=r, processes=2, port=port) for r in (0, 1)]
+
+
+def together(folder: Path, work, *arguments) -> list[str]:
+    """Two processes of one launch; what each said. Both must end well."""
+    lives = launch(folder, work, *arguments)
     for life in lives:
         assert life.end() == 0, life.said.read_text()
     return [life.said.read_text() for life in lives]

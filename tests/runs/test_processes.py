@@ -1,13 +1,29 @@
 """Two processes, connected by gloo, against one: equal weights, equal scores, and one end for both."""
 
 import json
+import os
+import signal
+import time
 
 import pytest
 import torch
 
 from data_scripts.make_scenes import make_scenes
 from lessons_lib.data.scenes import PRESETS
-from tests.runs.lives import Life, command, fit_a_poisoned_share, fit_a_share, together, weights
+from lessons_lib.runs.checkpoint import open_checkpoint
+from lessons_lib.runs.journal import read_journal
+from tests.runs.lives import (
+    CAN_BE_KILLED,
+    Life,
+    command,
+    fit_a_poisoned_share,
+    fit_a_share,
+    launch,
+    together,
+    weights,
+)
+
+pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="gloo's processes are tried where a process can fork")
 
 
 def test_two_processes_train_as_one_does(tmp_path):
@@ -67,3 +83,30 @@ def test_the_command_trains_in_two_processes_and_the_first_one_speaks(tmp_path):
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == sorted(
         ["checkpoint.safetensors", "metrics.jsonl", "losses.png"]
     )
+
+
+def test_asked_to_stop_both_end_after_the_same_step(tmp_path):
+    folder = tmp_path / "run"
+    words = [
+        "train",
+        "tiny",
+        "--size",
+        "32",
+        "--batch",
+        "4",
+        "--steps",
+        "4000",
+        "--device",
+        "cpu",
+        "--out",
+        str(folder),
+    ]
+    lives = launch(tmp_path, command, *words)
+    while not (folder / "metrics.jsonl").exists() or (folder / "metrics.jsonl").stat().st_size < 1000:
+        assert all(life.process.is_alive() for life in lives), lives[0].said.read_text()
+        time.sleep(0.01)
+    os.kill(lives[1].process.pid, signal.SIGINT)  # one of them is told, and tells the other
+    assert [life.end() for life in lives] == [130, 130]
+    step = open_checkpoint(folder / "checkpoint.safetensors").notes["step"]
+    assert step == read_journal(folder / "metrics.jsonl")[-1]["step"] < 4000
+    assert "To go on: the same command, launcher and all, with --resume" in lives[0].said.read_text()

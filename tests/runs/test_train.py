@@ -47,6 +47,7 @@ def test_a_run_leaves_its_four_files_and_its_scores(tmp_path, capsys):
     scores = json.loads((out / "scores.json").read_text("utf-8"))
     assert scores["pictures"] == 9
     said = capsys.readouterr().out
+    assert said.startswith(f"tiny, 323 parameters, cpu, 1 process, in {out}: 0 of 6 steps made")
     assert "step 4/6" in said
     assert f"mIoU {scores['miou']:.3f}" in said
     assert "on 9 unseen pictures" in said
