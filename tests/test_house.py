@@ -28,7 +28,7 @@ CONCEPTS = {
         "masks",
         "proposals",
     ),
-    *("matching", "grid", "cost", "unpooling"),
+    *("matching", "grid", "cost", "unpooling", "annotations"),
 }
 NUMERIC = {"torch", "numpy", "scipy", "pycocotools", "jaxtyping"}
 ANYTHING = {""}  # every name starts with the empty one

@@ -1,0 +1,37 @@
+"""Sets that lie on the disk: looks through a folder for every layout that the course reads."""
+
+import os
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from lessons_lib.data.files import DamagedFile
+from lessons_lib.data.open import FORMATS, open_dataset
+from lessons_lib.data.photo import REAL_DATA
+
+VARIANTS = ("coco", "sunrgbd13", "pascal_context459")
+"""Other names or label lists of sets that are found under their first name."""
+
+
+def found_sets(folder: Path | str | None = None, split: str = "val") -> dict[str, Dataset]:
+    """The sets in `folder` and in its folders, by a title such as "nuclei in nuclei_dsb2018", opened with `split`.
+
+    None is the folder that LESSONS_REAL_DATA names, and nothing where it names none. A set whose lists are missing or
+    damaged, or which has no picture, is not there. FileNotFoundError for a `folder` that does not exist.
+    """
+    named = os.environ.get(REAL_DATA) if folder is None else folder
+    if not named:
+        return {}
+    home = Path(named)
+    if not home.is_dir():
+        raise FileNotFoundError(f"folder must be a folder with datasets, got {named}")
+    sets = {}
+    for root in [home, *sorted(path for path in home.iterdir() if path.is_dir())]:
+        for name in sorted(set(FORMATS) - set(VARIANTS)):
+            try:
+                samples = open_dataset(name, root, split)
+            except (FileNotFoundError, DamagedFile):
+                continue
+            if len(samples):
+                sets[f"{name} in {root.name}"] = samples
+    return sets
