@@ -13,8 +13,8 @@ VARIANTS = ("coco", "sunrgbd13", "pascal_context459")
 """Other names or label lists of sets that are found under their first name."""
 
 
-def found_sets(folder: Path | str | None = None, split: str = "val") -> dict[str, Dataset]:
-    """The sets in `folder` and in its folders, by a title such as "nuclei in nuclei_dsb2018", opened with `split`.
+def found_sets(folder: Path | str | None = None) -> dict[str, Dataset]:
+    """The sets in `folder` and in its folders, by a title such as "nuclei in nuclei_dsb2018", opened with their val split.
 
     None is the folder that LESSONS_REAL_DATA names, and nothing where it names none. A set whose lists are missing or
     damaged, or which has no picture, is not there. FileNotFoundError for a `folder` that does not exist.
@@ -29,7 +29,7 @@ def found_sets(folder: Path | str | None = None, split: str = "val") -> dict[str
     for root in [home, *sorted(path for path in home.iterdir() if path.is_dir())]:
         for name in sorted(set(FORMATS) - set(VARIANTS)):
             try:
-                samples = open_dataset(name, root, split)
+                samples = open_dataset(name, root, "val")
             except (FileNotFoundError, DamagedFile):
                 continue
             if len(samples):

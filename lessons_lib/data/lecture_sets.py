@@ -73,8 +73,7 @@ LECTURE_SETS = (
         lecture_pictures="25,000",
         classes=19,
         splits={"train": 2975, "val": 500},
-        why="30 classes are drawn and 19 scored; 5,000 pictures are finely annotated, 1,525 of them for the test "
-        "alone, and 20,000 coarsely",
+        why="30 classes are drawn, 19 scored; 5,000 fine pictures (1,525 for the test alone), 20,000 coarse ones",
     ),
     LectureSet(
         name="ade20k",

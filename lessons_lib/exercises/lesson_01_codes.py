@@ -165,8 +165,8 @@ def without_the_closing_edge(corners, size):
 
 
 @POLYGON.mistake(
-    "This looks like the box around the corners. It is the polygon only where that is a box of its own; count how often "
-    "a ray crosses the edges."
+    "This looks like the box around the corners. It is the polygon only where that is a box of its own; count how "
+    "often a ray crosses the edges."
 )
 def the_box_around(corners, size):
     (x0, y0), (x1, y1) = corners.amin(0).tolist(), corners.amax(0).tolist()

@@ -112,7 +112,7 @@ IDS = Exercise(
     oracle=annotations.canonical_ids,
     cases=id_cases,
     hints=(
-        "Walk through id_map.flatten().tolist(), which is the reading order, and note each number as you first meet it.",
+        "Walk through id_map.flatten().tolist(), which is the reading order, and note each number as you meet it.",
         "list(dict.fromkeys(numbers)) has every number once, in the order of their first appearance.",
         "Leave 0 and 255 out, then renewed[id_map == number] = place, with place counted from 1. Write to another map, "
         "not to id_map: new numbers must not be renumbered again.",
@@ -197,15 +197,10 @@ def colour_cases():
     ]
 
 
-def _to_labels(picture, colours):
-    """The labels as they are right; a function of its own, so that mistakes can spoil them."""
-    return annotations.labels_of_colours(picture, colours)
-
-
 COLOUR_LABELS = Exercise(
     "01.3",
     "Find the bug: the border",
-    oracle=_to_labels,
+    oracle=annotations.labels_of_colours,
     cases=colour_cases,
     hints=(
         "Which label has a pixel whose colour is in no entry of `colours`? Look at what the map is filled with first.",
@@ -229,7 +224,7 @@ def labels_of_colours(picture, colours):
     "A network would learn that every object has a rim of background."
 )
 def the_border_is_background(picture, colours):
-    labels = _to_labels(picture, colours)
+    labels = annotations.labels_of_colours(picture, colours)
     return torch.where(labels == 255, 0, labels)
 
 
@@ -238,7 +233,7 @@ def the_border_is_background(picture, colours):
     "both leave out."
 )
 def the_border_is_a_class(picture, colours):
-    labels = _to_labels(picture, colours)
+    labels = annotations.labels_of_colours(picture, colours)
     return torch.where(labels == 255, len(colours), labels)
 
 

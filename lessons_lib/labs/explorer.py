@@ -103,7 +103,7 @@ def draw_crowds(ax: Axes, instances: Instances) -> None:
     """Crowds filled in grey."""
     if instances.is_crowd is not None and instances.is_crowd.any():
         crowds = instances.masks[instances.is_crowd].any(0)
-        ax.imshow(torch.where(crowds, 0.5, torch.nan), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.imshow(torch.where(crowds, 0.5, torch.nan).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
 def draw_shares(ax: Axes, page: Page) -> None:
