@@ -20,7 +20,7 @@ endif
 timed = @echo "=== $(1)"; start=$$(date +%s); $(2) || { echo "✗ $(1) failed"; exit 1; }; \
 	echo "✓ $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help lab test lint unit errors notebooks browser screenshots lessons bench format reset moved
+.PHONY: help lab test lint unit errors notebooks browser screenshots lessons bench checkpoints format reset moved
 .NOTPARALLEL:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make test             check everything: style, unit tests, notebooks, browser"
 	@echo "make lessons          run all notebooks again, in place, and clean them"
 	@echo "make bench            run every benchmark"
+	@echo "make checkpoints      train the shipped checkpoints again, and measure them; can be stopped and given again"
 	@echo "make format           format the code, notebooks too"
 	@echo "make reset LESSON=04  give one lesson back as shipped; yours is kept aside"
 
@@ -61,6 +62,9 @@ lessons: $(STAMP)
 bench: $(STAMP)
 	@for file in benchmarks/[a-z]*.py; do \
 		name=$$(basename "$$file" .py); echo "=== $$name"; $(PY) -m "benchmarks.$$name" || exit 1; done
+
+checkpoints: $(STAMP)
+	@$(PY) -m lessons_lib.checkpoints.recipes
 
 format: $(STAMP)
 	@$(PY) -m ruff check --fix -q; $(PY) -m ruff format

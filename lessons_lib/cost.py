@@ -11,7 +11,29 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lessons_lib.convolution import output_size
+from lessons_lib.window import check_ints
+
 aten = torch.ops.aten
+
+
+def conv2d_multiply_adds(
+    size: tuple[int, int],
+    c_in: int,
+    c_out: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+) -> int:
+    """Multiply-adds of a convolution on one picture of `size` (height, width): places · c_out · c_in · k².
+
+    A fully connected layer is the case where the kernel sees all of its input. Raises ValueError for a kernel that does
+    not fit.
+    """
+    check_ints(1, c_in=c_in, c_out=c_out)
+    height, width = output_size(size, kernel_size, stride, padding, dilation)
+    return height * width * c_out * c_in * kernel_size**2
 
 
 class MultiplyAdds(TorchDispatchMode):

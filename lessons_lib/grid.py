@@ -6,6 +6,7 @@ i sees has its middle at cell s·i + (k' − 1)/2 − p of the map below, k' = d
 the other way.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lessons_lib.window import check_ints
@@ -44,3 +45,16 @@ class Grid:
 
 PIXELS = Grid(1, 0.0)
 """The picture itself."""
+
+
+def crop_offset(layers: Sequence[tuple[int, int, int]], kernel_size: int) -> float:
+    """How many cells to cut off the start of a score map that was brought back to pixels: then it lies on the picture.
+
+    layers: (kernel_size, stride, padding) of each convolution and pooling on the way down. kernel_size: that of the one
+    transposed convolution on the way up, whose stride is all of theirs together and which pads nothing. A whole number
+    where cells come to lie on pixels, and a half more where they come between two. Negative where cells are missing.
+    """
+    grid = PIXELS
+    for layer in layers:
+        grid = grid.down(*layer)
+    return grid.up(kernel_size, grid.stride).cells_before(PIXELS)

@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from lessons_lib.cost import MultiplyAdds
+from lessons_lib.cost import MultiplyAdds, conv2d_multiply_adds
 
 
 def counted(run, *inputs):
@@ -70,3 +72,18 @@ def test_results_are_those_without_counting():
     with torch.inference_mode(), MultiplyAdds():
         counted_out = net(x)
     assert counted_out.equal(net(x))
+
+
+def test_one_convolution_by_hand():
+    assert conv2d_multiply_adds((96, 96), 3, 16, 3, padding=1) == 96 * 96 * 16 * 27
+    assert conv2d_multiply_adds((7, 7), 512, 4096, 7) == 512 * 49 * 4096  # fc6 of VGG-16
+
+
+@given(st.tuples(*[st.integers(1, 9)] * 4), st.integers(1, 3), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2))
+@settings(deadline=None)
+def test_the_formula_counts_what_runs(sizes, kernel_size, stride, padding, dilation):
+    height, width, c_in, c_out = sizes
+    assume(dilation * (kernel_size - 1) < min(height, width) + 2 * padding)
+    x, layer = torch.rand(1, c_in, height, width), nn.Conv2d(c_in, c_out, kernel_size, stride, padding, dilation)
+    formula = conv2d_multiply_adds((height, width), c_in, c_out, kernel_size, stride, padding, dilation)
+    assert formula == counted(layer, x)

@@ -1,6 +1,7 @@
 """The documents in step with the code: the README's map, the commands it names, the dependencies and their pins."""
 
 import ast
+import importlib
 import re
 import sys
 import tomllib
@@ -106,6 +107,10 @@ def test_commands_in_documents_exist(document):
     for command in re.findall(r"python -m lessons_lib ([a-z]+[^`\n#]*)", text):
         words = command.replace("FOLDER", "folder").replace("[", "").replace("]", "").split()
         parser().parse_args(words)  # exits, which fails the test, when there is no such verb or option
+    for module, rest in re.findall(r"python -m (data_scripts\.\w+)([^`\n#]*)", text):
+        script = importlib.import_module(module)
+        if hasattr(script, "parser"):
+            script.parser().parse_args(rest.split())
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
@@ -119,7 +124,7 @@ def test_files_in_documents_exist(document):
 
 def test_makefile_help_names_every_public_target():
     helped = set(re.findall(r'echo "make ([a-z]+)', (ROOT / "Makefile").read_text("utf-8")))
-    assert helped == {"lab", "test", "lessons", "bench", "format", "reset"}
+    assert helped == {"lab", "test", "lessons", "bench", "checkpoints", "format", "reset"}
     assert helped <= makefile_targets()
 
 

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from lessons_lib.grid import PIXELS, Grid
+from lessons_lib.grid import PIXELS, Grid, crop_offset
+from lessons_lib.upsampling import bilinear_kernel
 
 
 def middle_seen(chain, length, cell):
@@ -70,3 +71,34 @@ def test_the_receptive_field_of_a_hundred_layers_is_exact():
     for _ in range(100):
         grid = grid.down(3, padding=1).down(3, padding=0)
     assert grid == Grid(1, 100.0)
+
+
+VGG_16 = [layer for depth in (2, 2, 3, 3, 3) for layer in [(3, 1, 1)] * depth + [(2, 2, 0)]]
+FC6 = (7, 1, 0)
+
+
+def test_crop_offsets_of_the_released_networks():
+    padded_by_100 = [(3, 1, 100), *VGG_16[1:], FC6]
+    assert crop_offset(padded_by_100, 64) == 19  # the number in the released FCN-32s
+    assert crop_offset([*VGG_16, FC6], 64) == -80  # without the 100 pixels, 80 would be missing
+    assert crop_offset([(7, 2, 3), (3, 2, 1)], 7) == 3
+    assert crop_offset([], 1) == 0
+    assert crop_offset([(2, 2, 0)], 3) == 0.5
+
+
+down = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 1))
+
+
+@given(st.lists(down, min_size=1, max_size=3), st.booleans())
+@settings(deadline=None)
+def test_crop_offset_by_a_ramp(layers, even):
+    """A ramp that says its own columns is averaged on the way down and drawn as lines on the way up."""
+    x = torch.arange(1000, dtype=torch.float64)[None, None]
+    stride = 1
+    for k, s, p in layers:
+        x, stride = F.conv1d(x, torch.full((1, 1, k), 1 / k, dtype=torch.float64), stride=s, padding=p), stride * s
+    kernel_size = 2 * stride - (not even)
+    slope = bilinear_kernel(kernel_size, torch.float64)[kernel_size // 2]
+    up = F.conv_transpose1d(x, (slope / slope[::stride].sum())[None, None], stride=stride)[0, 0, 200:600]
+    said = torch.arange(200.0, 600.0, dtype=torch.float64) - crop_offset(layers, kernel_size)
+    torch.testing.assert_close(up, said, rtol=0, atol=1e-9)

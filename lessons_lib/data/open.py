@@ -12,6 +12,7 @@ from lessons_lib.data.camvid import CamVidSamples
 from lessons_lib.data.cityscapes import CityscapesSamples
 from lessons_lib.data.coco import CocoSamples
 from lessons_lib.data.leaves import LeafSamples
+from lessons_lib.data.mixed_scenes import MixedScenes, mixed_configs
 from lessons_lib.data.nuclei import NucleiSamples
 from lessons_lib.data.pascal_context import PascalContextSamples
 from lessons_lib.data.penn_fudan import PennFudanSamples
@@ -95,17 +96,20 @@ def open_data(
 ) -> tuple[Dataset, tuple[str, ...]]:
     """The samples of a set as `open_dataset` opens them, and the names of its classes from label 0 on.
 
-    `size` and `preset` are for scenes, which are drawn; the pictures of other sets keep their sizes.
+    `size` and `preset` are for scenes, which are drawn; the pictures of other sets keep their sizes. The preset "mixed"
+    takes turns between easy scenes and islands, with large objects and with small, and draws no void.
     """
     samples = _scenes(split, size, preset) if name == "scenes" else open_dataset(name, root, split)
     return samples, samples.classes
 
 
-def _scenes(split: str, size: int, preset: str) -> Scenes:
-    for what, value, allowed in (("split", split, SCENES), ("preset", preset, PRESETS)):
+def _scenes(split: str, size: int, preset: str) -> Dataset:
+    for what, value, allowed in (("split", split, SCENES), ("preset", preset, (*PRESETS, "mixed"))):
         if value not in allowed:
             raise ValueError(f"{what} must be one of {', '.join(allowed)} for scenes, got {value!r}")
     length, seed = SCENES[split]
+    if preset == "mixed":
+        return MixedScenes(mixed_configs(size), length, seed)
     config = replace(PRESETS[preset], size=size)
     if split == "val":
         config = replace(config, void_border=False)

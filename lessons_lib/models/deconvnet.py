@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import VGG16, TinyBackbone, conv_norm_relu
+from lessons_lib.models.backbones.vgg import CHANNELS, DEPTHS
 from lessons_lib.models.semantic import pixel_cross_entropy, predict_label_maps
 from lessons_lib.unpooling import corner_switches, max_unpool
 from lessons_lib.window import check_ints
@@ -42,8 +43,9 @@ class DeconvNet(nn.Module):
         self.backbone = VGG16(batch_norm=True)
         self.dense = nn.Sequential(*_norm_relu(nn.Conv2d(512, 4096, 7)), *_norm_relu(nn.Conv2d(4096, 4096, 1)))
         self.bottom = nn.Sequential(*_norm_relu(nn.ConvTranspose2d(4096, 512, 7)))
-        chains = ((512, 512, 512, 512), (512, 512, 512, 256), (256, 256, 256, 128), (128, 128, 64), (64, 64, 64))
-        self.blocks = nn.ModuleList(nn.Sequential(*_deconvolutions(chain)) for chain in chains)
+        stages = [(channels,) * depth for channels, depth in zip(CHANNELS, DEPTHS, strict=True)]
+        blocks = zip(reversed(stages), mirrored_channels(stages), strict=True)
+        self.blocks = nn.ModuleList(nn.Sequential(*_deconvolutions((stage[-1], *after))) for stage, after in blocks)
         self.score = nn.Conv2d(64, num_classes, 1)
         for name, layer in self.named_modules():
             if isinstance(layer, nn.BatchNorm2d):
@@ -134,6 +136,21 @@ def deconvnet(num_classes: int, backbone: str) -> nn.Module:
     if backbone not in forms:
         raise ValueError(f"backbone must be one of {', '.join(forms)} for deconvnet, got {backbone!r}")
     return forms[backbone](num_classes)
+
+
+def mirrored_channels(stages: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Channels after each layer of a decoder that mirrors an encoder, block by block, from the deepest stage up.
+
+    `stages` holds the channels after each layer of the encoder's stages. A mirrored layer goes from its original's
+    output to its input, so the last layer of a block has the channels of the stage above, whose switches come next.
+    The first layer's input is the picture; its mirror keeps the first stage's channels. Raises ValueError for an empty
+    stage, or none.
+    """
+    if len(stages) == 0 or not all(len(stage) for stage in stages):
+        raise ValueError(f"stages must hold at least 1 stage with at least 1 layer each, got {list(stages)}")
+    layers = [channels for stage in stages for channels in stage]
+    inputs = iter(reversed([layers[0], *layers[:-1]]))
+    return [tuple(next(inputs) for _ in stage) for stage in reversed(stages)]
 
 
 def _pool(x: Float[Tensor, "B C H W"], kept: Kept) -> Float[Tensor, "B C h w"]:

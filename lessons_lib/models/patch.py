@@ -115,21 +115,22 @@ def run_once(net: nn.Sequential, picture: Float[Tensor, "B C H W"], dense: bool 
 def shift_and_stitch(
     net: nn.Sequential, picture: Float[Tensor, "B C H W"], patch_size: int, stride: int
 ) -> Float[Tensor, "B K oH oW"]:
-    """The network run with its strides on stride² shifts of the picture, and the answers interleaved.
+    """The network run with its strides on stride² shifts of the picture, and the answers stitched together.
 
     `patch_size` and `stride` are the network's: the pixels that one answer sees, and from one answer to the next.
     Raises ValueError for a picture that is smaller than a patch.
     """
     _check_fits(picture, patch_size)
     height, width = (side - patch_size + 1 for side in picture.shape[2:])
-    stitched = None
-    for i in range(min(stride, height)):
-        for j in range(min(stride, width)):
-            scores = run_once(net, picture[:, :, i:, j:])
-            if stitched is None:
-                stitched = scores.new_empty(*scores.shape[:2], height, width)
-            stitched[:, :, i::stride, j::stride] = scores
-    return stitched
+    rows, columns = (-(-side // stride) * stride + patch_size - stride for side in (height, width))  # one shift's share
+    wide = F.pad(picture, (0, columns + stride - 1 - picture.shape[3], 0, rows + stride - 1 - picture.shape[2]))
+    shifts = [[run_once(net, wide[:, :, i:, j:][:, :, :rows, :columns]) for j in range(stride)] for i in range(stride)]
+    return stitch(torch.stack([torch.stack(row) for row in shifts]))[:, :, :height, :width]
+
+
+def stitch(shifted: Float[Tensor, "s s B K h w"]) -> Float[Tensor, "B K s*h s*w"]:
+    """The answers for all shifts as one map: shifted[i, j, :, :, y, x] comes to row s·y + i and column s·x + j."""
+    return shifted.permute(2, 3, 4, 0, 5, 1).flatten(4, 5).flatten(2, 3)  # (B, K, h, s, w, s) → (B, K, s*h, s*w)
 
 
 def linear_as_conv_weight(weight: Float[Tensor, "K N"], channels: int) -> Float[Tensor, "K C k k"]:

@@ -7,7 +7,7 @@ import torch
 
 from lessons_lib.models.backbones import TinyBackbone
 from lessons_lib.models.build import build_model
-from lessons_lib.models.deconvnet import TinyDeconvNet
+from lessons_lib.models.deconvnet import TinyDeconvNet, mirrored_channels
 from lessons_lib.models.hypercolumns import BoxHypercolumns, Hypercolumns
 from lessons_lib.models.unet import TrunkUNet, UNet, centre_crop, unet_sizes, valid_input_size
 
@@ -40,6 +40,11 @@ CALLS = [
     (
         lambda: build_model("deconvnet", 11, "resnet18"),
         "backbone must be one of tiny, vgg16 for deconvnet, got 'resnet18'",
+    ),
+    (lambda: mirrored_channels([]), "stages must hold at least 1 stage with at least 1 layer each, got []"),
+    (
+        lambda: mirrored_channels([(4,), ()]),
+        "stages must hold at least 1 stage with at least 1 layer each, got [(4,), ()]",
     ),
     (lambda: build_model("unet", 11, "tinier"), "got 'tinier'"),
 ]

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from lessons_lib.grid import PIXELS, Grid
+from lessons_lib.cost import conv2d_multiply_adds
+from lessons_lib.grid import PIXELS, Grid, crop_offset
 from lessons_lib.models import fcn, patch
 from lessons_lib.models.backbones import TinyBackbone
 from lessons_lib.models.build import build_model
@@ -21,6 +22,9 @@ CASES = [
     (lambda: Grid(4, 0.0).up(4, 3), "stride must divide 4, the stride of the map, got 3"),
     (lambda: Grid(4, 0.0).up(4, 0), "stride must be ≥ 1, got 0"),
     (lambda: Grid(4, 0.0).cells_before(PIXELS), "other must have stride 4, got 1"),
+    (lambda: crop_offset([(3, 0, 1)], 4), "stride must be ≥ 1, got 0"),
+    (lambda: conv2d_multiply_adds((4, 5), 0, 2, 3), "c_in must be ≥ 1, got 0"),
+    (lambda: conv2d_multiply_adds((4, 5), 3, 2, 5), "must reach over at most the 4 padded pixels, got a reach of 5"),
     (lambda: fcn.FCN(TRUNK, 0), "num_classes must be ≥ 1, got 0"),
     (lambda: fcn.FCN(TRUNK, 3, ()), "scores must name maps among c1, c2, c3, c4, c5, at least one, got ()"),
     (lambda: fcn.FCN(TRUNK, 3, ("c6",)), "scores must name maps among c1, c2, c3, c4, c5, at least one, got ('c6',)"),

@@ -12,7 +12,7 @@ from lessons_lib.data.sample import collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.models.backbones import TinyBackbone, load_vgg16
 from lessons_lib.models.build import build_model
-from lessons_lib.models.deconvnet import DeconvNet, TinyDeconvNet
+from lessons_lib.models.deconvnet import DeconvNet, TinyDeconvNet, mirrored_channels
 from lessons_lib.unpooling import max_unpool
 
 
@@ -75,6 +75,14 @@ def test_published_initialisation(monkeypatch):
         DeconvNet(3)
     assert weights == [(4, 0.01)] * (2 + 1 + 3 + 3 + 3 + 2 + 2 + 1)  # dense, its mirror, five blocks, scores
     assert constants == [(1, 0.001)] * (13 + 2 + 1 + 13)
+
+
+def test_mirrored_channels_by_hand():
+    stages = [(64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)]
+    mirrored = [(512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64, 64)]
+    assert mirrored_channels(stages) == mirrored  # VGG-16: the numbers of the released network
+    assert mirrored_channels([(8, 16), (24,), (32, 40)]) == [(32, 24), (16,), (8, 8)]
+    assert mirrored_channels([[5]]) == [(5,)]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from lessons_lib.models.patch import (
     run_once,
     shift_and_stitch,
     slide,
+    stitch,
 )
 from lessons_lib.models.semantic import pixel_cross_entropy
 from tests.models.batches import labelled, random_batch, scenes
@@ -84,6 +85,14 @@ def test_claim_2_control_padding_inside_is_another_function():
     assert (once - slide(net, picture, 7)).abs().max() > 0.01
     with pytest.raises(ValueError, match="net must hold no padding"):
         run_once(net, picture)
+
+
+def test_stitching_by_hand():
+    shifted = torch.tensor([[[[1.0, 5]], [[2, 6]]], [[[3, 7]], [[4, 8]]]])[:, :, None, None]  # (2, 2, 1, 1, 1, 2)
+    assert stitch(shifted).tolist() == [[[[1, 2, 5, 6], [3, 4, 7, 8]]]]
+    picture = torch.rand(2, 3, 12, 9)
+    shifts = torch.stack([torch.stack([picture[:, :, i::3, j::3] for j in range(3)]) for i in range(3)])
+    assert stitch(shifts).equal(picture)
 
 
 def test_patches_are_classified_in_portions():
