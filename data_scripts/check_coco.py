@@ -18,10 +18,14 @@ OUTSIDE = 1.0
 OVERLAP = 0.5
 """The least IoU of a box with the smallest box around its mask: COCO's own have 0.7 and more."""
 
+_NUMBER = int | float
 _WANTED = {
-    "images": ("id", "file_name", "height", "width"),
-    "categories": ("id", "name"),
-    "annotations": ("id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd"),
+    "images": {"id": int, "file_name": str, "height": int, "width": int},
+    "categories": {"id": int, "name": str},
+    "annotations": {
+        **{"id": int, "image_id": int, "category_id": int, "iscrowd": int, "area": _NUMBER},
+        **{"bbox": object, "segmentation": object},
+    },
 }
 
 
@@ -52,13 +56,19 @@ def check_coco(file: Path, report: Report) -> None:
 
 
 def _entries(entries: list, name: str, file: Path, report: Report) -> Iterator[tuple[str, dict]]:
-    """The entries of a list that have all their fields, each with its place."""
+    """The entries of a list that have all their fields, each of its type, with their places."""
     for number, entry in enumerate(entries):
         place = f"{name}[{number}]"
-        missing = [key for key in _WANTED[name] if not isinstance(entry, dict) or key not in entry]
-        for key in missing:
-            report.add("broken annotation", file, f"{place}, {key}", "is missing")
-        if not missing:
+        whole = True
+        for key, wanted in _WANTED[name].items():
+            if not isinstance(entry, dict) or key not in entry:
+                report.add("broken annotation", file, f"{place}, {key}", "is missing")
+                whole = False
+            elif not isinstance(entry[key], wanted):
+                words = f"must be {getattr(wanted, '__name__', 'a number')}, got {entry[key]!r}"
+                report.add("broken annotation", file, f"{place}, {key}", words)
+                whole = False
+        if whole:
             yield place, entry
 
 
@@ -75,7 +85,7 @@ def _check_annotation(entry: dict, images: dict, categories: set, file: Path, re
         note("broken annotation", "image_id", f"must be a picture of the file, got {entry['image_id']}")
         return
     height, width = picture["height"], picture["width"]
-    if not isinstance(entry["area"], int | float) or not 0 <= entry["area"] <= height * width:
+    if not 0 <= entry["area"] <= height * width:
         note("broken annotation", "area", f"must be in [0, {height * width}], got {entry['area']!r}")
     box_is_whole = _check_box(entry["bbox"], height, width, note)
     if fault := segmentation_fault(entry["segmentation"], height, width):

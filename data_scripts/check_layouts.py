@@ -61,7 +61,7 @@ def check_leaves(samples: Dataset, report: Report) -> None:
     home = samples.paths(0)[0].parent
     counts = {}
     for file in home.glob("*.csv"):
-        for line, row in enumerate(csv.reader(file.read_text("utf-8").splitlines()), start=1):
+        for line, row in enumerate(csv.reader(file.read_text("utf-8", errors="replace").splitlines()), start=1):
             if len(row) == 2 and row[1].strip().isdecimal():
                 counts[row[0].strip()] = int(row[1])
             elif row:

@@ -48,6 +48,9 @@ class CocoSamples(Dataset):
         names = ["background", *(entry["name"] for entry in categories)]
         self._maps = root / "stuffthingmaps" / split
         if self._maps.is_dir():
+            if self.category_ids and not 1 <= self.category_ids[0] <= self.category_ids[-1] <= VOID:
+                reason = f"must be in [1, 255] for a stuff map to hold it, got {self.category_ids}"
+                raise DamagedFile(self._file, reason, "categories, id")
             stuff = _open(root / split, root / "annotations" / f"stuff_{split}.json").coco.dataset["categories"]
             self._table = _stuff_table(stuff, self._labels, names)
         else:
@@ -103,13 +106,18 @@ class CocoSamples(Dataset):
         for field in ("category_id", "bbox", "segmentation", "area"):
             if field not in annotation:
                 self._refuse(annotation, field, "is missing")
-        if annotation["category_id"] not in self._labels:
-            reason = f"must be a category of the file, got {annotation['category_id']}"
+        category, area = annotation["category_id"], annotation["area"]
+        if not isinstance(category, int) or category not in self._labels:
+            reason = f"must be a category of the file, got {category}"
             self._refuse(annotation, "category_id", reason, "unknown label")
         if fault := box_fault(annotation["bbox"]):
             self._refuse(annotation, "bbox", fault)
+        if not isinstance(area, int | float):
+            self._refuse(annotation, "area", f"must be a number, got {area!r}")
         picture = self.files.coco.imgs[annotation["image_id"]]
-        if (stated := (picture["height"], picture["width"])) != size:  # polygons are drawn at the size that is stated
+        if (
+            stated := (picture.get("height"), picture.get("width"))
+        ) != size:  # polygons are drawn at the size that is stated
             self._refuse(annotation, "segmentation", f"must be as large as its picture, {size}, got {stated}")
         if fault := segmentation_fault(annotation["segmentation"], *size):
             self._refuse(annotation, "segmentation", fault)
@@ -152,14 +160,20 @@ def _open(folder: Path, annotations: Path) -> CocoDetection:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             files = CocoDetection(str(folder), str(annotations))
-        for entry in files.coco.dataset["images"]:
-            _ = entry["file_name"]
-        for entry in files.coco.dataset["categories"]:
-            _ = entry["name"]
+        _require_types(files.coco.dataset["images"], "images", {"id": int, "file_name": str})
+        _require_types(files.coco.dataset["categories"], "categories", {"id": int, "name": str})
         return files
     except (ValueError, KeyError, TypeError, AssertionError) as error:
         reason = f"cannot be read as COCO annotations: {type(error).__name__}: {error}"
         raise DamagedFile(annotations, reason) from error
+
+
+def _require_types(entries: list[dict], name: str, types: dict[str, type]) -> None:
+    """Raise TypeError for an entry whose field is of another type or empty, KeyError where it is missing."""
+    for number, entry in enumerate(entries):
+        for key, wanted in types.items():
+            if not isinstance(entry[key], wanted) or (wanted is str and not Path(entry[key]).name):
+                raise TypeError(f"{name}[{number}], {key} must be {wanted.__name__} and not empty, got {entry[key]!r}")
 
 
 def _stuff_table(stuff: list[dict], labels: dict[int, int], names: list[str]) -> Int64[np.ndarray, "256"]:
@@ -168,7 +182,8 @@ def _stuff_table(stuff: list[dict], labels: dict[int, int], names: list[str]) ->
     table[VOID] = VOID
     for category, label in labels.items():
         table[category - 1] = label
-    for entry in sorted(stuff, key=lambda entry: entry["id"]):
+    known = [entry for entry in stuff if 1 <= entry["id"] <= VOID]  # the maps hold no other
+    for entry in sorted(known, key=lambda entry: entry["id"]):
         if entry.get("supercategory") == "background":
             table[entry["id"] - 1] = 0
             names[0] = entry["name"]

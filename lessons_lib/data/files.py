@@ -117,8 +117,14 @@ def value_table(labels: Sequence[int], void: Sequence[int] = ()) -> Int64[np.nda
 
 
 def read_names(file: Path | str) -> tuple[str, ...]:
-    """The names of a split's list, one a line: the first word of each line, empty lines left out."""
-    lines = Path(file).read_text("utf-8").splitlines()
+    """The names of a split's list, one a line: the first word of each line, empty lines left out.
+
+    Raises DamagedFile for a file that is no text in UTF-8.
+    """
+    try:
+        lines = Path(file).read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DamagedFile(file, f"must be text in UTF-8: {error.reason} at byte {error.start}") from error
     return tuple(line.split()[0] for line in lines if line.strip())
 
 
