@@ -1,4 +1,4 @@
-"""Lesson 09, exercises 1 to 3: the field of a chain, the pixels that it skips, and strides that become dilation."""
+"""Lesson 09, exercises 1 to 3: the field of a chain, strides that become dilation, and the pixels that are skipped."""
 
 import torch
 
@@ -93,77 +93,6 @@ def padding_shrinks(layers):
 # 09.2
 
 
-def path_cases():
-    """A plain pair, two that grid, one that does not, and a stride between."""
-    chains = (
-        [(3, 1, 0, 1), (3, 1, 0, 1)],
-        [(3, 1, 0, 2), (3, 1, 0, 2)],
-        [(3, 1, 0, 1), (3, 1, 0, 2), (3, 1, 0, 4)],
-        [(3, 2, 0, 1), (2, 1, 0, 3)],
-        [(3, 1, 0, 1), (2, 2, 0, 1), (4, 1, 0, 1)],
-    )
-    return [{"layers": [*chain]} for chain in chains]
-
-
-PATHS = Exercise(
-    "09.2",
-    "Who is seen, and how often",
-    oracle=receptive_field.path_counts,
-    cases=path_cases,
-    hints=(
-        "Start at the output with one cell that counts 1, and walk back through the layers, last one first.",
-        "Back through a layer: cell c of its output touches the cells c·s + t·d of its input, for t = 0 … k − 1.",
-        "Make zeros for (n − 1)·s + (k − 1)·d + 1 cells; for each t add the counts to before[t·d :: s], n of them.",
-    ),
-)
-
-
-@PATHS.model
-def path_counts(layers):
-    counts = torch.ones(1, dtype=torch.float64)
-    for k, s, _, d in reversed(layers):
-        span = (len(counts) - 1) * s + 1
-        before = torch.zeros(span + (k - 1) * d, dtype=torch.float64)
-        for t in range(k):
-            before[t * d : t * d + span : s] += counts
-        counts = before
-    return counts
-
-
-def _paths(layers, change):
-    return receptive_field.path_counts([change(k, s, p, d) for k, s, p, d in layers])
-
-
-@PATHS.mistake(
-    "This looks like the layers walked from first to last. The count goes from the output back to the picture: the "
-    "last layer spreads first, and the strides of the earlier ones spread it further."
-)
-def walks_forward(layers):
-    return receptive_field.path_counts(list(reversed(layers)))
-
-
-@PATHS.mistake("This looks like dense windows: the taps of a dilated layer lie d cells apart, and skip those between.")
-def fills_the_gaps(layers):
-    return _paths(layers, lambda k, s, p, d: (d * (k - 1) + 1, s, p, 1))
-
-
-@PATHS.mistake(
-    "This looks like stride 1 everywhere: two neighbouring cells of the output lie s cells apart in the input."
-)
-def forgets_the_stride(layers):
-    return _paths(layers, lambda k, s, p, d: (k, 1, p, d))
-
-
-@PATHS.mistake(
-    "This looks like yes or no instead of how many: two taps that meet in one pixel make two paths, so add, do not set."
-)
-def says_only_yes_or_no(layers):
-    return (receptive_field.path_counts(layers) > 0).double()
-
-
-# 09.3
-
-
 def stride_cases():
     """VGG's last poolings, output strides that cut none, one and all, padding, and a stride cut in half."""
     vgg = [(3, 1, 1, 1), (2, 2, 0, 1), (3, 1, 1, 1), (2, 2, 0, 1), (3, 1, 1, 1), (2, 2, 0, 1), (7, 1, 3, 1)]
@@ -178,7 +107,7 @@ def stride_cases():
 
 
 OUTPUT_STRIDE = Exercise(
-    "09.3",
+    "09.2",
     "Stride becomes dilation",
     oracle=receptive_field.at_output_stride,
     cases=stride_cases,
@@ -241,3 +170,74 @@ def forgets_earlier_factors(layers, output_stride):
 def keeps_the_padding(layers, output_stride):
     chain = receptive_field.at_output_stride(layers, output_stride)
     return [(new.kernel_size, new.stride, p, new.dilation) for (_, _, p, _), new in zip(layers, chain, strict=True)]
+
+
+# 09.3
+
+
+def path_cases():
+    """A plain pair, two that grid, one that does not, and a stride between."""
+    chains = (
+        [(3, 1, 0, 1), (3, 1, 0, 1)],
+        [(3, 1, 0, 2), (3, 1, 0, 2)],
+        [(3, 1, 0, 1), (3, 1, 0, 2), (3, 1, 0, 4)],
+        [(3, 2, 0, 1), (2, 1, 0, 3)],
+        [(3, 1, 0, 1), (2, 2, 0, 1), (4, 1, 0, 1)],
+    )
+    return [{"layers": [*chain]} for chain in chains]
+
+
+PATHS = Exercise(
+    "09.3",
+    "Who is seen, and how often",
+    oracle=receptive_field.path_counts,
+    cases=path_cases,
+    hints=(
+        "Start at the output with one cell that counts 1, and walk back through the layers, last one first.",
+        "Back through a layer: cell c of its output touches the cells c·s + t·d of its input, for t = 0 … k − 1.",
+        "Make zeros for (n − 1)·s + (k − 1)·d + 1 cells; for each t add the counts to before[t·d :: s], n of them.",
+    ),
+)
+
+
+@PATHS.model
+def path_counts(layers):
+    counts = torch.ones(1, dtype=torch.float64)
+    for k, s, _, d in reversed(layers):
+        span = (len(counts) - 1) * s + 1
+        before = torch.zeros(span + (k - 1) * d, dtype=torch.float64)
+        for t in range(k):
+            before[t * d : t * d + span : s] += counts
+        counts = before
+    return counts
+
+
+def _paths(layers, change):
+    return receptive_field.path_counts([change(k, s, p, d) for k, s, p, d in layers])
+
+
+@PATHS.mistake(
+    "This looks like the layers walked from first to last. The count goes from the output back to the picture: the "
+    "last layer spreads first, and the strides of the earlier ones spread it further."
+)
+def walks_forward(layers):
+    return receptive_field.path_counts(list(reversed(layers)))
+
+
+@PATHS.mistake("This looks like dense windows: the taps of a dilated layer lie d cells apart, and skip those between.")
+def fills_the_gaps(layers):
+    return _paths(layers, lambda k, s, p, d: (d * (k - 1) + 1, s, p, 1))
+
+
+@PATHS.mistake(
+    "This looks like stride 1 everywhere: two neighbouring cells of the output lie s cells apart in the input."
+)
+def forgets_the_stride(layers):
+    return _paths(layers, lambda k, s, p, d: (k, 1, p, d))
+
+
+@PATHS.mistake(
+    "This looks like yes or no instead of how many: two taps that meet in one pixel make two paths, so add, do not set."
+)
+def says_only_yes_or_no(layers):
+    return (receptive_field.path_counts(layers) > 0).double()

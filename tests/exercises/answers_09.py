@@ -97,8 +97,8 @@ def mirror_by_walking(size, before, after):
 
 ANSWERS = {
     "09.1": [fields_by_asking_backwards, fields_by_sums],
-    "09.2": [paths_by_gradient, paths_by_polynomials],
-    "09.3": [stride_by_jumps, stride_by_recursion],
+    "09.2": [stride_by_jumps, stride_by_recursion],
+    "09.3": [paths_by_gradient, paths_by_polynomials],
     "09.4": [identity_by_kron, identity_by_blocks],
     "09.5": [mirror_by_numpy, mirror_by_walking],
 }
