@@ -1,6 +1,7 @@
 """The documents in step with the code: the README's map, the commands it names, the dependencies and their pins."""
 
 import ast
+import importlib
 import re
 import sys
 import tomllib
@@ -106,6 +107,10 @@ def test_commands_in_documents_exist(document):
     for command in re.findall(r"python -m lessons_lib ([a-z]+[^`\n#]*)", text):
         words = command.replace("FOLDER", "folder").replace("[", "").replace("]", "").split()
         parser().parse_args(words)  # exits, which fails the test, when there is no such verb or option
+    for module, rest in re.findall(r"python -m (data_scripts\.\w+)([^`\n#]*)", text):
+        script = importlib.import_module(module)
+        if hasattr(script, "parser"):
+            script.parser().parse_args(rest.split())
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

@@ -19,6 +19,7 @@ from lessons_lib.plotting import (
     draw_instances,
     draw_label_map,
     label_colours,
+    loss_curve,
 )
 
 
@@ -125,3 +126,14 @@ def test_a_contact_sheet():
         figure = contact_sheet(samples[:1])  # no warning about two layouts
     assert len(figure.axes) == 1
     plt.close(figure)
+
+
+def test_a_loss_curve_shows_each_value_and_the_mean_of_the_last_twentieth():
+    steps, values = list(range(1, 41)), [float(n % 4) for n in range(40)]
+    figure = loss_curve(steps, {"mask": values, "box": [1.0] * 40})
+    (ax,) = figure.axes
+    pale, strong, *_ = ax.lines
+    assert pale.get_ydata().tolist() == values
+    assert strong.get_ydata()[:4].tolist() == [0, 0.5, 1.5, 2.5]  # two steps are a twentieth of forty
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mask", "box"]
+    assert loss_curve([], {}).axes[0].lines[:] == []

@@ -7,6 +7,8 @@ from typing import Any
 from torch import nn
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER.parent.parent / "results"
+"""Measured tables, one JSON a file; lessons read them where a live run would take too long."""
 
 
 def shipped() -> list[str]:
@@ -29,3 +31,11 @@ def load_checkpoint(name: str, model: nn.Module) -> dict[str, Any]:
     except RuntimeError as error:
         raise ValueError(f"model must be the one that {name} was trained as: {' '.join(str(error).split())}") from None
     return json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+
+
+def results(name: str) -> dict[str, Any]:
+    """The table results/NAME.json. Raises ValueError, naming those that exist, for another name."""
+    names = sorted(path.stem for path in RESULTS.glob("*.json"))
+    if name not in names:
+        raise ValueError(f"name must be one of {', '.join(names)}, got {name!r}")
+    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))

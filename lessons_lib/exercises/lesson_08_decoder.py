@@ -4,7 +4,7 @@ import torch
 
 from lessons_lib import unpooling
 from lessons_lib.exercises.exercise import Exercise
-from lessons_lib.models.deconvnet import mirrored_channels
+from lessons_lib.models import deconvnet
 
 # 08.3
 
@@ -82,7 +82,7 @@ def looks_up_the_other_way(switches):
 # 08.4
 
 
-def climb(x, kept):
+def unpool_level_by_level(x, kept):
     """Unpool from the last pooling to the first; `kept` holds (size before it, switches) in the order of pooling."""
     for size, switches in reversed(kept):
         x = unpooling.max_unpool(x, switches, size)
@@ -106,7 +106,7 @@ def climb_cases():
 CLIMB = Exercise(
     "08.4",
     "Find the bug: the sheared map",
-    oracle=climb,
+    oracle=unpool_level_by_level,
     cases=climb_cases,
     gradients=True,
     hints=(
@@ -121,7 +121,7 @@ CLIMB = Exercise(
 
 
 @CLIMB.model
-def climb_by_kept_sizes(x, kept):
+def climb(x, kept):
     for (height, width), switches in reversed(kept):
         canvas = torch.zeros(*x.shape[:2], height * width, dtype=x.dtype)
         canvas = canvas.scatter(2, switches.flatten(2), x.flatten(2))
@@ -180,7 +180,7 @@ def gives_up_on_switches(x, kept):
 MIRROR = Exercise(
     "08.5",
     "Channels of the mirror",
-    oracle=mirrored_channels,
+    oracle=deconvnet.mirrored_channels,
     cases=lambda: [
         {"stages": [(64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)]},
         {"stages": [(16, 24), (32, 40), (48,)]},
@@ -199,7 +199,7 @@ MIRROR = Exercise(
 
 
 @MIRROR.model
-def channels_of_the_mirror(stages):
+def mirrored_channels(stages):
     blocks = []
     for number in reversed(range(len(stages))):
         stage = stages[number]

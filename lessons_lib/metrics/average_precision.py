@@ -75,6 +75,6 @@ def interpolated_precision(
     return envelope.gather(-1, first)
 
 
-def average_precision(precision: Float64[Tensor, "*S n"], recall: Float64[Tensor, "*S n"]) -> Float64[Tensor, "*S"]:
-    """AP: the mean of the precision at the 101 recalls; 0 without detections."""
-    return interpolated_precision(precision, recall).mean(-1)
+def average_precision(hits: Bool[Tensor, "*S n"], positives: int | Float64[Tensor, "*#S 1"]) -> Float64[Tensor, "*S"]:
+    """AP of a ranked list: the mean of the interpolated precision at the 101 recalls; 0 without detections."""
+    return interpolated_precision(*precision_recall(hits, positives)).mean(-1)

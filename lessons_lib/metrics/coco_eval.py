@@ -7,8 +7,11 @@ import contextlib
 import io
 from collections.abc import Sequence
 
+import torch
+from jaxtyping import Float, Int64
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from torch import Tensor
 
 from lessons_lib.data.sample import Instances
 from lessons_lib.masks import encode_rle
@@ -70,39 +73,51 @@ def evaluate_coco(truth: dict, results: Sequence[dict], kind: str = "mask") -> d
     return dict(zip(NUMBERS, numbers, strict=True))
 
 
-def truth_json(targets: Sequence[Instances], first_id: int = 1) -> dict:
-    """Ground truth as in COCO's annotation files: pictures numbered from 1, annotations from `first_id`.
-
-    COCO's boxes are x, y, width, height. The area is that of the mask, and masks are run lengths.
-    """
-    images, annotations = [], []
-    for number, target in enumerate(targets, start=1):
-        height, width = target.masks.shape[1:]
-        images.append({"id": number, "height": height, "width": width})
+def truth_json(targets: Sequence[Instances]) -> dict:
+    """Ground truth as in COCO's annotation files: `box_annotations` with masks as run lengths, their areas, crowds."""
+    sizes = [target.masks.shape[1:] for target in targets]
+    images = [{"id": n, "height": height, "width": width} for n, (height, width) in enumerate(sizes, start=1)]
+    annotations = box_annotations([target.boxes for target in targets], [target.labels for target in targets])
+    rest = []
+    for target in targets:
         crowd = [False] * len(target) if target.is_crowd is None else target.is_crowd.tolist()
         areas = target.masks.flatten(1).sum(1).tolist()
-        for entry, area, many in zip(_entries(number, target), areas, crowd, strict=True):
-            annotations.append({"id": first_id + len(annotations), **entry, "area": area, "iscrowd": int(many)})
+        rest += zip(encode_rle(target.masks), areas, crowd, strict=True)
+    for annotation, (rle, area, many) in zip(annotations, rest, strict=True):
+        annotation.update(segmentation=rle, area=area, iscrowd=int(many))
     labels = sorted({annotation["category_id"] for annotation in annotations})
     categories = [{"id": label, "name": str(label)} for label in labels]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
+def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int64[Tensor, " _"]]) -> list[dict]:
+    """COCO's annotations of boxes alone, the objects of picture after picture: xyxy becomes x, y, width, height.
+
+    Ids count from 1 through all pictures, since pycocotools reads an id of 0 as "not found"; so do those of pictures.
+    ValueError where the lists or a picture's boxes and labels have different lengths.
+    """
+    annotations = []
+    for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):
+        sides = (corners[:, 2:] - corners[:, :2]).double()
+        rows = torch.cat([corners[:, :2].double(), sides], 1).tolist()
+        for row, label in zip(rows, classes.tolist(), strict=True):
+            entry = {"id": len(annotations) + 1, "image_id": number, "category_id": label, "bbox": row}
+            annotations.append({**entry, "area": row[2] * row[3], "iscrowd": 0})
+    return annotations
+
+
 def results_json(predictions: Sequence[Instances]) -> list[dict]:
-    """Detections as COCO's results files have them; pictures are numbered from 1, as `truth_json` numbers them."""
+    """Detections as in COCO's results files; pictures are numbered from 1, as `truth_json` numbers them."""
+    boxes, labels = [found.boxes for found in predictions], [found.labels for found in predictions]
+    rest = [pair for found in predictions for pair in zip(found.scores.tolist(), encode_rle(found.masks), strict=True)]
     return [
-        {**entry, "score": score}
-        for number, prediction in enumerate(predictions, start=1)
-        for entry, score in zip(_entries(number, prediction), prediction.scores.tolist(), strict=True)
+        {
+            **{name: entry[name] for name in ("image_id", "category_id", "bbox")},
+            "score": score,
+            "segmentation": rle,
+        }
+        for entry, (score, rle) in zip(box_annotations(boxes, labels), rest, strict=True)
     ]
-
-
-def _entries(number: int, instances: Instances) -> list[dict]:
-    """What annotations and results have in common."""
-    boxes = instances.boxes.double()
-    boxes[:, 2:] -= boxes[:, :2]
-    rows = zip(instances.labels.tolist(), boxes.tolist(), encode_rle(instances.masks), strict=True)
-    return [{"image_id": number, "category_id": label, "bbox": box, "segmentation": rle} for label, box, rle in rows]
 
 
 def _index(dataset: dict) -> COCO:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones import load_imagenet, make_backbone
 from lessons_lib.models.deconvnet import deconvnet
 from lessons_lib.models.dilated import dilated, plain
 from lessons_lib.models.fcn import FCN, fcn_trunk
@@ -13,8 +13,16 @@ from lessons_lib.models.patch import PatchClassifier
 from lessons_lib.models.plain_fcn import plain_fcn
 from lessons_lib.models.unet import unet
 
+
+def patch(num_classes: int, backbone: str) -> nn.Module:
+    """The patch classifier, whose small network is its own. Raises ValueError for a larger backbone than "tiny"."""
+    if backbone != "tiny":
+        raise ValueError(f"backbone must be tiny for patch, whose network is its own, got {backbone!r}")
+    return PatchClassifier(num_classes)
+
+
 MODELS: dict[str, Callable[..., nn.Module]] = {
-    "patch": lambda classes, backbone: PatchClassifier(classes),  # a net of its own, whatever the backbone
+    "patch": patch,
     "fcn32s": lambda classes, backbone: FCN(fcn_trunk(backbone), classes, ("c5",)),
     "fcn16s": lambda classes, backbone: FCN(fcn_trunk(backbone), classes, ("c5", "c4")),
     "fcn8s": lambda classes, backbone: FCN(fcn_trunk(backbone), classes, ("c5", "c4", "c3")),
@@ -28,8 +36,17 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 """Name → a function of (num_classes, backbone's name) that makes the model with fresh weights."""
 
 
-def build_model(name: str, num_classes: int, backbone: str = "tiny") -> nn.Module:
-    """A model with fresh weights. Raises ValueError for another name, naming those that exist."""
+def build_model(name: str, num_classes: int, backbone: str = "tiny", pretrained: bool = False) -> nn.Module:
+    """A model with fresh weights, or with a backbone that torchvision trained on ImageNet.
+
+    Raises ValueError for another name, naming those that exist, for a backbone that the model cannot take, and for
+    `pretrained` where there are no such weights; OSError where they cannot be downloaded.
+    """
     if name not in MODELS:
         raise ValueError(f"name must be one of {', '.join(MODELS)}, got {name!r}")
-    return MODELS[name](num_classes, backbone)
+    model = MODELS[name](num_classes, backbone)
+    if pretrained:
+        if not hasattr(model, "backbone"):
+            raise ValueError(f"pretrained must be False for {name}, whose network is its own")
+        load_imagenet(backbone, model.backbone)
+    return model

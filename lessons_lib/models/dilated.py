@@ -121,6 +121,11 @@ class DilatedVGG(nn.Module):
         self.front = FrontEnd(num_classes)
         self.context = context_module(num_classes, dilations, widths, noise)
 
+    @property
+    def backbone(self) -> nn.ModuleList:
+        """The layers that VGG-16 has too, with fc6 and fc7: what `load_vgg16` fills."""
+        return nn.ModuleList([self.front.stages, self.front.classifier])
+
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The loss, {"cross_entropy": mean over the pixels that are not void}."""
         return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}

@@ -10,11 +10,16 @@ from pathlib import Path
 def whole_file(path: Path) -> Iterator[Path]:
     """Gives a name beside `path` to write to; after the block the file is on the disk and takes the place of `path`.
 
-    Until that moment, and after an error in the block, `path` is as it was. One writer at a time.
+    Until that moment, and after an error in the block, `path` is as it was. One writer at a time. The file may be read
+    by whoever may read the user's new files, also where the writer in the block is more secretive.
     """
     part = path.with_name(f"{path.name}.part")
     try:
+        part.unlink(missing_ok=True)  # from a writer that was killed
+        part.touch()
+        mode = part.stat().st_mode
         yield part
+        part.chmod(mode)
         flush_to_disk(part)
         os.replace(part, path)
     except BaseException:

@@ -52,7 +52,7 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, notes: d
     """Writes a checkpoint in the place of the one before; a kill at any moment leaves one of the two, whole.
 
     `notes` is anything that JSON can write. FloatingPointError for a tensor that holds NaN or infinity: the file before
-    stays, being the last good one. TypeError for an optimiser that keeps anything but tensors.
+    stays, being the last good one. TypeError for an optimiser that keeps anything but tensors. OSError for a full disk.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, entries in optimizer.state_dict()["state"].items():
@@ -64,8 +64,11 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, notes: d
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise FloatingPointError(f"{name} must be finite to be saved, got NaN or infinity; {path} stays as it was")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with whole_file(path) as part:
-        save_file(tensors, part, metadata={"kind": KIND, "notes": json.dumps(notes)})
+    try:
+        with whole_file(path) as part:
+            save_file(tensors, part, metadata={"kind": KIND, "notes": json.dumps(notes)})
+    except SafetensorError as error:
+        raise OSError(f"{path} stays as it was, since no new one could be written: {error}") from None
 
 
 def open_checkpoint(path: Path) -> Checkpoint:

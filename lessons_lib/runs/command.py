@@ -14,7 +14,7 @@ DEFAULTS = {field.name: field.default for field in fields(Settings)}
 def add_train(parser: argparse.ArgumentParser) -> None:
     """The options of train. Names and folders are looked at when it runs, where the models and data sets are known."""
     option = parser.add_argument
-    option("model", metavar="MODEL", help="such as fcn32s, fcn16s, fcn8s or unet; another name lists them all")
+    option("model", metavar="MODEL", help="such as fcn8s or unet; a name that there is not lists them all")
     option("--data", default=DEFAULTS["data"], metavar="NAME", help="coco, voc2012, … (default: scenes, drawn)")
     option("--root", metavar="FOLDER", help="where the data set lies")
     option("--split", default=DEFAULTS["split"], help="train, or a split's own name (default: train)")
@@ -25,6 +25,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     option("--size", type=int, default=DEFAULTS["size"], help="height and width of the pictures (default: 96)")
     option("--backbone", default=DEFAULTS["backbone"], help="such as tiny, vgg16 or resnet50 (default: tiny)")
+    option("--pretrained", action="store_true", help="begin with the backbone's ImageNet weights, downloaded once")
     option("--steps", type=int, default=DEFAULTS["steps"], help="(default: 1000)")
     option("--batch", type=int, default=DEFAULTS["batch"], help="pictures a step, over all processes (default: 8)")
     option("--lr", type=float, default=DEFAULTS["lr"], help="learning rate of the first step (default: 0.001)")

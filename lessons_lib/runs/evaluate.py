@@ -19,6 +19,7 @@ from lessons_lib.models.build import build_model
 from lessons_lib.runs.atomic import write_whole
 from lessons_lib.runs.checkpoint import open_checkpoint
 from lessons_lib.runs.machine import start_machine
+from lessons_lib.runs.order import read_together
 from lessons_lib.runs.run import CHECKPOINT, SCORES
 from lessons_lib.runs.settings import Settings
 
@@ -39,19 +40,20 @@ def score(
     Each process predicts a share; what they counted is then added up, so that all answer alike, and as one would.
     The answer is ready for JSON: numbers by name, "iou" by class, null where nothing was there to count.
     """
+    if count is not None and count < 1:
+        raise ValueError(f"count must be ≥ 1, got {count}")
     total = len(samples) if count is None else min(count, len(samples))
-    share = range(machine.process_index, total, machine.num_processes)
-    groups = [share[i : i + TOGETHER] for i in range(0, len(share), TOGETHER)]
+    share = list(range(machine.process_index, total, machine.num_processes))
     metrics = [SemanticScores(len(classes)), BoundaryScores()]
     quiet = not (machine.is_main_process and sys.stderr.isatty())
-    for group in tqdm(groups, desc="evaluating", unit="group", disable=quiet, leave=False):
-        together = getattr(samples, "__getitems__", None)
-        found = together(list(group)) if together else [samples[index] for index in group]
-        found = [resize_short_side(sample, size) for sample in found]
-        predicted = model.predict([sample.image.to(machine.device) for sample in found])
-        for sample, label_map in zip(found, predicted, strict=True):
-            for metric in metrics:
-                metric.update(label_map.cpu(), sample.label_map)
+    with tqdm(total=len(share), desc="evaluating", unit="picture", disable=quiet, leave=False) as bar:
+        for group in (share[i : i + TOGETHER] for i in range(0, len(share), TOGETHER)):
+            found = [resize_short_side(sample, size) for sample in read_together(samples, group)]
+            predicted = model.predict([sample.image.to(machine.device) for sample in found])
+            for sample, label_map in zip(found, predicted, strict=True):
+                for metric in metrics:
+                    metric.update(label_map.cpu(), sample.label_map)
+            bar.update(len(group))
     return _answer(_added_up(metrics, machine), classes, total)
 
 

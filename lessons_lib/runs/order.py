@@ -26,6 +26,12 @@ def generator_for(*words: object) -> torch.Generator:
     return torch.Generator().manual_seed(seed_for(*words))
 
 
+def read_together(samples: Dataset, indices: list[int]) -> list[Sample]:
+    """Several samples of a data set; some can give them together, which is faster."""
+    together = getattr(samples, "__getitems__", None)
+    return together(indices) if together else [samples[index] for index in indices]
+
+
 class Draws(Dataset):
     """The endless sequence of draws from a data set: round after round, each in an order of its own.
 
@@ -51,10 +57,9 @@ class Draws(Dataset):
         return self.__getitems__([draw])[0]
 
     def __getitems__(self, draws: Sequence[int]) -> list[Sample]:
-        """Several draws together, since some data sets are faster so."""
+        """Several draws, read together; a DataLoader calls this by itself."""
         indices = [self.index(draw) for draw in draws]
-        together = getattr(self.samples, "__getitems__", None)
-        found = together(indices) if together else [self.samples[index] for index in indices]
+        found = read_together(self.samples, indices)
         if self.crop is None:
             return found
         return [

@@ -33,7 +33,7 @@ class Run:
     classes: tuple[str, ...]
     model: nn.Module
     optimizer: Optimizer
-    start: int = 0
+    start: int
 
     def get_ready_for(self, step: int) -> None:
         """The rate and the random numbers of a step: functions of its number, whatever happened before."""
@@ -54,25 +54,27 @@ class Run:
 
 
 def set_up(settings: Settings, folder: Path, device: str, resume: bool) -> Run:
-    """Everything that a step needs, in the state of the folder's checkpoint if there is one."""
+    """Everything that a step needs, in the state of the folder's checkpoint if there is one.
+
+    Errors come before anything is written, and before the data set, which can be large, is opened where they can.
+    """
     machine = start_machine(device, settings.precision)
+    file = folder / CHECKPOINT
+    if file.exists() and not resume:
+        raise FileExistsError(f"out must be a new folder, and {folder} holds a run: add --resume to go on with it")
+    checkpoint = open_checkpoint(file) if file.exists() else None
+    start = checkpoint.notes["step"] if checkpoint else 0
+    if checkpoint:
+        settings.require_same(checkpoint.notes["settings"])
+    if start > settings.steps:
+        raise ValueError(f"steps must be ≥ {start}, which are made already, got {settings.steps}")
     samples, classes = open_data(settings.data, settings.split, settings.root, settings.size, settings.preset)
     draws = Draws(samples, settings.seed, partial(random_square, size=settings.size))
     torch.manual_seed(seed_for(settings.seed, "weights"))
     model = machine.prepare_model(build_model(settings.model, len(classes), settings.backbone))
     optimizer = AdamW(model.parameters(), lr=settings.lr)
-    run = Run(settings, folder, machine, draws, classes, model, optimizer)
-    file = folder / CHECKPOINT
-    if file.exists() and not resume:
-        raise FileExistsError(f"out must be a new folder, and {folder} holds a run: add --resume to go on with it")
-    if file.exists():
-        checkpoint = open_checkpoint(file)
-        settings.require_same(checkpoint.notes["settings"])
-        if checkpoint.notes["step"] > settings.steps:
-            made = checkpoint.notes["step"]
-            raise ValueError(f"steps must be ≥ {made}, which are made already, got {settings.steps}")
+    if checkpoint:
         checkpoint.restore(inner_model(machine, model), optimizer)
-        run.start = checkpoint.notes["step"]
     folder.mkdir(parents=True, exist_ok=True)
     machine.wait_for_everyone()  # nobody writes before all have looked
-    return run
+    return Run(settings, folder, machine, draws, classes, model, optimizer, start)

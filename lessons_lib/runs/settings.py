@@ -12,7 +12,7 @@ MAY_CHANGE = ("steps", "root")
 class Settings:
     """What is trained, on what, and how; two runs of equal settings on a CPU end with the same weights, bit by bit.
 
-    model, backbone: names that `build_model` knows.
+    model, backbone: names that `build_model` knows. pretrained: begin with the backbone that ImageNet trained.
     data, root, split, preset: what `open_data` opens to learn from; `preset` is one of the scenes'.
     size: height and width of the pictures in a step, ≥ 32.
     steps, batch: how many steps, with how many pictures in each, over all processes together.
@@ -28,6 +28,7 @@ class Settings:
     preset: str = "easy"
     size: int = 96
     backbone: str = "tiny"
+    pretrained: bool = False
     steps: int = 1000
     batch: int = 8
     lr: float = 1e-3

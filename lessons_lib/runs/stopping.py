@@ -26,12 +26,12 @@ def stop_between_steps(impatient: bool = True) -> Iterator[Stop]:
     stop = Stop()
 
     def request(number: int, frame: object) -> None:
-        if stop.signal is not None and impatient and number == signal.SIGINT:
-            raise KeyboardInterrupt
         if stop.signal is None:
-            again = "; again to stop at once, without" if impatient and number == signal.SIGINT else ""
+            again = "; once more stops at once, unsaved" if impatient and number == signal.SIGINT else ""
             print(f"\nfinishing this step, then saving{again}", file=sys.stderr, flush=True)
-        stop.signal = number
+            stop.signal = number
+        elif impatient and number == signal.SIGINT:
+            raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield stop

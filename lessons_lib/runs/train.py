@@ -42,10 +42,20 @@ def train(
     """
     if save_every < 1:
         raise ValueError(f"save_every must be ≥ 1, got {save_every}")
+    if workers is not None and workers < 0:
+        raise ValueError(f"workers must be ≥ 0, got {workers}")
     run = set_up(settings, folder, device, resume)
     main = run.machine.is_main_process
     if workers is None:
         workers = 4 if run.machine.device.type == "cuda" else 0
+    if main:
+        count = sum(parameter.numel() for parameter in run.model.parameters())
+        processes = run.machine.num_processes
+        place = f"{run.machine.device.type}, {processes} process{'es' * (processes > 1)}"
+        print(
+            f"{settings.model}, {count:,} parameters, {place}, in {folder}: {run.start} of {settings.steps} steps made",
+            flush=True,
+        )
     try:
         asked = _steps_or_what_fits(run, save_every, workers)
     finally:
@@ -53,7 +63,8 @@ def train(
             draw_curve(folder / JOURNAL, folder / CURVE)
     if asked is not None:
         if main:
-            print(f"stopped, and saved in {folder}. To go on: {go_on}")
+            how = go_on if run.machine.num_processes == 1 else "the same command, launcher and all, with --resume"
+            print(f"stopped, and saved in {folder}. To go on: {how}")
     else:
         _score_unseen(run)
     run.machine.end_training()

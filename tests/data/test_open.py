@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lessons_lib.data.open import FORMATS, NAMES, open_data, open_dataset
-from lessons_lib.data.scenes import CLASSES
+from lessons_lib.data.scenes import CLASSES, PRESETS
 from lessons_lib.data.skipping import Skipping
 from tests.data.published import photo, png
 
@@ -28,6 +28,13 @@ def test_scenes_need_no_root(split):
     samples, classes = open_data("scenes", split)
     assert classes == samples.classes == CLASSES and len(samples.colours) == len(classes)
     assert (open_dataset("scenes", split=split)[3].label_map == samples[3].label_map).all()
+
+
+def test_scenes_by_split_size_and_preset():
+    train, val = (open_data("scenes", split, size=64, preset="context")[0] for split in ("train", "val"))
+    assert (train.config.size, train.config.classes) == (64, PRESETS["context"].classes)
+    assert train.config.void_border and not val.config.void_border
+    assert not any(train[i].image.equal(val[j].image) for i in range(4) for j in range(4))
 
 
 def test_a_set_on_the_disk_with_both_words_for_its_splits(tmp_path):

@@ -4,8 +4,11 @@ import re
 
 import pytest
 import torch
+from torch import nn
+from torchvision.models import vgg16, vgg16_bn
 
 from lessons_lib.models.backbones import ResNet, TinyBackbone, load_vgg16, make_backbone, vgg16_classifier, vgg16_stages
+from lessons_lib.models.build import build_model
 
 NAMES = "tiny, vgg16, resnet18, resnet50, resnet101, resnext101"
 
@@ -27,27 +30,29 @@ CASES = [
     (lambda: ResNet("vgg16"), "name must be one of resnet18, resnet50, resnet101, resnext101, got 'vgg16'"),
     (lambda: vgg16_stages([1, 1, 2]), "dilations must be 5 numbers, one a stage, got (1, 1, 2)"),
     (
-        lambda: load_vgg16({"features.0.weight": torch.zeros(64, 3, 3, 3)}, vgg16_stages()),
-        "features must be 13 layers in the state dict and 13 convolutions here, got 1 and 13",
+        lambda: load_vgg16({}, vgg16_stages()[0]),
+        "there must be 13 convolutions, or 15 with fc6 and fc7, got 2",
     ),
     (
-        lambda: load_vgg16(dense(4096), vgg16_stages(), vgg16_classifier()),
-        "features must be 13 layers in the state dict and 13 convolutions here, got 0 and 13",
+        lambda: load_vgg16(vgg16_bn().state_dict(), vgg16_stages()),
+        "state must be that of torchvision's vgg16, got one without features.2",
     ),
     (
-        lambda: load_vgg16(features(32), vgg16_stages()),
-        "features.0.weight must hold the weights of (64, 3, 3, 3), got a tensor of (32, 3, 3, 3)",
+        lambda: load_vgg16(vgg16().features.state_dict(prefix="features."), vgg16_stages(), vgg16_classifier()),
+        "state must be that of torchvision's vgg16, got one without classifier.0",
     ),
+    (
+        lambda: load_vgg16(vgg16().state_dict(), nn.ModuleList([*list(vgg16_stages())[1:], vgg16_classifier()])),
+        "features.0 must be a layer whose weights fill (128, 64, 3, 3), got (64, 3, 3, 3)",
+    ),
+    (
+        lambda: build_model("patch", 3, "resnet18"),
+        "backbone must be tiny for patch, whose network is its own, got 'resnet18'",
+    ),
+    (lambda: build_model("patch", 3, pretrained=True), "pretrained must be False for patch, whose network is its own"),
+    (lambda: build_model("fcn8s", 3, "resnet34"), f"backbone must be one of {NAMES}, got 'resnet34'"),
+    (lambda: build_model("fcn8s", 3, pretrained=True), "ImageNet weights exist for vgg16, resnet18, "),
 ]
-
-
-def features(first: int) -> dict[str, torch.Tensor]:
-    sizes = {f"features.{i}.weight": torch.zeros(first, 3, 3, 3) for i in range(13)}
-    return sizes | {name.replace("weight", "bias"): torch.zeros(first) for name in sizes}
-
-
-def dense(width: int) -> dict[str, torch.Tensor]:
-    return {f"classifier.{i}.weight": torch.zeros(width, 1) for i in (0, 3, 6)}
 
 
 @pytest.mark.parametrize(("call", "message"), CASES, ids=[message for _, message in CASES])

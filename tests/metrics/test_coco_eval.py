@@ -40,7 +40,9 @@ def test_perfect_is_1_and_says_nothing(capsys):
 
 def test_ids_from_0_are_refused_since_they_lose_an_object(monkeypatch):
     """Two objects found perfectly: with the ids 0 and 1, pycocotools takes the first for missed, and prints 0.252."""
-    truth = truth_json([TARGET], first_id=0)
+    truth = truth_json([TARGET])
+    for annotation in truth["annotations"]:
+        annotation["id"] -= 1
     with pytest.raises(ValueError, match=r"truth must number its annotations from 1, got the id 0"):
         evaluate_coco(truth, results_json([FOUND]))
     monkeypatch.setattr("lessons_lib.metrics.coco_eval._check_truth", lambda truth: None)

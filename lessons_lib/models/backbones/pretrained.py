@@ -33,7 +33,7 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:
         raise OSError(
             f"the ImageNet weights of {name} could not be downloaded ({error}). Download {weights.url} on a machine "
-            f"with a network and put it at {path}, or begin with random weights: weights=False"
+            f"with a network and put it at {path}, or begin with random weights: without weights=True, or --pretrained"
         ) from error
 
 

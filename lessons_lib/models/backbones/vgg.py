@@ -116,32 +116,32 @@ def vgg16_classifier(dilation: int = 1, padding: int = 0, dropout: float = 0.5) 
 
 
 def load_vgg16(state: Mapping[str, Tensor], stages: nn.Module, classifier: nn.Module | None = None) -> None:
-    """Copies the weights of torchvision's `vgg16` into `stages`, and its dense layers fc6 and fc7 into `classifier`.
+    """Copies the weights of torchvision's `vgg16` into `stages`, and those of its dense layers fc6 and fc7 too.
 
-    Both are matched by the order of their convolutions, so anything that holds the thirteen (a VGG16, or its stages)
-    and the two will do. A dense layer over 512 × 7 × 7 numbers is a 7 × 7 convolution: its weights are only reshaped.
-    Raises ValueError where the state dict lacks a layer, or where the convolutions are not those of VGG-16.
+    They are matched by the order of the convolutions in `stages` and then `classifier`, so any modules will do that
+    hold the thirteen, or the fifteen with fc6 and fc7. A dense layer over 512 × 7 × 7 numbers is a 7 × 7 convolution:
+    its weights are only reshaped. Raises ValueError for other convolutions, and where the state dict lacks a layer.
     """
-    for module, prefix, count in ((stages, "features", 13), (classifier, "classifier", 2)):
-        if module is None:
-            continue
-        convolutions = [part for part in module.modules() if isinstance(part, nn.Conv2d)]
-        names = [name for name in state if name.startswith(f"{prefix}.") and name.endswith(".weight")][:count]
-        if not len(convolutions) == len(names) == count:
-            raise ValueError(
-                f"{prefix} must be {count} layers in the state dict and {count} convolutions here, "
-                f"got {len(names)} and {len(convolutions)}"
-            )
-        for convolution, name in zip(convolutions, names, strict=True):
-            _copy(convolution, name, state[name], state[name.replace("weight", "bias")])
+    modules = [stages] if classifier is None else [stages, classifier]
+    convolutions = [part for module in modules for part in module.modules() if isinstance(part, nn.Conv2d)]
+    if len(convolutions) not in (13, 15):
+        raise ValueError(f"there must be 13 convolutions, or 15 with fc6 and fc7, got {len(convolutions)}")
+    for convolution, name in zip(convolutions, _their_names(), strict=False):
+        weight, bias = (state.get(f"{name}.{what}") for what in ("weight", "bias"))
+        if weight is None or bias is None:
+            raise ValueError(f"state must be that of torchvision's vgg16, got one without {name}")
+        if weight.numel() != convolution.weight.numel():
+            wanted, got = tuple(convolution.weight.shape), tuple(weight.shape)
+            raise ValueError(f"{name} must be a layer whose weights fill {wanted}, got {got}")
+        with torch.no_grad():
+            convolution.weight.copy_(weight.reshape(convolution.weight.shape))
+            convolution.bias.copy_(bias)
 
 
-def _copy(convolution: nn.Conv2d, name: str, weight: Tensor, bias: Tensor) -> None:
-    """Copies one layer's weight, reshaped where it was dense, and its bias."""
-    if weight.numel() != convolution.weight.numel():
-        raise ValueError(
-            f"{name} must hold the weights of {tuple(convolution.weight.shape)}, got a tensor of {tuple(weight.shape)}"
-        )
-    with torch.no_grad():
-        convolution.weight.copy_(weight.reshape(convolution.weight.shape))
-        convolution.bias.copy_(bias)
+def _their_names() -> list[str]:
+    """torchvision's names: a convolution takes two places, its ReLU counted, and a pooling one; then fc6 and fc7."""
+    names, place = [], 0
+    for depth in DEPTHS:
+        names += [f"features.{place + 2 * i}" for i in range(depth)]
+        place += 2 * depth + 1
+    return [*names, "classifier.0", "classifier.3"]

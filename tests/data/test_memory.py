@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
-from lessons_lib.checkpoints.memory import Memory
+from lessons_lib.data.memory import Memory
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 
 SAMPLES = draw_scenes(range(5), PRESETS["easy"], 3)

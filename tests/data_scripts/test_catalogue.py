@@ -1,0 +1,97 @@
+"""The catalogue says what torchvision and the published counts say, and its entries hold together."""
+
+import re
+from pathlib import PurePosixPath
+
+import pytest
+from torchvision.datasets import SBDataset
+from torchvision.datasets.voc import DATASET_YEAR_DICT
+
+from data_scripts.catalogue import CATALOGUE, dataset
+from data_scripts.checksums import parse_checksum
+from data_scripts.dataset_entry import about, download_size, readable_size, table
+from lessons_lib.data.open import FORMATS
+
+NAMES = [
+    *("voc2012", "sbd", "pascal_context", "sunrgbd", "coco2017", "cityscapes", "ade20k"),
+    *("penn_fudan", "camvid", "nuclei"),
+]
+
+
+def test_names_are_those_of_the_readers():
+    assert list(CATALOGUE) == NAMES
+    assert all(dataset(name).name == name for name in NAMES)
+    assert set(NAMES) <= set(FORMATS)
+
+
+def test_checksums_are_those_of_torchvision():
+    for name, year in (("voc2012", "2012"), ("pascal_context", "2010")):
+        file, theirs = CATALOGUE[name].files[0], DATASET_YEAR_DICT[year]
+        assert (file.name, file.checksum) == (theirs["filename"], f"md5:{theirs['md5']}")
+        assert file.gives[0][0].startswith(theirs["base_dir"])
+    archive, split = CATALOGUE["sbd"].files
+    assert (archive.name, archive.checksum) == (SBDataset.filename, f"md5:{SBDataset.md5}")
+    assert archive.urls == (SBDataset.url,)
+    assert (split.name, split.checksum) == (SBDataset.voc_split_filename, f"md5:{SBDataset.voc_split_md5}")
+
+
+def test_counts_add_up():
+    voc, context, sun, ade = (CATALOGUE[name].splits for name in ("voc2012", "pascal_context", "sunrgbd", "ade20k"))
+    assert sum(voc.values()) == 2913 and sum(context.values()) == 10_103 and sum(sun.values()) == 10_335
+    assert sum(CATALOGUE["sbd"].splits.values()) == 11_355 and sum(CATALOGUE["camvid"].splits.values()) == 701
+    assert list(ade.values()) == [20_210, 2000] and CATALOGUE["coco2017"].splits == {"train": 118_287, "val": 5000}
+    assert CATALOGUE["cityscapes"].splits == {"train": 2975, "val": 500, "test": 1525}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_entry_holds_together(name):
+    entry = CATALOGUE[name]
+    assert entry.splits and all(count > 0 for count in entry.splits.values())
+    assert entry.title and entry.classes and entry.citation and re.match(r"https?://[\w.-]+/", entry.page)
+    assert len({file.name for file in entry.files}) == len(entry.files)
+    for file in entry.files:
+        assert PurePosixPath(file.name).name == file.name
+        assert file.urls or entry.registration, "either addresses or a place to register"
+        assert all(re.fullmatch(r"https?://[\w.-]+/\S+", url) for url in file.urls)
+        assert all(url.endswith(f"/{file.name}") or entry.name == "camvid" for url in file.urls)
+        assert file.gives and all(count is None or count > 0 for _, count in file.gives)
+        for path in (file.into, *(pattern for pattern, _ in file.gives)):
+            assert not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
+        if file.checksum:
+            parse_checksum(file.checksum)
+    text = about(entry)
+    assert all(
+        file.name in text and (file.checksum or "recorded at the first download") in text for file in entry.files
+    )
+    assert all(word in text for word in (entry.citation, entry.page, entry.classes, "licence", "registration"))
+
+
+def test_table_has_a_row_for_each():
+    lines = table(list(CATALOGUE.values())).splitlines()
+    assert lines[0].split() == ["name", "classes", "pictures", "download", "licence", "registration"]
+    assert [line.split()[0] for line in lines[2:]] == NAMES and max(map(len, lines)) <= 150
+    assert re.search(r"^cityscapes .* train 2,975, val 500, test 1,525 +11.8 GB .* required$", lines[7])
+    assert "not published" in lines[5] and "CC0" in lines[11]
+
+
+def test_only_registered_sets_have_no_address():
+    assert [name for name in NAMES if CATALOGUE[name].registration] == ["cityscapes"]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        *((0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (53_723_336, "53.7 MB"), (999_949, "999.9 kB")),
+        *((999_950, "1.0 MB"), (19_336_861_798, "19.3 GB"), (10**13, "10000.0 GB"), (None, "not published")),
+    ],
+)
+def test_readable_size(size, text):
+    assert readable_size(size) == text
+
+
+def test_download_size_counts_what_comes_by_default():
+    assert download_size(CATALOGUE["coco2017"]) == "20.4 GB"  # without the stuff annotations
+    assert download_size(CATALOGUE["nuclei"]) == "not published"
+    assert [file.name for file in CATALOGUE["coco2017"].chosen()][1:] == ["val2017.zip", "annotations_trainval2017.zip"]
+    chosen = CATALOGUE["sbd"].chosen(["train_noval.txt", "train_noval.txt"])
+    assert [file.name for file in chosen] == ["train_noval.txt"]
