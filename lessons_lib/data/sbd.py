@@ -69,7 +69,7 @@ class SbdSamples(Dataset):
                 raise DamagedFile(objects, reason, "GTinst.Categories")
         labels = [int(categories[number - 1]) for number in ids]
         if not all(1 <= label <= 20 for label in labels):
-            raise DamagedFile(objects, f"must hold classes 1 to 20, got {labels}", "GTinst.Categories")
+            raise DamagedFile(objects, f"must hold classes 1 to 20, got {labels}", "GTinst.Categories", "unknown label")
         return Sample(image, label_map, instances_of(masks_of(numbers, ids), labels))
 
 

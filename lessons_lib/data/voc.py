@@ -62,5 +62,7 @@ def _class_of(values: Tensor, number: int, file: Path) -> int:
     counts = np.bincount(values.numpy(), minlength=256)
     counts[[0, VOID]] = 0
     if counts.max() == 0:
-        raise DamagedFile(file, "must lie on some class, got only background and void", f"object {number}")
+        raise DamagedFile(
+            file, "must lie on some class, got only background and void", f"object {number}", "unknown label"
+        )
     return int(counts.argmax())
