@@ -157,6 +157,14 @@ def _reduce(maps, output, x, dim=None, keepdim=False, **kwargs):
     return tuple(axis.whole(1) if d in dims else axis for d, axis in zip((2, 3), maps[0], strict=True))
 
 
+def _softmax(maps, output, x, dim=None, *args, **kwargs):
+    if dim is None:
+        raise ValueError("module must give softmax its dim to be followed, got None")
+    return tuple(
+        axis.whole(n) if dim % 4 == d else axis for d, n, axis in zip((2, 3), output.shape[2:], maps[0], strict=True)
+    )
+
+
 LISTED = (_windows, _max_pool, _mean_pool, _stamps, _resample, _adaptive, _shuffle, _unshuffle)
 POINTWISE = (
     "add sub mul div truediv radd rsub rmul rtruediv iadd isub imul itruediv pow neg abs exp log sqrt rsqrt square "
@@ -166,6 +174,7 @@ RULES: dict[str, Callable] = {
     **dict.fromkeys((*SHAPELESS, *POINTWISE.split()), _same),
     **dict.fromkeys(("group_norm", "instance_norm", "layer_norm"), _whole),
     **dict.fromkeys(("mean", "sum", "amax", "amin"), _reduce),
+    **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     **dict.fromkeys(("adaptive_avg_pool2d", "adaptive_max_pool2d"), _adaptive),
     **{"conv2d": _windows, "max_pool2d": _max_pool, "avg_pool2d": _mean_pool, "conv_transpose2d": _stamps},
     **{"interpolate": _resample, "pad": _pad, "getitem": _cut, "pixel_shuffle": _shuffle},

@@ -77,6 +77,7 @@ BRANCHES = {
     ),
     "reflection": Expression(lambda m, x: m.a(F.pad(x, (2, 2, 1, 1), mode="reflect")), a=conv((3, 5))),
     "same": Expression(lambda m, x: m.a(x), a=conv(4, padding="same", dilation=2)),
+    "softmax": Expression(lambda m, x: F.log_softmax(m.a(x), 1), a=conv(3, padding=1)),
     "split": Expression(lambda m, x: m.a(x).chunk(2, 1)[0].sigmoid() * x.mean(1, keepdim=True), a=conv(5, padding=2)),
 }
 
@@ -126,6 +127,7 @@ WHOLE = {
     "instance norm": nn.Sequential(conv(3), nn.InstanceNorm2d(2)),
     "global pooling": Expression(lambda m, x: x * m.a(F.adaptive_avg_pool2d(x, 1)), a=conv(1)),
     "mean": Expression(lambda m, x: x + x.mean((2, 3), keepdim=True)),
+    "softmax over places": Expression(lambda m, x: x.softmax(2).softmax(3)),
 }
 
 

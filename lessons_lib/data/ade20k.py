@@ -77,6 +77,8 @@ def _instances(file: Path, size: tuple[int, int]) -> Instances:
     for number in ids:
         held = np.unique(categories[numbers == number]).tolist()
         if len(held) != 1 or not 1 <= held[0] <= len(INSTANCE_CATEGORIES):
-            raise DamagedFile(file, f"must be of one category in 1 to 100, got {held}", f"object {number}")
+            raise DamagedFile(
+                file, f"must be of one category in 1 to 100, got {held}", f"object {number}", "unknown label"
+            )
         labels.append(INSTANCE_CATEGORIES[held[0] - 1] - 1)
     return instances_of(masks_of(numbers, ids), labels)

@@ -80,7 +80,7 @@ class CityscapesSamples(Dataset):
         if wrong.any():
             pixel = tuple(int(place[0]) for place in wrong.nonzero())
             reason = f"must be of the class in {labels.name}, got {values[pixel]} where that holds {ids[pixel]}"
-            raise DamagedFile(objects, reason, f"pixel {pixel}")
+            raise DamagedFile(objects, reason, f"pixel {pixel}", "broken annotation")
         numbers = [value for value in numbers_in(values) if value // 1000 in THING_IDS]
         instances = instances_of(masks_of(values, numbers), [TRAIN_IDS[value // 1000] for value in numbers])
         return Sample(image, label_map, instances)

@@ -57,7 +57,7 @@ def segmentation_fault(segmentation: object, height: int, width: int) -> str:
     for number, polygon in enumerate(segmentation):
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             return f"must hold polygons of x, y for ≥ 3 corners, got {_length(polygon)} values in polygon {number}"
-        if not _numbers(polygon):
+        if not set(map(type, polygon)) <= {int, float} or not math.isfinite(sum(polygon)):
             return f"must hold finite numbers, got others in polygon {number}"
         xs, ys = polygon[0::2], polygon[1::2]
         if min(xs) < -width or max(xs) > 2 * width or min(ys) < -height or max(ys) > 2 * height:

@@ -17,12 +17,13 @@ from lessons_lib.data.sample import VOID
 class DamagedFile(ValueError):
     """A file of a dataset that breaks its format: `file`, `field` (a part of the file, or "") and `reason`.
 
-    Every reader raises it in `samples[index]`, and `Skipping` passes over it.
+    `kind` sorts the damage: "broken file", "missing file", "wrong size", "unknown label", "empty mask" or "broken
+    annotation". Every reader raises it in `samples[index]`, and `Skipping` passes over it.
     """
 
-    def __init__(self, file: Path | str, reason: str = "", field: str = ""):
-        super().__init__(str(file), reason, field)
-        self.file, self.reason, self.field = str(file), reason, field
+    def __init__(self, file: Path | str, reason: str = "", field: str = "", kind: str = "broken file"):
+        super().__init__(str(file), reason, field, kind)
+        self.file, self.reason, self.field, self.kind = str(file), reason, field, kind
 
     def __str__(self) -> str:
         place = f"{self.file}, {self.field}" if self.field else self.file
@@ -78,7 +79,7 @@ def refuse_missing(file: Path | str) -> None:
     """Raise DamagedFile for a file that is not there or that holds nothing."""
     file = Path(file)
     if not file.is_file():
-        raise DamagedFile(file, "is not there")
+        raise DamagedFile(file, "is not there", kind="missing file")
     if file.stat().st_size == 0:
         raise DamagedFile(file, "is empty (0 bytes)")
 
@@ -86,7 +87,9 @@ def refuse_missing(file: Path | str) -> None:
 def require_size(file: Path | str, shape: Sequence[int], size: tuple[int, int] | None, field: str = "") -> None:
     """Raise DamagedFile where a map's shape is not the (height, width) of its picture; None allows any."""
     if size is not None and tuple(shape) != tuple(size):
-        raise DamagedFile(file, f"must be as large as its picture, {tuple(size)}, got {tuple(shape)}", field)
+        raise DamagedFile(
+            file, f"must be as large as its picture, {tuple(size)}, got {tuple(shape)}", field, "wrong size"
+        )
 
 
 def translate(
@@ -100,7 +103,8 @@ def translate(
     labels = np.where(known == values, table[known], -1)
     if (labels < 0).any():
         got = values[labels < 0]
-        raise DamagedFile(file, f"must hold {allowed}, got {got[0]} in {len(got)} pixels", field or "pixels")
+        reason = f"must hold {allowed}, got {got[0]} in {len(got)} pixels"
+        raise DamagedFile(file, reason, field or "pixels", "unknown label")
     return torch.from_numpy(labels)
 
 
@@ -113,8 +117,14 @@ def value_table(labels: Sequence[int], void: Sequence[int] = ()) -> Int64[np.nda
 
 
 def read_names(file: Path | str) -> tuple[str, ...]:
-    """The names of a split's list, one a line: the first word of each line, empty lines left out."""
-    lines = Path(file).read_text("utf-8").splitlines()
+    """The names of a split's list, one a line: the first word of each line, empty lines left out.
+
+    Raises DamagedFile for a file that is no text in UTF-8.
+    """
+    try:
+        lines = Path(file).read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DamagedFile(file, f"must be text in UTF-8: {error.reason} at byte {error.start}") from error
     return tuple(line.split()[0] for line in lines if line.strip())
 
 

@@ -14,7 +14,7 @@ VARIANTS = ("coco", "sunrgbd13", "pascal_context459")
 
 
 def found_sets(folder: Path | str | None = None) -> dict[str, Dataset]:
-    """The sets in `folder` and in its folders, by a title such as "nuclei in nuclei_dsb2018", opened with their val split.
+    """The sets in `folder` and in its folders, by a title such as "nuclei in dsb2018", each with its val split.
 
     None is the folder that LESSONS_REAL_DATA names, and nothing where it names none. A set whose lists are missing or
     damaged, or which has no picture, is not there. FileNotFoundError for a `folder` that does not exist.

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from lessons_lib.data.classes import NUCLEI
 from lessons_lib.data.files import DamagedFile, first_folder, read_numbers, read_photo, require_index
-from lessons_lib.data.objects import instances_of, no_instances
+from lessons_lib.data.objects import instances_of, no_instances, numbers_in
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.splits import every_fifth
 
@@ -52,5 +52,7 @@ def _nuclei(files: list[Path], size: tuple[int, int]) -> Instances:
         values = read_numbers(file, size, modes=("L", "1", "P"))
         mask[:] = values > 0
         if not mask.any():
-            raise DamagedFile(file, "must mark a nucleus, got an empty mask")
+            raise DamagedFile(file, "must mark a nucleus, got an empty mask", kind="empty mask")
+        if len(shades := numbers_in(values)) > 1:
+            raise DamagedFile(file, f"must hold 0 and one other value, got {len(shades)} others", "pixels")
     return instances_of(torch.from_numpy(masks), [1] * len(files))

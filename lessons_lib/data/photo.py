@@ -41,4 +41,4 @@ def read_image(path: Path | str) -> Float[Tensor, "3 H W"]:
 def image_to_tensor(picture: Image.Image) -> Float[Tensor, "3 H W"]:
     """A PIL picture as RGB in [0, 1]: bytes over 255."""
     pixels = torch.from_numpy(np.array(picture.convert("RGB")))  # (H, W, 3)
-    return pixels.permute(2, 0, 1).contiguous().to(torch.float32) / 255
+    return pixels.permute(2, 0, 1).contiguous().to(torch.float32).div_(255)

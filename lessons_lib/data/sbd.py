@@ -11,6 +11,7 @@ from lessons_lib.data.files import (
     DamagedFile,
     first_folder,
     read_mat,
+    read_names,
     read_photo,
     require_index,
     require_size,
@@ -41,6 +42,7 @@ class SbdSamples(Dataset):
         require_split(split, ("train", "val", "train_noval"))
         places = (".", "benchmark_RELEASE/dataset", "dataset")
         home = first_folder(root, places, ("img", "cls", "inst", f"{split}.txt"))
+        read_names(home / f"{split}.txt")  # refuses a list that is no text, with its name
         self.files = SBDataset(str(home), image_set=split, mode="segmentation")
         self.names = tuple(Path(file).stem for file in self.files.images)
 
@@ -69,7 +71,7 @@ class SbdSamples(Dataset):
                 raise DamagedFile(objects, reason, "GTinst.Categories")
         labels = [int(categories[number - 1]) for number in ids]
         if not all(1 <= label <= 20 for label in labels):
-            raise DamagedFile(objects, f"must hold classes 1 to 20, got {labels}", "GTinst.Categories")
+            raise DamagedFile(objects, f"must hold classes 1 to 20, got {labels}", "GTinst.Categories", "unknown label")
         return Sample(image, label_map, instances_of(masks_of(numbers, ids), labels))
 
 

@@ -8,7 +8,15 @@ from torch.utils.data import Dataset
 from torchvision.datasets import VOCSegmentation
 
 from lessons_lib.data.classes import VOC
-from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate, value_table
+from lessons_lib.data.files import (
+    DamagedFile,
+    read_names,
+    read_numbers,
+    read_photo,
+    require_index,
+    translate,
+    value_table,
+)
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
 from lessons_lib.data.sample import VOID, Sample
 
@@ -33,6 +41,7 @@ class VocSamples(Dataset):
         listing = Path(root, "VOCdevkit", f"VOC{year}", "ImageSets", "Segmentation", f"{image_set}.txt")
         if not listing.is_file():
             raise FileNotFoundError(f"root must hold VOCdevkit/VOC{year} with the list {listing}, which is not there")
+        read_names(listing)  # refuses a list that is no text, with its name
         self.files = VOCSegmentation(str(root), year=year, image_set=image_set)
         self.names = tuple(Path(file).stem for file in self.files.images)
 
@@ -62,5 +71,7 @@ def _class_of(values: Tensor, number: int, file: Path) -> int:
     counts = np.bincount(values.numpy(), minlength=256)
     counts[[0, VOID]] = 0
     if counts.max() == 0:
-        raise DamagedFile(file, "must lie on some class, got only background and void", f"object {number}")
+        raise DamagedFile(
+            file, "must lie on some class, got only background and void", f"object {number}", "unknown label"
+        )
     return int(counts.argmax())

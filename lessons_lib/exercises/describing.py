@@ -34,6 +34,8 @@ def describe(value: object, depth: int = 0) -> str:
         return _number(value)
     if type(value) is str:
         return repr(value if len(value) <= MOST_LETTERS else value[:MOST_LETTERS] + "…")
+    if isinstance(value, tuple) and hasattr(type(value), "_fields"):  # a named tuple is a tuple
+        value = tuple(tuple.__iter__(value))
     if type(value) in (list, tuple, dict):
         return _describe_items(value, depth)
     if isinstance(value, (torch.dtype, torch.device)):

@@ -28,7 +28,7 @@ class FCN(nn.Module):
     changes nothing at first. Each upsampling is a transposed convolution for every class by itself; it starts bilinear
     and learns. Maps are added where their cells lie on the same places of the picture, which `grids` say, not where
     their corners happen to meet. Any height and width ≥ 1 will do. Raises ValueError for scores that the backbone does
-    not have, or that are not coarsest first.
+    not have, that are not coarsest first, or that begin inside the picture because the backbone pads too little.
     """
 
     def __init__(self, backbone: nn.Module, num_classes: int, scores: Sequence[str] = ("c5", "c4", "c3")) -> None:
@@ -47,6 +47,10 @@ class FCN(nn.Module):
             self.upsamplings.append(layer)
             self.offsets.append(offset)
             grid = Grid(finer.stride, max(finer.start, up.start))  # the fused map begins where both have begun
+        if offset < 0:
+            raise ValueError(
+                f"backbone must pad enough for scores from pixel 0 on, got {scores} that begin at {-offset}"
+            )
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The loss {"cross_entropy": …}: the mean over the pixels that are not void."""

@@ -98,7 +98,7 @@ def test_painting_order_by_hand():
     masks = torch.tensor([[[1, 1, 0]], [[1, 1, 1]], [[0, 1, 0]], [[1, 0, 0]]], dtype=torch.bool)
     crowd = torch.tensor([False, False, False, True])
     instances = Instances(tight_boxes(masks), torch.tensor([1, 2, 3, 4]), masks, is_crowd=crowd)
-    assert paint_label_map(instances, torch.tensor([2, 3, 1, 1])).tolist() == [[1, 3, 2]]
+    assert paint_label_map(instances, [2, 3, 1, 1]).tolist() == [[1, 3, 2]]
 
 
 def real_root():

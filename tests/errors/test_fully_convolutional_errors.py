@@ -9,7 +9,7 @@ from torch import nn
 from lessons_lib.cost import conv2d_multiply_adds
 from lessons_lib.grid import PIXELS, Grid, crop_offset
 from lessons_lib.models import fcn, patch
-from lessons_lib.models.backbones import TinyBackbone
+from lessons_lib.models.backbones import VGG16, TinyBackbone
 from lessons_lib.models.build import build_model
 
 TRUNK = TinyBackbone()
@@ -31,6 +31,10 @@ CASES = [
     (
         lambda: fcn.FCN(TRUNK, 3, ("c3", "c5")),
         "scores must go from coarse to fine, got ('c3', 'c5') of strides [8, 32]",
+    ),
+    (
+        lambda: fcn.FCN(VGG16(padding=False), 3, ("c3",)),
+        "backbone must pad enough for scores from pixel 0 on, got ('c3',) that begin at 14",
     ),
     (
         lambda: fcn.bilinear_upsampling(1, Grid(8, 0.25), PIXELS),

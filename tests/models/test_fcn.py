@@ -94,6 +94,20 @@ def test_the_paper_s_crops(size):
         torch.testing.assert_close(model.logits(images), logits, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["fcn32s", "fcn16s", "fcn8s"])
+def test_the_paper_s_maps_reach_over_pictures_of_every_size(name):
+    model = FCN(Maps(PAPER, noise), 1, SCORES[name]).double()
+    for size in (*range(1, 70), *range(70, 700, 37)):
+        assert model.logits(torch.zeros(1, 3, size, size)).shape[2:] == (size, size)
+
+
+@EACH_FORM
+def test_other_trunks(scores):
+    trunk = make_backbone("resnet18")
+    for size in ((1, 1), (33, 50), (64, 95)):
+        assert FCN(trunk, 2, scores).logits(torch.rand(2, 3, *size)).shape == (2, 2, *size)
+
+
 def test_the_paper_s_networks_have_its_grids_crops_and_parameters():
     trunk = 14_714_688 + (512 * 49 * 4096 + 4096) + (4096 * 4096 + 4096)  # VGG-16's convolutions, fc6, fc7
     scores = {"fcn32s": 4096 * 21 + 21, "fcn16s": 512 * 21 + 21, "fcn8s": 256 * 21 + 21}  # what each adds
