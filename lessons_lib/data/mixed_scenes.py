@@ -6,8 +6,8 @@ from dataclasses import replace
 from torch.utils.data import Dataset
 
 from lessons_lib.data.sample import Sample
-from lessons_lib.data.scene_config import CLASSES, PRESETS, SceneConfig
-from lessons_lib.data.scenes import draw_scenes
+from lessons_lib.data.scene_config import PRESETS, SceneConfig
+from lessons_lib.data.scenes import Scenes
 
 KINDS = ("easy", "islands")
 """The presets that are mixed: each with objects as large as it says, and with objects of three quarters of that."""
@@ -20,33 +20,26 @@ class MixedScenes(Dataset):
     no configs, for configs of different sizes, and for a length or seed that scenes cannot have.
     """
 
-    classes = CLASSES
+    classes, colours = Scenes.classes, Scenes.colours
 
     def __init__(self, configs: Sequence[SceneConfig], length: int = 1000, seed: int = 0):
         if not configs or len({config.size for config in configs}) > 1:
             sizes = sorted({config.size for config in configs})
             raise ValueError(f"configs must be one or more of a single size, got sizes {sizes}")
-        if not 0 <= length <= 2**32:
-            raise ValueError(f"length must be in [0, 2**32], got {length}")
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"seed must be in [0, 2**32), got {seed}")
-        self.configs, self.length, self.seed = tuple(configs), length, seed
+        self.kinds = [Scenes(config, length, seed) for config in configs]
 
     def __len__(self) -> int:
-        return self.length
+        return len(self.kinds[0])
 
     def __getitem__(self, index: int) -> Sample:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: list[int]) -> list[Sample]:
         """Several samples in the order asked for; those of one configuration are drawn together."""
-        for index in indices:
-            if not 0 <= index < self.length:
-                raise IndexError(f"index must be in [0, {self.length}), got {index}")
         samples = {}
-        for kind, config in enumerate(self.configs):
-            own = [index for index in indices if index % len(self.configs) == kind]
-            samples |= zip(own, draw_scenes(own, config, self.seed), strict=True)
+        for place, kind in enumerate(self.kinds):
+            own = [index for index in indices if index % len(self.kinds) == place]
+            samples |= zip(own, kind.__getitems__(own), strict=True)
         return [samples[index] for index in indices]
 
 

@@ -16,7 +16,7 @@ from lessons_lib.data.scenes import draw_scenes
 from lessons_lib.labs.lab import Lab, slider
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
 from lessons_lib.models.build import build_model
-from lessons_lib.models.fcn import FCN, add_aligned
+from lessons_lib.models.fcn import FCN
 from lessons_lib.plotting import draw_image, draw_label_map
 
 PICTURES = 8
@@ -54,24 +54,9 @@ def _contributions(number: int) -> dict[str, Float[Tensor, "K H W"]]:
     model, image = _model(), _scene(number).image[None]
     with torch.no_grad():
         maps = model.backbone(image)
-        return {
-            name: upsampled(
-                model, {key: layer(maps[key]) * (key == name) for key, layer in model.scores.items()}, image
-            )
-            for name in model.scores
-        }
-
-
-def upsampled(
-    model: FCN, scores: dict[str, Float[Tensor, "1 K _ _"]], image: Float[Tensor, "1 3 H W"]
-) -> Float[Tensor, "K H W"]:
-    """Score maps of an FCN, coarsest first, added on the way up to the picture's pixels."""
-    first, *others = scores.values()
-    fused = first
-    for finer, layer, offset in zip(others, model.upsamplings, model.offsets, strict=False):
-        fused = add_aligned(layer(fused), finer, offset)
-    start, (height, width) = model.offsets[-1], image.shape[2:]
-    return model.upsamplings[-1](fused)[0, :, start : start + height, start : start + width]
+        scores = {name: layer(maps[name]) for name, layer in model.scores.items()}
+        alone = {name: [score * (key == name) for key, score in scores.items()] for name in scores}
+        return {name: model.fuse(parts, image.shape[2:])[0] for name, parts in alone.items()}
 
 
 def compute(picture: int, deep: int, middle: int, fine: int) -> Mixture:

@@ -59,12 +59,15 @@ class FCN(nn.Module):
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """A score for each class at each pixel."""
         maps = self.backbone(images)
-        scores = [layer(maps[name]) for name, layer in self.scores.items()]
+        return self.fuse([layer(maps[name]) for name, layer in self.scores.items()], images.shape[2:])
+
+    def fuse(self, scores: Sequence[Float[Tensor, "B K _ _"]], size: Sequence[int]) -> Float[Tensor, "B K H W"]:
+        """Score maps, coarsest first, added on the way up to the pixels of a picture of `size` (H, W)."""
         fused = scores[0]
         for finer, upsampling, offset in zip(scores[1:], self.upsamplings, self.offsets, strict=False):
             fused = add_aligned(upsampling(fused), finer, offset)
         fine, start = self.upsamplings[-1](fused), self.offsets[-1]
-        return fine[:, :, start : start + images.shape[2], start : start + images.shape[3]]
+        return fine[:, :, start : start + size[0], start : start + size[1]]
 
     def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
         """The likeliest class of each pixel, for each picture at its own size."""
