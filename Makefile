@@ -64,7 +64,7 @@ bench: $(STAMP)
 		name=$$(basename "$$file" .py); echo "=== $$name"; $(PY) -m "benchmarks.$$name" || exit 1; done
 
 checkpoints: $(STAMP)
-	@$(PY) -m lessons_lib.checkpoints.recipes
+	@$(PY) -m lessons_lib.shipped.recipes
 
 format: $(STAMP)
 	@$(PY) -m ruff check --fix -q; $(PY) -m ruff format

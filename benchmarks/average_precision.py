@@ -15,11 +15,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
-from lessons_lib.boxes import box_areas, pairwise_box_iou
 from lessons_lib.data.sample import Instances
-from lessons_lib.masks import encode_rle, pairwise_rle_iou
-from lessons_lib.metrics.coco_eval import KINDS, results_json, truth_json
+from lessons_lib.metrics.coco import KINDS, results_json, truth_json
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
+from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.masks import encode_rle, pairwise_rle_iou
 
 SPEED_GOAL = 0.33
 """Share of pycocotools' time that the AP from scratch may take."""

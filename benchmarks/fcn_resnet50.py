@@ -18,7 +18,7 @@ from torchvision.models.segmentation import fcn_resnet50
 
 from lessons_lib.data.sample import VOID, collate
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
-from lessons_lib.models.plain_fcn import PlainFCN, plain_fcn
+from lessons_lib.models.semantic.plain_fcn import PlainFCN, plain_fcn
 
 GOAL = 0.95
 """Times torchvision's images/s that ours should reach."""

@@ -14,8 +14,8 @@ import torch
 from torchvision.datasets import CocoDetection
 from torchvision.transforms.functional import to_tensor
 
-from lessons_lib.data.coco import CocoSamples
 from lessons_lib.data.photo import REAL_DATA, real_set
+from lessons_lib.data.sets.coco import CocoSamples
 
 GOAL = 0.9
 """Photographs a second of the reader, over those of the bare loop, that it should hold."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision import ops
 
-from lessons_lib.roi import roi_align, roi_align_loops
+from lessons_lib.ops.roi import roi_align, roi_align_loops
 
 GOAL = 0.2
 """Share of torchvision's time, forward and forward with backward, on two idle cores."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_scripts.catalogue import CATALOGUE, dataset
-from data_scripts.dataset_entry import RemoteFile, about, table
-from data_scripts.download_errors import DownloadError
-from data_scripts.fetching import Progress
-from data_scripts.free_space import require_space
-from data_scripts.placing import Job, place, space_for
-from data_scripts.verifying import verify
+from data_scripts.catalogue.dataset_entry import RemoteFile, about, table
+from data_scripts.fetch.download_errors import DownloadError
+from data_scripts.fetch.fetching import Progress
+from data_scripts.fetch.free_space import require_space
+from data_scripts.fetch.placing import Job, place, space_for
+from data_scripts.fetch.verifying import verify
 
 USAGE = """\
 python -m data_scripts.download NAME --about     licence, registration, files, addresses, checksums, citation

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from data_scripts.relabel import SCENE_LABELS, WITHOUT_VOID, relabel
-from data_scripts.write_ade20k import write_ade20k
-from data_scripts.write_camvid import write_camvid
-from data_scripts.write_cityscapes import write_cityscapes
-from data_scripts.write_coco import write_coco
-from data_scripts.write_leaves import write_leaves
-from data_scripts.write_nuclei import write_nuclei
-from data_scripts.write_pascal_context import write_pascal_context
-from data_scripts.write_penn_fudan import write_penn_fudan
-from data_scripts.write_sbd import write_sbd
-from data_scripts.write_sunrgbd import write_sunrgbd
-from data_scripts.write_voc import write_voc
+from data_scripts.export.ade20k import write_ade20k
+from data_scripts.export.camvid import write_camvid
+from data_scripts.export.cityscapes import write_cityscapes
+from data_scripts.export.coco import write_coco
+from data_scripts.export.leaves import write_leaves
+from data_scripts.export.nuclei import write_nuclei
+from data_scripts.export.pascal_context import write_pascal_context
+from data_scripts.export.penn_fudan import write_penn_fudan
+from data_scripts.export.relabel import SCENE_LABELS, WITHOUT_VOID, relabel
+from data_scripts.export.sbd import write_sbd
+from data_scripts.export.sunrgbd import write_sunrgbd
+from data_scripts.export.voc import write_voc
 from lessons_lib.data.sample import VOID, Sample
-from lessons_lib.data.scene_config import THINGS
 from lessons_lib.data.scenes import CLASSES, PRESETS, SceneConfig, draw_scenes
+from lessons_lib.data.scenes.config import THINGS
 
 DRAWN_AT_ONCE = 32
 

@@ -10,10 +10,10 @@ from PIL import Image
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from data_scripts.check_coco import check_coco
-from data_scripts.check_layouts import check_leaves, check_orphans, check_voc_xml
-from data_scripts.findings import Report
-from data_scripts.recognise import SIGNS, recognise, splits_of
+from data_scripts.check.coco import check_coco
+from data_scripts.check.findings import Report
+from data_scripts.check.layouts import check_leaves, check_orphans, check_voc_xml
+from data_scripts.check.recognise import SIGNS, recognise, splits_of
 from lessons_lib.data.files import DamagedFile, open_picture, read_mat, refuse_missing
 from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import VOID

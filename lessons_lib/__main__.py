@@ -4,49 +4,49 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from lessons_lib.runs.command import add_evaluate, add_train
+from lessons_lib.training.command import add_evaluate, add_train
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from lessons_lib.doctor import doctor
+    from lessons_lib.course.doctor import doctor
 
     return doctor()
 
 
 def _lab(args: argparse.Namespace) -> int:
-    from lessons_lib.launch import lab
+    from lessons_lib.course.launch import lab
 
     return lab(browser=args.browser, port=args.port)
 
 
 def _reset(args: argparse.Namespace) -> int:
-    from lessons_lib.launch import reset
+    from lessons_lib.course.launch import reset
 
     return reset(args.lesson)
 
 
 def _progress(args: argparse.Namespace) -> int:
-    from lessons_lib.exercises import progress
+    from lessons_lib.course.exercises import progress
 
     print(progress())
     return 0
 
 
 def _check(args: argparse.Namespace) -> int:
-    from lessons_lib.exercises.submissions import write_csv
+    from lessons_lib.course.exercises.engine.submissions import write_csv
 
     write_csv(args.folder, sys.stdout)
     return 0
 
 
 def _train(args: argparse.Namespace) -> int:
-    from lessons_lib.runs.command import run_train
+    from lessons_lib.training.command import run_train
 
     return run_train(args)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from lessons_lib.runs.command import run_evaluate
+    from lessons_lib.training.command import run_evaluate
 
     return run_evaluate(args)
 

@@ -15,8 +15,8 @@ LIBRARY = ROOT / "lessons_lib"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Installed for what it does, not for what it imports as: where it is used, and the words that use it.
 RUN_NOT_IMPORTED = {
-    "jupyterlab": ("lessons_lib/launch.py", '"jupyterlab"'),
-    "ipykernel": ("lessons_lib/doctor.py", '"ipykernel"'),
+    "jupyterlab": ("lessons_lib/course/launch.py", '"jupyterlab"'),
+    "ipykernel": ("lessons_lib/course/doctor.py", '"ipykernel"'),
     "pytest-xdist": ("Makefile", " -n 2 "),
     "beartype": ("Makefile", "beartype.beartype"),
     "ruff": ("Makefile", "-m ruff check"),

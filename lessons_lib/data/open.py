@@ -7,20 +7,20 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from lessons_lib.data.ade20k import Ade20kSamples
-from lessons_lib.data.camvid import CamVidSamples
-from lessons_lib.data.cityscapes import CityscapesSamples
-from lessons_lib.data.coco import CocoSamples
-from lessons_lib.data.leaves import LeafSamples
-from lessons_lib.data.mixed_scenes import MixedScenes, mixed_configs
-from lessons_lib.data.nuclei import NucleiSamples
-from lessons_lib.data.pascal_context import PascalContextSamples
-from lessons_lib.data.penn_fudan import PennFudanSamples
-from lessons_lib.data.sbd import SbdSamples
 from lessons_lib.data.scenes import PRESETS, Scenes
+from lessons_lib.data.scenes.mixed import MixedScenes, mixed_configs
+from lessons_lib.data.sets.ade20k import Ade20kSamples
+from lessons_lib.data.sets.camvid import CamVidSamples
+from lessons_lib.data.sets.cityscapes import CityscapesSamples
+from lessons_lib.data.sets.coco import CocoSamples
+from lessons_lib.data.sets.leaves import LeafSamples
+from lessons_lib.data.sets.nuclei import NucleiSamples
+from lessons_lib.data.sets.pascal_context import PascalContextSamples
+from lessons_lib.data.sets.penn_fudan import PennFudanSamples
+from lessons_lib.data.sets.sbd import SbdSamples
+from lessons_lib.data.sets.sunrgbd import SunRgbdSamples
+from lessons_lib.data.sets.voc import VocSamples
 from lessons_lib.data.skipping import Skipping
-from lessons_lib.data.sunrgbd import SunRgbdSamples
-from lessons_lib.data.voc import VocSamples
 
 SCENES = {"train": (100_000, 0), "val": (500, 1)}
 """How many scenes a split has, and the seed they are drawn with: a model of "train" has seen none of "val".

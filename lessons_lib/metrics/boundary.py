@@ -20,9 +20,9 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
+from lessons_lib.checks import checked_int
 from lessons_lib.data.sample import VOID
 from lessons_lib.metrics.semantic import check_label_maps
-from lessons_lib.window import checked_int
 
 
 class BoundaryScores:

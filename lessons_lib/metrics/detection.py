@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from lessons_lib.boxes import box_areas, pairwise_box_iou
 from lessons_lib.data.sample import Instances
-from lessons_lib.masks import pairwise_mask_iou
 from lessons_lib.metrics.average_precision import interpolated_precision, precision_recall
 from lessons_lib.metrics.detection_matching import AREA_RANGES, Picture, in_ranges, match_pictures
+from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.masks import pairwise_mask_iou
 
 MOST = (1, 10, 100)
 """Detections of a class in a picture that count, from the highest score down."""

@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
+from lessons_lib.checks import checked_int
 from lessons_lib.data.sample import VOID, Instances
-from lessons_lib.window import checked_int
 
 
 @dataclass(frozen=True, eq=False)

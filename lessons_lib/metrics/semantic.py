@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lessons_lib.checks import checked_int
 from lessons_lib.data.sample import VOID
-from lessons_lib.window import checked_int
 
 
 class SemanticScores:

@@ -15,7 +15,7 @@ from urllib.error import URLError
 
 from playwright.sync_api import Locator, Page
 
-from lessons_lib.launch import lab_command, lab_environment
+from lessons_lib.course.launch import lab_command, lab_environment
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"

@@ -6,7 +6,7 @@ from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_
 def test_kernel_and_weights_change_picture_and_words(page, server):
     open_lesson(page, server, "04_checkerboard.ipynb")
     cell = cell_with(page, "laboratory.lab()")
-    retype_and_run(page, cell, "from lessons_lib.labs import checkerboard as laboratory\nlaboratory.lab()")
+    retype_and_run(page, cell, "from lessons_lib.course.labs import checkerboard as laboratory\nlaboratory.lab()")
     cell = cell_with(page, "laboratory.lab()")
     before = result_of(cell)
     assert "Uneven overlap (1 to 4 taps a pixel)" in before["text"]

@@ -21,7 +21,7 @@ def lab(name, lives):
     if lives: slider.observe(redraw, "value")
     return w.VBox([slider, picture, number])
 """
-EXERCISE = """from lessons_lib.exercises import exercise
+EXERCISE = """from lessons_lib.course.exercises import exercise
 @exercise("00.1")
 def covered_pixels(mask):
     raise NotImplementedError

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lessons_lib.exercises.cells import ids_of_cell, solved
+from lessons_lib.course.exercises.engine.cells import ids_of_cell, solved
 from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_run, run_all, wait_for_change
 
 LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))

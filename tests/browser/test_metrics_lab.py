@@ -6,7 +6,7 @@ from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_
 def test_a_prediction_is_picked_and_moved(page, server):
     open_lesson(page, server, "10_measuring.ipynb")
     cell = cell_with(page, "laboratory.lab()")
-    retype_and_run(page, cell, "from lessons_lib.labs import metrics as laboratory\nlaboratory.lab()")
+    retype_and_run(page, cell, "from lessons_lib.course.labs import metrics as laboratory\nlaboratory.lab()")
     cell = cell_with(page, "laboratory.lab()")
     before = result_of(cell)
     assert "Prediction 1: IoU 0.62" in before["text"] and "AP 0.90 there" in before["text"]

@@ -6,7 +6,7 @@ from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_
 def test_patches_move_apart(page, server):
     open_lesson(page, server, "06_fully_convolutional.ipynb")
     cell = cell_with(page, "laboratory.lab()")
-    retype_and_run(page, cell, "from lessons_lib.labs import patches as laboratory\nlaboratory.lab()")
+    retype_and_run(page, cell, "from lessons_lib.course.labs import patches as laboratory\nlaboratory.lab()")
     cell = cell_with(page, "laboratory.lab()")
     before = result_of(cell)
     assert "9216 patches of 29×29: the same pixel is read up to 841 times" in before["text"]

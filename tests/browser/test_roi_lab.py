@@ -6,7 +6,7 @@ from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_
 def test_the_box_moves_picture_and_words(page, server):
     open_lesson(page, server, "12_roi_align.ipynb")
     cell = cell_with(page, "laboratory.lab()")
-    retype_and_run(page, cell, "from lessons_lib.labs import roi as laboratory\nlaboratory.lab()")
+    retype_and_run(page, cell, "from lessons_lib.course.labs import roi as laboratory\nlaboratory.lab()")
     cell = cell_with(page, "laboratory.lab()")
     before = result_of(cell)
     assert "a window 6.0 px right and 8.5 px down of it" in before["text"]

@@ -5,18 +5,19 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons_lib.data.ade20k import Ade20kSamples
-from lessons_lib.data.camvid import CamVidSamples
-from lessons_lib.data.cityscapes import THING_IDS, TRAIN_IDS, CityscapesSamples
-from lessons_lib.data.classes import CAMVID, SUNRGBD13, SUNRGBD37, SUNRGBD_37_TO_13, VOC, voc_colour
-from lessons_lib.data.classes_ade20k import ADE20K, INSTANCE_CATEGORIES
-from lessons_lib.data.classes_context import CONTEXT59, CONTEXT459
-from lessons_lib.data.leaves import LeafSamples
-from lessons_lib.data.nuclei import NucleiSamples
-from lessons_lib.data.pascal_context import PascalContextSamples, context_table
-from lessons_lib.data.penn_fudan import PennFudanSamples
-from lessons_lib.data.sbd import SbdSamples
-from lessons_lib.data.sunrgbd import SunRgbdSamples
+from lessons_lib.data.class_table import voc_colour
+from lessons_lib.data.sets.ade20k import Ade20kSamples
+from lessons_lib.data.sets.camvid import CamVidSamples
+from lessons_lib.data.sets.cityscapes import THING_IDS, TRAIN_IDS, CityscapesSamples
+from lessons_lib.data.sets.classes import CAMVID, SUNRGBD13, SUNRGBD37, SUNRGBD_37_TO_13, VOC
+from lessons_lib.data.sets.classes_ade20k import ADE20K, INSTANCE_CATEGORIES
+from lessons_lib.data.sets.classes_context import CONTEXT59, CONTEXT459
+from lessons_lib.data.sets.leaves import LeafSamples
+from lessons_lib.data.sets.nuclei import NucleiSamples
+from lessons_lib.data.sets.pascal_context import PascalContextSamples, context_table
+from lessons_lib.data.sets.penn_fudan import PennFudanSamples
+from lessons_lib.data.sets.sbd import SbdSamples
+from lessons_lib.data.sets.sunrgbd import SunRgbdSamples
 from tests.data.published import mat, numbers, photo, png, structure
 
 

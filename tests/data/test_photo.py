@@ -50,7 +50,7 @@ def test_real_set_is_found_where_it_is(tmp_path, monkeypatch):
 
 def test_light_modules_stay_light():
     program = (
-        "import sys, lessons_lib.data.sample, lessons_lib.data.scenes, lessons_lib.data.photo;"
+        "import sys, lessons_lib.data.sample, lessons_lib.data.scenes.scenes, lessons_lib.data.photo;"
         "print([name for name in ('torchvision', 'pycocotools', 'matplotlib', 'scipy') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

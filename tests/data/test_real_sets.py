@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from lessons_lib.data.leaves import LeafSamples
-from lessons_lib.data.nuclei import NucleiSamples
+from lessons_lib.data.sets.leaves import LeafSamples
+from lessons_lib.data.sets.nuclei import NucleiSamples
 
 # pycocotools 2.0 decodes through an interface that numpy 2 announces to change
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

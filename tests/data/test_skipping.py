@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lessons_lib.data.files import DamagedFile
-from lessons_lib.data.leaves import LeafSamples
 from lessons_lib.data.sample import collate
+from lessons_lib.data.sets.leaves import LeafSamples
 from lessons_lib.data.skipping import Skipping
 from tests.data.published import photo, png
 

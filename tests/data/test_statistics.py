@@ -5,11 +5,11 @@ import torch
 
 from data_scripts.catalogue import CATALOGUE
 from lessons_lib.data.found import VARIANTS, found_sets
-from lessons_lib.data.lecture_sets import LECTURE_SETS
 from lessons_lib.data.objects import instances_of
 from lessons_lib.data.open import FORMATS
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
+from lessons_lib.data.sets.lecture_sets import LECTURE_SETS
 from lessons_lib.data.statistics import count
 from tests.data.published import photo, png
 

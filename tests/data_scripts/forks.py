@@ -86,10 +86,10 @@ def place_one(
     report: str | None = None,
 ) -> int:
     """In the child: place the file of this address, and say in the file `report` how many moments and bytes it took."""
-    from data_scripts.dataset_entry import Dataset, RemoteFile
-    from data_scripts.download_errors import DownloadError, NotEnoughSpace
-    from data_scripts.fetching import Manners
-    from data_scripts.placing import Job, place
+    from data_scripts.catalogue.dataset_entry import Dataset, RemoteFile
+    from data_scripts.fetch.download_errors import DownloadError, NotEnoughSpace
+    from data_scripts.fetch.fetching import Manners
+    from data_scripts.fetch.placing import Job, place
 
     if most_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, resource.RLIM_INFINITY))
@@ -114,7 +114,7 @@ def place_one(
 
 
 def main() -> None:
-    import data_scripts.placing  # noqa: F401  (once, for all children)
+    import data_scripts.fetch.placing  # noqa: F401  (once, for all children)
 
     for line in sys.stdin:
         if line.strip().isdecimal():

@@ -8,8 +8,8 @@ from torchvision.datasets import SBDataset
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 
 from data_scripts.catalogue import CATALOGUE, dataset
-from data_scripts.checksums import parse_checksum
-from data_scripts.dataset_entry import about, download_size, readable_size, table
+from data_scripts.catalogue.dataset_entry import about, download_size, readable_size, table
+from data_scripts.fetch.checksums import parse_checksum
 from lessons_lib.data.open import FORMATS
 
 NAMES = [

@@ -19,12 +19,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_scripts import catalogue
-from data_scripts.bookkeeping import Books
-from data_scripts.dataset_entry import Dataset, RemoteFile
+from data_scripts.catalogue.dataset_entry import Dataset, RemoteFile
 from data_scripts.download import Bars, _place_all, main
-from data_scripts.download_errors import Stopped
-from data_scripts.fetching import Manners
-from data_scripts.placing import Job, place
+from data_scripts.fetch.bookkeeping import Books
+from data_scripts.fetch.download_errors import Stopped
+from data_scripts.fetch.fetching import Manners
+from data_scripts.fetch.placing import Job, place
 from lessons_lib.data.open import open_dataset
 from tests.data_scripts.bad_server import Page, bad_server
 
@@ -47,7 +47,7 @@ PATIENT = Manners(rounds=2, timeout=(30, 30), sleep=lambda seconds: None)
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("data_scripts.placing.Manners", lambda sleep: PATIENT)
+    monkeypatch.setattr("data_scripts.fetch.placing.Manners", lambda sleep: PATIENT)
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_a_recorded_checksum_is_compared_from_then_on(server, tmp_path, capsys):
 
 
 def test_too_little_space_is_said_before_the_start(server, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("data_scripts.free_space.free_bytes", lambda folder: 300)
+    monkeypatch.setattr("data_scripts.fetch.free_space.free_bytes", lambda folder: 300)
     assert main(["toy", "--to", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "toy needs 472 B on the disk" in told and "300 B are free" in told and "--to" in told

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from data_scripts import archive_entries
-from data_scripts.download_errors import DownloadError, Stopped, UnsafeArchive
-from data_scripts.extraction import Extracted, check_archive, contents_text, extract, read_contents
+from data_scripts.catalogue import archive_entries
+from data_scripts.fetch.download_errors import DownloadError, Stopped, UnsafeArchive
+from data_scripts.fetch.extraction import Extracted, check_archive, contents_text, extract, read_contents
 
 
 def write_tar(path: Path, *entries: tuple[tarfile.TarInfo, bytes]) -> Path:

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from data_scripts import fetching
-from data_scripts.download_errors import DownloadError, NotEnoughSpace, Stopped
-from data_scripts.extraction import check_archive
-from data_scripts.fetching import Manners, Wanted, fetch
-from data_scripts.partial_file import Origin, PartialFile
+from data_scripts.fetch import fetching
+from data_scripts.fetch.download_errors import DownloadError, NotEnoughSpace, Stopped
+from data_scripts.fetch.extraction import check_archive
+from data_scripts.fetch.fetching import Manners, Wanted, fetch
+from data_scripts.fetch.partial_file import Origin, PartialFile
 from tests.data_scripts.bad_server import FAULTS, Page, bad_server
 
 HASTY = Manners(rounds=3, timeout=(30.0, 30.0), sleep=lambda seconds: None)
@@ -195,7 +195,7 @@ def test_retry_after_reads_seconds_and_dates():
     class Answer:
         headers: dict = {}  # noqa: RUF012
 
-    from data_scripts.http_stream import WAIT_AT_MOST, _retry_after
+    from data_scripts.fetch.http_stream import WAIT_AT_MOST, _retry_after
 
     for text, low, high in [
         ("7", 7, 7),
@@ -258,7 +258,7 @@ def test_a_full_disk_is_said_and_what_came_stays(server, tmp_path, monkeypatch):
 
 def test_a_disk_that_is_too_small_is_said_before_the_first_byte(server, tmp_path, monkeypatch):
     server.pages["/x.bin"] = Page(b"z" * 5000)
-    monkeypatch.setattr("data_scripts.free_space.free_bytes", lambda folder: 4000)
+    monkeypatch.setattr("data_scripts.fetch.free_space.free_bytes", lambda folder: 4000)
     with pytest.raises(NotEnoughSpace, match=r"needs 5.0 kB .* where 4.0 kB are free. Free 1.0 kB"):
         fetch(Wanted(tmp_path / "x.bin", [server.url("/x.bin")]), HASTY)
     assert list(tmp_path.iterdir()) == []

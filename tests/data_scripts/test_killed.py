@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from data_scripts.bookkeeping import Books
+from data_scripts.fetch.bookkeeping import Books
 from tests.data_scripts.bad_server import Page, Zeros, bad_server
 from tests.data_scripts.forks import forks
 

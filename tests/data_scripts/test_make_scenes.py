@@ -14,22 +14,22 @@ from pycocotools import mask as coco_mask
 from torchvision.datasets import SBDataset
 
 from data_scripts import make_scenes as script
+from data_scripts.check.pictures import save_numbers, voc_palette
+from data_scripts.export.ade20k import write_ade20k
+from data_scripts.export.cityscapes import write_cityscapes
+from data_scripts.export.coco import write_coco
+from data_scripts.export.nuclei import write_nuclei
+from data_scripts.export.relabel import SCENE_LABELS, WITHOUT_VOID, relabel
+from data_scripts.export.sbd import write_sbd
+from data_scripts.export.voc import write_voc
+from data_scripts.fetch.whole_folder import whole_folder
 from data_scripts.make_scenes import LAYOUTS, main, make_scenes
-from data_scripts.pictures import save_numbers, voc_palette
-from data_scripts.relabel import SCENE_LABELS, WITHOUT_VOID, relabel
-from data_scripts.whole_folder import whole_folder
-from data_scripts.write_ade20k import write_ade20k
-from data_scripts.write_cityscapes import write_cityscapes
-from data_scripts.write_coco import write_coco
-from data_scripts.write_nuclei import write_nuclei
-from data_scripts.write_sbd import write_sbd
-from data_scripts.write_voc import write_voc
-from lessons_lib.data.coco import CocoSamples
 from lessons_lib.data.objects import no_instances
 from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances, Sample, tight_boxes
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
-from lessons_lib.data.voc import VocSamples
+from lessons_lib.data.sets.coco import CocoSamples
+from lessons_lib.data.sets.voc import VocSamples
 
 COUNT = 40  # more than are drawn at once
 

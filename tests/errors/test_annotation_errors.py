@@ -5,7 +5,10 @@ import re
 import pytest
 import torch
 
-from lessons_lib.annotations import (
+from lessons_lib.data.found import found_sets
+from lessons_lib.data.scenes import draw_scenes
+from lessons_lib.data.statistics import count
+from lessons_lib.ops.annotations import (
     canonical_ids,
     connected_pieces,
     labels_of_colours,
@@ -13,9 +16,6 @@ from lessons_lib.annotations import (
     polygon_mask,
     run_lengths,
 )
-from lessons_lib.data.found import found_sets
-from lessons_lib.data.scenes import draw_scenes
-from lessons_lib.data.statistics import count
 
 BITS, IDS, RGB = torch.zeros(2, 2, dtype=torch.bool), torch.zeros(2, 2).long(), torch.zeros(1, 2, 3).byte()
 

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models import vgg16, vgg16_bn
 
 from lessons_lib.models.backbones import ResNet, TinyBackbone, load_vgg16, make_backbone, vgg16_classifier, vgg16_stages
-from lessons_lib.models.build import build_model
+from lessons_lib.models.zoo import build_model
 
 NAMES = "tiny, vgg16, resnet18, resnet50, resnet101, resnext101"
 

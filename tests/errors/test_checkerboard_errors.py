@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib import checkerboard as C
+from lessons_lib.ops import checkerboard as C
 
 X, W = torch.zeros(1, 2, 4, 4), torch.zeros(3, 2, 3, 3)
 FLOAT_IMAGE = "image must be a float tensor with at least 2 dimensions"

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib import convolution as C
+from lessons_lib.ops import convolution as C
 
 X, W = torch.zeros(1, 2, 4, 4), torch.zeros(3, 2, 3, 3)
 

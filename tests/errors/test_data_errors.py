@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons_lib.data.coco import CocoSamples
-from lessons_lib.data.noise import picture_keys
+from lessons_lib.course.plotting import contact_sheet, draw_label_map
 from lessons_lib.data.sample import Batch, Instances, Sample, collate
 from lessons_lib.data.scenes import SceneConfig, Scenes, draw_scenes
-from lessons_lib.data.voc import VocSamples
-from lessons_lib.plotting import contact_sheet, draw_label_map
+from lessons_lib.data.scenes.noise import picture_keys
+from lessons_lib.data.sets.coco import CocoSamples
+from lessons_lib.data.sets.voc import VocSamples
 
 
 def instances(**changes):

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from lessons_lib.models.backbones import TinyBackbone
-from lessons_lib.models.build import build_model
-from lessons_lib.models.deconvnet import TinyDeconvNet, mirrored_channels
-from lessons_lib.models.hypercolumns import BoxHypercolumns, Hypercolumns
-from lessons_lib.models.unet import TrunkUNet, UNet, centre_crop, unet_sizes, valid_input_size
+from lessons_lib.models.semantic.deconvnet import TinyDeconvNet, mirrored_channels
+from lessons_lib.models.semantic.hypercolumns import BoxHypercolumns, Hypercolumns
+from lessons_lib.models.semantic.unet import TrunkUNet, UNet, centre_crop, unet_sizes, valid_input_size
+from lessons_lib.models.zoo import build_model
 
 
 def crops_of_another_size():

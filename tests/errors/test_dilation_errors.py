@@ -6,10 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from lessons_lib.models import dilated as D
-from lessons_lib.models.build import build_model
-from lessons_lib.module_field import module_fields
-from lessons_lib.receptive_field import at_output_stride, extent, input_gradient, receptive_fields, seen_pixels
+from lessons_lib.models.semantic import dilated as D
+from lessons_lib.models.zoo import build_model
+from lessons_lib.ops.receptive_field.chain import (
+    at_output_stride,
+    extent,
+    input_gradient,
+    receptive_fields,
+    seen_pixels,
+)
+from lessons_lib.ops.receptive_field.module import module_fields
 
 
 class Transposed(nn.Module):

@@ -3,9 +3,9 @@
 import pytest
 
 from data_scripts.catalogue import dataset
-from data_scripts.checksums import parse_checksum
 from data_scripts.download import main
-from data_scripts.extraction import check_archive, read_contents
+from data_scripts.fetch.checksums import parse_checksum
+from data_scripts.fetch.extraction import check_archive, read_contents
 
 
 def test_unknown_dataset_lists_the_known():

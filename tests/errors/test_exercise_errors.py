@@ -2,11 +2,11 @@
 
 import pytest
 
-from lessons_lib.exercises import exercise, hint, reveal, solved
-from lessons_lib.exercises.comparing import mismatch
-from lessons_lib.exercises.exercise import Exercise, exercises_of, find
-from lessons_lib.exercises.submissions import check_folder
-from lessons_lib.exercises.time_limit import TimeLimit
+from lessons_lib.course.exercises import exercise, hint, reveal, solved
+from lessons_lib.course.exercises.engine.comparing import mismatch
+from lessons_lib.course.exercises.engine.exercise import Exercise, exercises_of, find
+from lessons_lib.course.exercises.engine.submissions import check_folder
+from lessons_lib.course.exercises.engine.time_limit import TimeLimit
 
 
 @pytest.mark.parametrize("call", [exercise, hint, reveal, find])

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from lessons_lib.cost import conv2d_multiply_adds
-from lessons_lib.grid import PIXELS, Grid, crop_offset
-from lessons_lib.models import fcn, patch
 from lessons_lib.models.backbones import VGG16, TinyBackbone
-from lessons_lib.models.build import build_model
+from lessons_lib.models.semantic import fcn, patch
+from lessons_lib.models.zoo import build_model
+from lessons_lib.ops.cost import conv2d_multiply_adds
+from lessons_lib.ops.grid import PIXELS, Grid, crop_offset
 
 TRUNK = TinyBackbone()
 PICTURE = torch.zeros(1, 3, 8, 9)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lessons_lib.launch import copy_lessons, reset_lesson
+from lessons_lib.course.launch import copy_lessons, reset_lesson
 
 
 def test_a_folder_without_lessons_says_how_to_get_them(tmp_path):

@@ -5,15 +5,15 @@ import re
 import pytest
 import torch
 
-from lessons_lib.boxes import box_areas, pairwise_box_iou
 from lessons_lib.data.sample import Instances
-from lessons_lib.masks import decode_rle, encode_rle, pairwise_mask_iou
 from lessons_lib.metrics.average_precision import match_in_order, precision_recall
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
-from lessons_lib.metrics.coco_eval import CocoScores, evaluate_coco
+from lessons_lib.metrics.coco import CocoScores, evaluate_coco
 from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.panoptic import Panoptic, PanopticScores
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
+from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.masks import decode_rle, encode_rle, pairwise_mask_iou
 
 BOXES, MASKS = torch.zeros(2, 4), torch.zeros(2, 4, 5, dtype=torch.bool)
 MAP = torch.zeros(2, 3, dtype=torch.int64)

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons_lib.data.ade20k import Ade20kSamples
-from lessons_lib.data.camvid import CamVidSamples
-from lessons_lib.data.cityscapes import CityscapesSamples
-from lessons_lib.data.coco import CocoSamples
-from lessons_lib.data.coco_checks import run_lengths
 from lessons_lib.data.files import DamagedFile, read_photo
-from lessons_lib.data.leaves import LeafSamples
-from lessons_lib.data.nuclei import NucleiSamples
 from lessons_lib.data.open import open_dataset
-from lessons_lib.data.pascal_context import PascalContextSamples
-from lessons_lib.data.penn_fudan import PennFudanSamples
-from lessons_lib.data.sbd import SbdSamples
+from lessons_lib.data.sets.ade20k import Ade20kSamples
+from lessons_lib.data.sets.camvid import CamVidSamples
+from lessons_lib.data.sets.cityscapes import CityscapesSamples
+from lessons_lib.data.sets.coco import CocoSamples
+from lessons_lib.data.sets.coco_checks import run_lengths
+from lessons_lib.data.sets.leaves import LeafSamples
+from lessons_lib.data.sets.nuclei import NucleiSamples
+from lessons_lib.data.sets.pascal_context import PascalContextSamples
+from lessons_lib.data.sets.penn_fudan import PennFudanSamples
+from lessons_lib.data.sets.sbd import SbdSamples
+from lessons_lib.data.sets.sunrgbd import SunRgbdSamples
 from lessons_lib.data.skipping import Skipping
-from lessons_lib.data.sunrgbd import SunRgbdSamples
 from lessons_lib.data.transforms import RandomScale, training_transform
 from tests.data.published import mat, numbers, photo, png, structure
 

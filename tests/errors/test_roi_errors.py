@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 
-from lessons_lib import roi
-from lessons_lib.roi.pool import pool_windows
+from lessons_lib.ops import roi
+from lessons_lib.ops.roi.pool import pool_windows
 
 MAP, BOXES = torch.zeros(2, 8, 6, 6), torch.tensor([[0.0, 1, 1, 4, 4]])
 EVERY = (roi.roi_pool, roi.roi_warp, roi.roi_align, roi.roi_align_loops, roi.ps_roi_pool, pool_windows)

@@ -7,14 +7,14 @@ import torch
 from accelerate.state import AcceleratorState, PartialState
 
 from lessons_lib.__main__ import main
+from lessons_lib.course.plotting import loss_curve
 from lessons_lib.data.crop import crop, resize_short_side
 from lessons_lib.data.open import open_data
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.scenes import Scenes
-from lessons_lib.plotting import loss_curve
-from lessons_lib.runs.machine import start_machine
-from lessons_lib.runs.order import Draws, step_draws
-from lessons_lib.runs.settings import Settings
+from lessons_lib.training.machine import start_machine
+from lessons_lib.training.order import Draws, step_draws
+from lessons_lib.training.settings import Settings
 
 NOTHING = Instances(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4, 5, dtype=torch.bool))
 SAMPLE = Sample(torch.zeros(3, 4, 5), torch.zeros(4, 5, dtype=torch.int64), NOTHING)

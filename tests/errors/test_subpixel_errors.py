@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib import subpixel as S
+from lessons_lib.ops import subpixel as S
 
 X, W, T = torch.zeros(1, 4, 3, 3), torch.zeros(8, 4, 3, 3), torch.zeros(4, 2, 4, 4)
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib.training import fit
+from lessons_lib.training.loop import fit
 from tests.tiny_model import TinyModel
 
 MODEL = TinyModel()

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib.unpooling import corner_switches, follow_switches, max_pool, max_unpool, moved
+from lessons_lib.ops.unpooling import corner_switches, follow_switches, max_pool, max_unpool, moved
 
 X, P, S = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 2, 2, dtype=torch.int64)
 

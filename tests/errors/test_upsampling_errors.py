@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib import upsampling as U
+from lessons_lib.ops import transposed as U
 
 X, W = torch.zeros(1, 2, 4, 4), torch.zeros(2, 3, 3, 3)
 FORMS = (U.conv_transpose2d_stamps, U.conv_transpose2d_matrix, U.conv_transpose2d_zeros)

@@ -12,12 +12,12 @@ import pytest
 import torch
 from pycocotools.coco import COCO
 
-from lessons_lib.boxes import pairwise_box_iou
-from lessons_lib.masks import pairwise_rle_iou
 from lessons_lib.metrics.average_precision import IOU_THRESHOLDS, match_in_order
-from lessons_lib.metrics.coco_eval import CocoScores
+from lessons_lib.metrics.coco import CocoScores
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
 from lessons_lib.metrics.detection_matching import match_pictures
+from lessons_lib.ops.boxes import pairwise_box_iou
+from lessons_lib.ops.masks import pairwise_rle_iou
 from tests.metrics.detection_cases import instances, random_pictures
 
 

@@ -5,7 +5,7 @@ import torch
 
 from lessons_lib.data.sample import VOID, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
-from lessons_lib.models.build import MODELS, build_model
+from lessons_lib.models.zoo import MODELS, build_model
 
 CLASSES = 11
 

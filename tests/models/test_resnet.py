@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision import models
 
-from lessons_lib.grid import PIXELS
 from lessons_lib.models.backbones import ResNet, make_backbone
+from lessons_lib.ops.grid import PIXELS
 
 THEIRS = {
     "resnet18": (models.resnet18, 11_689_512),  # torchvision's published counts, the 1000 classes in

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torchvision.models import vgg16
 
-from lessons_lib.grid import Grid
 from lessons_lib.models.backbones import VGG16, load_vgg16, make_backbone, vgg16_classifier, vgg16_stages
+from lessons_lib.ops.grid import Grid
 
 CONVOLUTIONS = 14_714_688  # 9·(3·64 + 64·64 + 64·128 + … + 512·512) weights and 4,224 biases
 DENSE = 512 * 49 * 4096 + 4096 + 4096 * 4096 + 4096

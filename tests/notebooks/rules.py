@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from lessons_lib.exercises.cells import ids_of_cell, is_setup
+from lessons_lib.course.exercises.engine.cells import ids_of_cell, is_setup
 
 MAX_LINES = 25
 MAX_BYTES = 1_000_000
@@ -72,7 +72,9 @@ def _tagged(notebook: NotebookNode, lesson: str) -> Iterator[str]:
     cells = code_cells(notebook)
     if len(cells) < 2 or not all(is_setup(cell) for cell in cells[:2]):
         yield "its first two code cells are not tagged setup"
-    labs = {alias.asname or alias.name for cell in cells for alias in _imported_from(cell.source, "lessons_lib.labs")}
+    labs = {
+        alias.asname or alias.name for cell in cells for alias in _imported_from(cell.source, "lessons_lib.course.labs")
+    }
     for place, cell in enumerate(cells, 1):
         called = calls(cell.source)
         tags = cell.metadata.get("tags", [])

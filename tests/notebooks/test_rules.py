@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lessons_lib.exercises.exercise import written_ids
+from lessons_lib.course.exercises.engine.exercise import written_ids
 from notebooks.refresh import KERNELSPEC
 from tests.notebooks.rules import IGNORED, MAX_BYTES, WIDGET, code_cells, ids_of_cell, problems
 
@@ -25,7 +25,9 @@ def lesson() -> nbformat.NotebookNode:
     """A tiny lesson that keeps every rule."""
     ignored = {"tags": [IGNORED]}
     cells = [
-        new_code_cell("import torch\nfrom lessons_lib.labs.window import window_lab", metadata={"tags": ["setup"]}),
+        new_code_cell(
+            "import torch\nfrom lessons_lib.course.labs.window import window_lab", metadata={"tags": ["setup"]}
+        ),
         new_code_cell("torch.manual_seed(0);", metadata={"tags": ["setup"]}),
         new_code_cell('@exercise("02.1")\ndef f():\n    ...', metadata={"tags": ["02.1"]}),
         new_code_cell("window_lab()", metadata=ignored, outputs=[new_output("display_data", {WIDGET: {}})]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lessons_lib.exercises.cells import ids_of_cell, solved
+from lessons_lib.course.exercises.engine.cells import ids_of_cell, solved
 from notebooks.refresh import execute
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"

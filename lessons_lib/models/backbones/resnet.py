@@ -5,9 +5,9 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lessons_lib.grid import PIXELS
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import Stage, plan_stages
+from lessons_lib.ops.grid import PIXELS
 
 WIDTHS = (64, 128, 256, 512)
 """Channels of the 3 × 3 convolutions of the four stages of a ResNet."""

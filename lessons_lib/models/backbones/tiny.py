@@ -5,9 +5,9 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lessons_lib.grid import PIXELS
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
+from lessons_lib.ops.grid import PIXELS
 
 GROUPS = 8
 """Groups of channels that a GroupNorm layer of a tiny decoder normalises together."""

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lessons_lib.grid import PIXELS, Grid
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
+from lessons_lib.ops.grid import PIXELS, Grid
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Channels of the five stages: configuration D of Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015)."""

@@ -1,0 +1,89 @@
+"""Write samples in the layout of Pascal VOC 2012, so that reading them back gives the same samples."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from data_scripts.check.pictures import save_numbers, save_photo
+from data_scripts.fetch.whole_folder import whole_folder
+from lessons_lib.data.sample import VOID, Sample
+
+
+def write_voc(samples: Iterable[Sample], classes: Sequence[str], out: Path | str, image_set: str = "train") -> int:
+    """Write `out/VOCdevkit/VOC2012` and return how many pictures it holds.
+
+    `classes[label]` is a label's name. The files in JPEGImages are named .jpg, as the format wants, and hold PNG data,
+    so that the pixels survive exactly: decoders go by the content and not by the name.
+    Raises ValueError for a crowd, which the format cannot express, for instances that overlap or that the label map
+    contradicts, and for more than 254 instances; FileExistsError where `out` is not empty. Nothing stays on an error.
+    """
+    with whole_folder(out) as draft:
+        root = draft / "VOCdevkit" / "VOC2012"
+        for folder in (
+            "JPEGImages",
+            "SegmentationClass",
+            "SegmentationObject",
+            "Annotations",
+            "ImageSets/Segmentation",
+        ):
+            (root / folder).mkdir(parents=True)
+        names = []
+        for number, sample in enumerate(samples):
+            name = f"scene_{number:06d}"
+            try:
+                _write_sample(sample, classes, root, name)
+            except ValueError as error:
+                raise ValueError(f"sample {number}: {error}") from None
+            names.append(name)
+        listing = root / "ImageSets" / "Segmentation" / f"{image_set}.txt"
+        listing.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    return len(names)
+
+
+def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
+    """Number of the instance at each pixel, from 1; 0 where there is none and 255 where the label map is void."""
+    instances = sample.instances
+    if instances.is_crowd is not None and instances.is_crowd.any():
+        raise ValueError("is_crowd must be false for every instance in the VOC layout, which has no crowds")
+    if len(instances) >= VOID:
+        raise ValueError(f"instances must be at most 254 a picture in the VOC layout, got {len(instances)}")
+    numbers = torch.where(sample.label_map == VOID, VOID, 0)
+    for i, mask in enumerate(instances.masks):
+        if not mask.any() or (numbers[mask] != 0).any() or (sample.label_map[mask] != instances.labels[i]).any():
+            raise ValueError(f"mask {i} must be non-empty, free of others, and of its label in the label map")
+        numbers[mask] = i + 1
+    return numbers
+
+
+def _write_sample(sample: Sample, classes: Sequence[str], root: Path, name: str) -> None:
+    numbers = object_map(sample)
+    save_photo(sample.image, root / "JPEGImages" / f"{name}.jpg")
+    save_numbers(sample.label_map, root / "SegmentationClass" / f"{name}.png", palette=True)
+    save_numbers(numbers, root / "SegmentationObject" / f"{name}.png", palette=True)
+    annotation = _annotation(sample, classes, name)
+    ElementTree.ElementTree(annotation).write(root / "Annotations" / f"{name}.xml", encoding="utf-8")
+
+
+def _annotation(sample: Sample, classes: Sequence[str], name: str) -> ElementTree.Element:
+    """The XML of a picture: VOC counts pixels from 1 and includes the last, so x0 + 1, y0 + 1, x1, y1."""
+    height, width = sample.label_map.shape
+    root = ElementTree.Element("annotation")
+    _add(root, {"folder": "VOC2012", "filename": f"{name}.jpg"})
+    _add(ElementTree.SubElement(root, "size"), {"width": width, "height": height, "depth": 3})
+    _add(root, {"segmented": 1})
+    boxes = sample.instances.boxes.round().long().tolist()
+    for (x0, y0, x1, y1), label in zip(boxes, sample.instances.labels.tolist(), strict=True):
+        entry = ElementTree.SubElement(root, "object")
+        _add(entry, {"name": classes[label], "pose": "Unspecified", "truncated": 0, "difficult": 0})
+        _add(ElementTree.SubElement(entry, "bndbox"), {"xmin": x0 + 1, "ymin": y0 + 1, "xmax": x1, "ymax": y1})
+    ElementTree.indent(root)
+    return root
+
+
+def _add(parent: ElementTree.Element, values: dict[str, object]) -> None:
+    for tag, value in values.items():
+        ElementTree.SubElement(parent, tag).text = str(value)

@@ -1,0 +1,56 @@
+"""What a user is told who has to fetch a file by hand: the exact file, the exact folder, and what comes then."""
+
+from pathlib import Path
+
+from data_scripts.catalogue.dataset_entry import Dataset, RemoteFile
+from data_scripts.fetch.bookkeeping import Receipt
+
+
+def shortfall(root: Path, file: RemoteFile) -> list[str]:
+    """What is missing of what this file gives, in words; nothing when every pattern matches the files that it must."""
+    found = []
+    for pattern, count in file.gives:
+        matches = sum(1 for _ in root.glob(pattern))
+        if matches != count if count is not None else matches == 0:
+            wanted = "any" if count is None else f"{count:,}"
+            found.append(f"{pattern} matches {matches:,} files, where {wanted} should be")
+    return found
+
+
+def advice(
+    dataset: Dataset, file: RemoteFile, target: Path, answers: str = "", recorded: tuple[Receipt, Path] | None = None
+) -> str:
+    """What to do where a file does not come by itself.
+
+    `target` is where it must lie, `answers` what each address said. `recorded` is the receipt of an earlier download of
+    a file without a published checksum, and where it lies: its authors may have changed the file since.
+    """
+    lines = [f"{file.name} of {dataset.name} is not there."]
+    if answers:
+        lines = [
+            f"{file.name} of {dataset.name} could not be downloaded:",
+            answers,
+            "Behind a proxy: set HTTP_PROXY and HTTPS_PROXY to http://SERVER:PORT and run the command again.",
+            "Another server that has the file: --mirror ADDRESS-OF-ITS-FOLDER.",
+        ]
+    if dataset.registration:
+        lines.append(f"It is given to registered users only: {dataset.registration}.")
+    elif file.urls:
+        lines += ["Offline, or if this goes on: fetch it on any machine, in a browser, from"]
+        lines += [f"  {url}" for url in file.urls]
+    size = "size not published" if file.size is None else f"{file.size:,} bytes"
+    lines += [
+        f"Put it here, under exactly this name ({size}, {file.checksum or 'checksum not published'}):",
+        f"  {target.absolute()}",
+        "Then run the command again: the file is checked and used, and nothing is fetched that is there.",
+    ]
+    if file.is_archive and any(next(target.parent.glob(pattern), None) for pattern, _ in file.gives):
+        lines.append("Extracted already? Not all of it is there:")
+        lines += [f"  {lack}" for lack in shortfall(target.parent, file)]
+    if recorded is not None:
+        receipt, place = recorded
+        lines.append(
+            f"On {receipt.day} a file with {receipt.checksum} came from {receipt.source}. If its authors have changed "
+            f"it since, delete {place.absolute()} to accept the new one."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,128 @@
+"""The type of an exercise, and the way to find one by its id."""
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "lessons_lib.course.exercises"
+FOLDER = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """A wrong answer that people really give, and what to say to whoever gives it."""
+
+    function: Callable[..., Any]
+    message: str
+
+
+@dataclass(eq=False)
+class Exercise:
+    """One exercise: what is right, what it is tried on, and what people get wrong.
+
+    id: lesson and number, such as "02.1". title: two or three words for the card.
+    oracle: the library's function; what it returns is right.
+    cases: makes the calls to compare, a list of keyword arguments. They are the same at every call: fixed,
+        or drawn from a generator of their own. Tensors may be non-contiguous views.
+    hints: at least two, each one saying more than the last.
+    gradients: compare the gradients of every floating-point input too.
+    """
+
+    id: str
+    title: str
+    oracle: Callable[..., Any]
+    cases: Callable[[], list[dict[str, Any]]]
+    hints: tuple[str, ...]
+    gradients: bool = False
+    mistakes: list[Mistake] = field(default_factory=list, init=False)
+    answer: Callable[..., Any] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        check_id(self.id)
+        if isinstance(self.hints, str):
+            raise TypeError(f"hints must be a tuple of strings, got the string {self.hints!r}")
+
+    def mistake(self, message: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: the function below is a known wrong answer, and this is the message for it."""
+
+        def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.mistakes.append(Mistake(function, message))
+            return function
+
+        return add
+
+    def model(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: the function below is the model answer that reveal() shows."""
+        self.answer = function
+        return function
+
+    def model_source(self) -> str:
+        """The model answer as a learner would type it, without its decorator line."""
+        if self.answer is None:
+            raise ValueError(f"exercise {self.id} has no model answer")
+        lines = textwrap.dedent(inspect.getsource(inspect.unwrap(self.answer))).splitlines()
+        definition = ast.parse("\n".join(lines)).body[0]
+        return "\n".join(lines[definition.lineno - 1 :])
+
+
+def check_id(exercise_id: object) -> str:
+    """The lesson, "02", of an id such as "02.1"; a ValueError for anything that is no id."""
+    if not isinstance(exercise_id, str) or not re.fullmatch(r"\d\d\.\d+", exercise_id):
+        raise ValueError(f'an exercise id looks like "02.1", got {exercise_id!r}')
+    return exercise_id[:2]
+
+
+def lessons_with_exercises() -> list[str]:
+    """The numbers, "00", "02", of the lessons that have a folder of exercises."""
+    return sorted(path.name.removeprefix("lesson_") for path in FOLDER.glob("lesson_[0-9][0-9]"))
+
+
+def _files(lesson: str) -> list[Path]:
+    """lesson_04/kernels.py, lesson_04/pictures.py and so on."""
+    return sorted(FOLDER.glob(f"lesson_{lesson}/[a-z]*.py"))
+
+
+def written_ids(lesson: str) -> list[str]:
+    """The ids of a lesson's exercises in their order, read from its files without importing them.
+
+    So the map of the course needs no model and no torchvision. Empty for a lesson without exercises.
+    """
+    nodes = [node for path in _files(lesson) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Exercise"]
+    return sorted((call.args[0].value for call in calls), key=number)
+
+
+def exercises_of(lesson: str) -> dict[str, Exercise]:
+    """The exercises of a lesson by id; imports the lesson's files of exercises.
+
+    Raises ValueError, naming the lessons that exist, if it has none.
+    """
+    modules = [importlib.import_module(f"{PACKAGE}.lesson_{lesson}.{path.stem}") for path in _files(lesson)]
+    if not modules:
+        known = ", ".join(lessons_with_exercises())
+        raise ValueError(f"lesson {lesson} has no exercises; the lessons that have some: {known}")
+    found = {value.id: value for module in modules for value in vars(module).values() if isinstance(value, Exercise)}
+    return {exercise_id: found[exercise_id] for exercise_id in sorted(found, key=number)}
+
+
+def number(exercise_id: str) -> tuple[int, int]:
+    """The sorting key of an id: "02.10" comes after "02.9"."""
+    lesson, place = exercise_id.split(".")
+    return int(lesson), int(place)
+
+
+def find(exercise_id: str) -> Exercise:
+    """The exercise with this id. Raises ValueError, naming the ids of that lesson, if there is none."""
+    lesson = check_id(exercise_id)
+    exercises = exercises_of(lesson)
+    if exercise_id not in exercises:
+        known = ", ".join(exercises)
+        raise ValueError(f"there is no exercise {exercise_id}; lesson {lesson} has {known}")
+    return exercises[exercise_id]

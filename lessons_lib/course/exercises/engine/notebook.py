@@ -1,0 +1,61 @@
+"""What a lesson calls: exercise, hint and reveal."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from lessons_lib.course.exercises.engine.card import Card, Note, show
+from lessons_lib.course.exercises.engine.checking import check
+from lessons_lib.course.exercises.engine.describing import function_name
+from lessons_lib.course.exercises.engine.exercise import Exercise, find
+from lessons_lib.course.progress import record_pass
+
+_hints_given: dict[str, int] = {}
+
+
+def exercise(exercise_id: str) -> Callable[[Any], Callable[..., Any]]:
+    """Decorator: check the function below at once, show the card, and hand the library's function over.
+
+    The name below is bound to the library's function, right or wrong, so that the rest of a lesson never
+    depends on the answer; the learner's own stays as its attribute `mine`. All calls of the learner's
+    function together have 20 seconds. Raises ValueError for an id that does not exist.
+    """
+    found = find(exercise_id)
+
+    def answer(function: Any) -> Callable[..., Any]:
+        result = check(found, function)
+        note = record_pass(found.id) if result.status == "passed" else ""
+        show(Card(found.id, found.title, function_name(function), result, note))
+        return library_version(found, function)
+
+    return answer
+
+
+def library_version(found: Exercise, mine: Any) -> Callable[..., Any]:
+    """The library's function with the learner's as its attribute `mine`."""
+
+    @functools.wraps(found.oracle)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return found.oracle(*args, **kwargs)
+
+    function.mine = mine
+    return function
+
+
+def hint(exercise_id: str) -> None:
+    """Show one more hint at each call; they begin anew with the kernel.
+
+    Raises ValueError for an id that does not exist.
+    """
+    found = find(exercise_id)
+    given = _hints_given.get(found.id, 0)
+    if given == len(found.hints):
+        show(Note(f'There are no more hints for {found.id}. reveal("{found.id}") shows a model answer.'))
+        return
+    _hints_given[found.id] = given + 1
+    show(Note(f"{found.id}, hint {given + 1} of {len(found.hints)}: {found.hints[given]}"))
+
+
+def reveal(exercise_id: str) -> None:
+    """Show a model answer, as code. Raises ValueError for an id that does not exist."""
+    show(Note(find(exercise_id).model_source(), is_code=True))

@@ -1,0 +1,53 @@
+"""Scenes of several kinds in one set: a model that has seen them all serves every lesson."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch.utils.data import Dataset
+
+from lessons_lib.data.sample import Sample
+from lessons_lib.data.scenes import Scenes
+from lessons_lib.data.scenes.config import PRESETS, SceneConfig
+
+KINDS = ("easy", "islands")
+"""The presets that are mixed: each with objects as large as it says, and with objects of three quarters of that."""
+
+
+class MixedScenes(Dataset):
+    """A map-style dataset whose picture i is drawn with the i-th of `configs`, counted round and round.
+
+    The pictures of a configuration are those that `Scenes` draws under the same seed and number. Raises ValueError for
+    no configs, for configs of different sizes, and for a length or seed that scenes cannot have.
+    """
+
+    classes, colours = Scenes.classes, Scenes.colours
+
+    def __init__(self, configs: Sequence[SceneConfig], length: int = 1000, seed: int = 0):
+        if not configs or len({config.size for config in configs}) > 1:
+            sizes = sorted({config.size for config in configs})
+            raise ValueError(f"configs must be one or more of a single size, got sizes {sizes}")
+        self.kinds = [Scenes(config, length, seed) for config in configs]
+
+    def __len__(self) -> int:
+        return len(self.kinds[0])
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[Sample]:
+        """Several samples in the order asked for; those of one configuration are drawn together."""
+        samples = {}
+        for place, kind in enumerate(self.kinds):
+            own = [index for index in indices if index % len(self.kinds) == place]
+            samples |= zip(own, kind.__getitems__(own), strict=True)
+        return [samples[index] for index in indices]
+
+
+def mixed_configs(size: int, kinds: Sequence[str] = KINDS) -> list[SceneConfig]:
+    """Presets at this size, as they are and with smaller objects; without void, since every pixel is known."""
+    kinds = [replace(PRESETS[name], size=size, void_border=False) for name in kinds]
+    return kinds + [replace(kind, radii=_three_quarters(kind.radii)) for kind in kinds]
+
+
+def _three_quarters(radii: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    return tuple((0.75 * low, 0.75 * high) for low, high in radii)

@@ -1,0 +1,1 @@
+"""The datasets on a disk: one reader a file, all giving the same Sample."""

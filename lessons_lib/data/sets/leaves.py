@@ -1,0 +1,50 @@
+"""Leaves in the layout of the CVPPP leaf segmentation challenge: a numbered palette picture a plant."""
+
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from lessons_lib.data.files import first_folder, read_numbers, read_photo, require_index
+from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.sample import Sample
+from lessons_lib.data.sets.classes import LEAVES
+from lessons_lib.data.splits import every_fifth
+
+
+class LeafSamples(Dataset):
+    """The CVPPP layout, map-style, in the order of the names.
+
+    `root` holds `plantNNN_rgb.png` and `plantNNN_label.png`, or `training/A1/` or `A1/` with them (`subset` names
+    another folder than A1). Each value of a label picture but 0 is one leaf (label 1), in ascending order; the label
+    map is 1 where there is one. The files `_fg.png`, `_centers.png` and the CSV of counts are not needed. The
+    published test set has no labels: "all" is all; "val" is every fifth plant and "train" the others, which is the
+    course's choice.
+    Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
+    """
+
+    classes, colours = LEAVES.names, LEAVES.colours
+
+    def __init__(self, root: Path | str, split: str = "train", subset: str = "A1"):
+        places = (f"training/{subset}", subset, ".")
+        found = next((place for place in places if any((Path(root) / place).glob("*_rgb.png"))), None)
+        if found is None:
+            raise FileNotFoundError(f"root must hold training/{subset}/*_rgb.png, which is not there: {root}")
+        self._home = first_folder(root, (found,), (".",))
+        names = sorted(file.name.removesuffix("_rgb.png") for file in self._home.glob("*_rgb.png"))
+        self.names = every_fifth(names, split)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self, index: int) -> list[Path]:
+        """The files of a sample: photograph, numbered leaves."""
+        name = self.names[index]
+        return [self._home / f"{name}_rgb.png", self._home / f"{name}_label.png"]
+
+    def __getitem__(self, index: int) -> Sample:
+        require_index(index, len(self))
+        photo, labels = self.paths(index)
+        image = read_photo(photo)
+        values = read_numbers(labels, tuple(image.shape[1:]))
+        masks = masks_of(values, numbers_in(values))
+        return Sample(image, masks.any(dim=0).long(), instances_of(masks, [1] * len(masks)))

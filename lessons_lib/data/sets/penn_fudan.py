@@ -1,0 +1,44 @@
+"""Penn-Fudan: 170 street photographs with a numbered mask of their pedestrians."""
+
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from lessons_lib.data.files import first_folder, read_numbers, read_photo, require_index
+from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.sample import Sample
+from lessons_lib.data.sets.classes import PEDESTRIANS
+from lessons_lib.data.splits import every_fifth
+
+
+class PennFudanSamples(Dataset):
+    """Penn-Fudan, map-style, in the order of the names.
+
+    `root` holds `PNGImages/` and `PedMasks/<name>_mask.png`, or the archive's folder `PennFudanPed/` with them. Each
+    value of a mask but 0 is one pedestrian (label 1), in ascending order; the label map is 1 where there is one. The
+    set has no splits: "all" is all; "val" is every fifth picture and "train" the others, which is the course's
+    choice.
+    Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
+    """
+
+    classes, colours = PEDESTRIANS.names, PEDESTRIANS.colours
+
+    def __init__(self, root: Path | str, split: str = "train"):
+        self._home = first_folder(root, (".", "PennFudanPed"), ("PNGImages", "PedMasks"))
+        self.names = every_fifth(sorted(file.stem for file in (self._home / "PNGImages").glob("*.png")), split)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self, index: int) -> list[Path]:
+        """The files of a sample: photograph, mask."""
+        name = self.names[index]
+        return [self._home / "PNGImages" / f"{name}.png", self._home / "PedMasks" / f"{name}_mask.png"]
+
+    def __getitem__(self, index: int) -> Sample:
+        require_index(index, len(self))
+        photo, mask = self.paths(index)
+        image = read_photo(photo)
+        values = read_numbers(mask, tuple(image.shape[1:]))
+        masks = masks_of(values, numbers_in(values))
+        return Sample(image, masks.any(dim=0).long(), instances_of(masks, [1] * len(masks)))

@@ -1,0 +1,94 @@
+"""The Semantic Boundaries Dataset: Pascal VOC's classes on 11,355 photographs, in MATLAB files."""
+
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import Dataset
+from torchvision.datasets import SBDataset
+
+from lessons_lib.data.files import (
+    DamagedFile,
+    first_folder,
+    read_mat,
+    read_names,
+    read_photo,
+    require_index,
+    require_size,
+    require_split,
+    translate,
+    value_table,
+)
+from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.data.sets.classes import VOC
+
+_TABLE = value_table(range(21), void=(VOID,))
+
+
+class SbdSamples(Dataset):
+    """SBD, map-style, in the order of its lists.
+
+    `root` holds `img/`, `cls/`, `inst/` and the lists, or the archive's own `benchmark_RELEASE/dataset/` with them.
+    `split` is "train", "val", or "train_noval", which leaves out the pictures of Pascal VOC's val set: SBD's own train
+    does not, so who trains on it must not measure on VOC's val.
+    The label map is GTcls.Segmentation, 0 to 20; SBD draws no void border. Each number of GTinst.Segmentation but 0
+    is an instance, in ascending order; its label is the entry of GTinst.Categories with that number.
+    Raises FileNotFoundError for a root without the set, DamagedFile (in `samples[index]`) for a broken file.
+    """
+
+    classes, colours = VOC.names, VOC.colours
+
+    def __init__(self, root: Path | str, split: str = "train"):
+        require_split(split, ("train", "val", "train_noval"))
+        places = (".", "benchmark_RELEASE/dataset", "dataset")
+        home = first_folder(root, places, ("img", "cls", "inst", f"{split}.txt"))
+        read_names(home / f"{split}.txt")  # refuses a list that is no text, with its name
+        self.files = SBDataset(str(home), image_set=split, mode="segmentation")
+        self.names = tuple(Path(file).stem for file in self.files.images)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self, index: int) -> list[Path]:
+        """The files of a sample: photograph, classes, objects."""
+        classes = Path(self.files.masks[index])
+        return [Path(self.files.images[index]), classes, classes.parent.parent / "inst" / classes.name]
+
+    def __getitem__(self, index: int) -> Sample:
+        require_index(index, len(self))
+        photo, classes, objects = self.paths(index)
+        image = read_photo(photo)
+        size = tuple(image.shape[1:])
+        values = _map(_struct(read_mat(classes, "GTcls"), "Segmentation", classes, "GTcls"), classes, size, "GTcls")
+        label_map = translate(values, _TABLE, classes, "classes 0 to 20", "GTcls.Segmentation")
+        record = read_mat(objects, "GTinst")
+        numbers = _map(_struct(record, "Segmentation", objects, "GTinst"), objects, size, "GTinst")
+        categories = np.asarray(_struct(record, "Categories", objects, "GTinst")).ravel().tolist()
+        ids = numbers_in(numbers, without=(0, VOID))
+        for number in ids:
+            if not 1 <= number <= len(categories):
+                reason = f"must name every object of the map, got {len(categories)} entries and object {number}"
+                raise DamagedFile(objects, reason, "GTinst.Categories")
+        labels = [int(categories[number - 1]) for number in ids]
+        if not all(1 <= label <= 20 for label in labels):
+            raise DamagedFile(objects, f"must hold classes 1 to 20, got {labels}", "GTinst.Categories", "unknown label")
+        return Sample(image, label_map, instances_of(masks_of(numbers, ids), labels))
+
+
+def _struct(record: np.ndarray, field: str, file: Path, name: str) -> np.ndarray:
+    """A field of a 1 × 1 MATLAB structure."""
+    held = record.dtype.names or ()
+    if field not in held or record.size != 1:
+        reason = f"must be one structure with the field {field}, got {record.size} with {', '.join(held) or 'none'}"
+        raise DamagedFile(file, reason, f"{name}.{field}")
+    return record.ravel()[0][field]
+
+
+def _map(values: np.ndarray, file: Path, size: tuple[int, int], name: str) -> np.ndarray:
+    """A field that must be a map of whole numbers, as large as the photograph."""
+    values = np.asarray(values)
+    field = f"{name}.Segmentation"
+    require_size(file, values.shape, size, field)
+    if not np.issubdtype(values.dtype, np.number):
+        raise DamagedFile(file, f"must be numbers, got {values.dtype}", field)
+    return values.astype(np.int64)

@@ -1,0 +1,63 @@
+"""SUN RGB-D: indoor photographs labelled with 37 classes, or with the 13 they are often merged to."""
+
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from lessons_lib.data.files import (
+    first_folder,
+    read_numbers,
+    read_photo,
+    require_index,
+    require_split,
+    translate,
+    value_table,
+)
+from lessons_lib.data.objects import no_instances
+from lessons_lib.data.sample import Sample
+from lessons_lib.data.sets.classes import SUNRGBD13, SUNRGBD37, SUNRGBD_37_TO_13
+
+TEST_COUNT = 5050
+"""Labels 1 to 5,050 are of the test pictures; picture n of train has label n + 5,050."""
+
+
+class SunRgbdSamples(Dataset):
+    """SUN RGB-D's colour pictures with their labels, map-style, in the order of their numbers; it names no objects.
+
+    `root` holds the archives' folders: `SUNRGBD-train_images/` or `SUNRGBD-test_images/` with img-000001.jpg and on,
+    and `sunrgbd_train_test_labels/` with img-000001.png and on; the short names `train/`, `test/` and `labels/` do as
+    well. `split` is "train" or "test". `num_classes` is 37, or 13 for the merged classes. A file's value counts from
+    1, so it is the label + 1; 0 is unlabelled, and void.
+    Raises FileNotFoundError for a root without the set, ValueError for another number of classes, DamagedFile for a
+    broken file.
+    """
+
+    def __init__(self, root: Path | str, split: str = "train", num_classes: int = 37):
+        require_split(split, ("train", "test"))
+        if num_classes not in (37, 13):
+            raise ValueError(f"num_classes must be 37 or 13, got {num_classes}")
+        self._photos = first_folder(root, (f"SUNRGBD-{split}_images", split), (".",))
+        self._labels = first_folder(root, ("sunrgbd_train_test_labels", "labels"), (".",))
+        self._shift = TEST_COUNT if split == "train" else 0
+        self.names = tuple(sorted(file.stem for file in self._photos.glob("img-*.jpg")))
+        table = SUNRGBD37 if num_classes == 37 else SUNRGBD13
+        self.classes, self.colours = table.names, table.colours
+        merged = [number - 1 for number in SUNRGBD_37_TO_13] if num_classes == 13 else range(37)
+        self._table = value_table([0, *merged], void=(0,))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self, index: int) -> list[Path]:
+        """The files of a sample: photograph, labels."""
+        name = self.names[index]
+        number = int(name.removeprefix("img-")) + self._shift
+        return [self._photos / f"{name}.jpg", self._labels / f"img-{number:06d}.png"]
+
+    def __getitem__(self, index: int) -> Sample:
+        require_index(index, len(self))
+        photo, labels = self.paths(index)
+        image = read_photo(photo)
+        values = read_numbers(labels, tuple(image.shape[1:]))
+        label_map = translate(values, self._table, labels, "labels 0 to 37")
+        return Sample(image, label_map, no_instances(*label_map.shape))

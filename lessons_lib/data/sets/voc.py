@@ -1,0 +1,77 @@
+"""Pascal VOC: two palette pictures a photograph, one of classes and one of objects, read into samples."""
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.datasets import VOCSegmentation
+
+from lessons_lib.data.files import (
+    DamagedFile,
+    read_names,
+    read_numbers,
+    read_photo,
+    require_index,
+    translate,
+    value_table,
+)
+from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.data.sets.classes import VOC
+
+VOC_CLASSES = VOC.names
+"""Names of the labels 0 to 20 of Pascal VOC."""
+
+_TABLE = value_table(range(21), void=(VOID,))
+
+
+class VocSamples(Dataset):
+    """The segmentation part of Pascal VOC, map-style, in the order of its lists.
+
+    `root` holds `VOCdevkit/VOC<year>`; `image_set` is "train", "val" or "trainval". The label map is SegmentationClass
+    with its void 255. Each value of SegmentationObject but 0 and 255 is an instance, in ascending order: its label is
+    the class that most of its pixels have, its box is tight around its mask, and it is no crowd, which VOC lacks.
+    Raises FileNotFoundError for a root without the set, DamagedFile (in `samples[index]`) for a broken file.
+    """
+
+    classes, colours = VOC.names, VOC.colours
+
+    def __init__(self, root: Path | str, image_set: str = "train", year: str = "2012"):
+        listing = Path(root, "VOCdevkit", f"VOC{year}", "ImageSets", "Segmentation", f"{image_set}.txt")
+        if not listing.is_file():
+            raise FileNotFoundError(f"root must hold VOCdevkit/VOC{year} with the list {listing}, which is not there")
+        read_names(listing)  # refuses a list that is no text, with its name
+        self.files = VOCSegmentation(str(root), year=year, image_set=image_set)
+        self.names = tuple(Path(file).stem for file in self.files.images)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self, index: int) -> list[Path]:
+        """The files of a sample: photograph, classes, objects."""
+        classes = Path(self.files.masks[index])
+        return [Path(self.files.images[index]), classes, classes.parent.parent / "SegmentationObject" / classes.name]
+
+    def __getitem__(self, index: int) -> Sample:
+        require_index(index, len(self))
+        photo, classes, objects = self.paths(index)
+        image = read_photo(photo)
+        size = tuple(image.shape[1:])
+        label_map = translate(read_numbers(classes, size), _TABLE, classes, "classes 0 to 20, or 255 for void")
+        numbers = read_numbers(objects, size)
+        ids = numbers_in(numbers, without=(0, VOID))
+        masks = masks_of(numbers, ids)
+        labels = [_class_of(label_map[mask], number, objects) for mask, number in zip(masks, ids, strict=True)]
+        return Sample(image, label_map, instances_of(masks, labels))
+
+
+def _class_of(values: Tensor, number: int, file: Path) -> int:
+    """The commonest class under an object."""
+    counts = np.bincount(values.numpy(), minlength=256)
+    counts[[0, VOID]] = 0
+    if counts.max() == 0:
+        raise DamagedFile(
+            file, "must lie on some class, got only background and void", f"object {number}", "unknown label"
+        )
+    return int(counts.argmax())

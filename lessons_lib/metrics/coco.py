@@ -1,0 +1,138 @@
+"""COCO evaluation through pycocotools, silent: the twelve numbers of instances, or of COCO's JSON.
+
+For use and for comparison; `detection` computes the same from scratch.
+"""
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from torch import Tensor
+
+from lessons_lib.data.sample import Instances
+from lessons_lib.metrics.detection import NUMBERS
+from lessons_lib.ops.masks import encode_rle
+
+KINDS = {"mask": "segm", "box": "bbox"}
+
+
+class CocoScores:
+    """`DetectionScores` by pycocotools: `update` once a picture, then `compute`; `kind` is "mask" or "box"."""
+
+    def __init__(self, kind: str = "mask"):
+        _check_kind(kind)
+        self.kind = kind
+        self.targets: list[Instances] = []
+        self.predictions: list[Instances] = []
+
+    def update(self, prediction: Instances, target: Instances) -> None:
+        """Add one picture; an object's area is that of its mask. ValueError for a prediction without scores."""
+        if prediction.scores is None:
+            raise ValueError("prediction must have scores, got None")
+        self.predictions.append(prediction.to("cpu"))
+        self.targets.append(target.to("cpu"))
+
+    def merge(self, other: "CocoScores") -> None:
+        """Add the pictures of `other` behind one's own."""
+        if not isinstance(other, CocoScores) or other.kind != self.kind:
+            got = f"kind {other.kind!r}" if isinstance(other, CocoScores) else repr(other)
+            raise ValueError(f"other must be CocoScores of kind {self.kind!r}, got {got}")
+        self.predictions += other.predictions
+        self.targets += other.targets
+
+    def compute(self) -> dict[str, float]:
+        """The twelve `NUMBERS` as floats; NaN where no object is inside a number's range."""
+        return evaluate_coco(truth_json(self.targets), results_json(self.predictions), self.kind)
+
+
+def evaluate_coco(truth: dict, results: Sequence[dict], kind: str = "mask") -> dict[str, float]:
+    """The twelve numbers of `results` (entries with image_id, category_id, score, and bbox or segmentation) against the
+    ground truth, a dict as in COCO's annotation files, over all its pictures.
+
+    ValueError for an annotation id < 1: pycocotools marks an object as found by writing down its id, and reads 0 as
+    "not found". Where a result has a segmentation and a bbox, only what `kind` names is used, also for its area:
+    pycocotools would take the area of the box.
+    """
+    _check_kind(kind)
+    _check_truth(truth)
+    field = "segmentation" if kind == "mask" else "bbox"
+    used = ("image_id", "category_id", "score", field)
+    with contextlib.redirect_stdout(io.StringIO()):
+        gt = _index(truth)
+        plain = [{name: result[name] for name in used} for result in results]
+        found = gt.loadRes(plain) if plain else _index({**truth, "annotations": []})
+        scorer = COCOeval(gt, found, KINDS[kind])
+        scorer.evaluate()
+        scorer.accumulate()
+        scorer.summarize()
+    numbers = (float(value) if value > -1 else float("nan") for value in scorer.stats)
+    return dict(zip(NUMBERS, numbers, strict=True))
+
+
+def truth_json(targets: Sequence[Instances]) -> dict:
+    """Ground truth as in COCO's annotation files: `box_annotations` with masks as run lengths, their areas, crowds."""
+    sizes = [target.masks.shape[1:] for target in targets]
+    images = [{"id": n, "height": height, "width": width} for n, (height, width) in enumerate(sizes, start=1)]
+    annotations = box_annotations([target.boxes for target in targets], [target.labels for target in targets])
+    rest = []
+    for target in targets:
+        crowd = [False] * len(target) if target.is_crowd is None else target.is_crowd.tolist()
+        areas = target.masks.flatten(1).sum(1).tolist()
+        rest += zip(encode_rle(target.masks), areas, crowd, strict=True)
+    for annotation, (rle, area, many) in zip(annotations, rest, strict=True):
+        annotation.update(segmentation=rle, area=area, iscrowd=int(many))
+    labels = sorted({annotation["category_id"] for annotation in annotations})
+    categories = [{"id": label, "name": str(label)} for label in labels]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int64[Tensor, " _"]]) -> list[dict]:
+    """COCO's annotations of boxes alone, the objects of picture after picture: xyxy becomes x, y, width, height.
+
+    Ids count from 1 through all pictures, since pycocotools reads an id of 0 as "not found"; so do those of pictures.
+    ValueError where the lists or a picture's boxes and labels have different lengths.
+    """
+    annotations = []
+    for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):
+        sides = (corners[:, 2:] - corners[:, :2]).double()
+        rows = torch.cat([corners[:, :2].double(), sides], 1).tolist()
+        for row, label in zip(rows, classes.tolist(), strict=True):
+            entry = {"id": len(annotations) + 1, "image_id": number, "category_id": label, "bbox": row}
+            annotations.append({**entry, "area": row[2] * row[3], "iscrowd": 0})
+    return annotations
+
+
+def results_json(predictions: Sequence[Instances]) -> list[dict]:
+    """Detections as in COCO's results files; pictures are numbered from 1, as `truth_json` numbers them."""
+    boxes, labels = [found.boxes for found in predictions], [found.labels for found in predictions]
+    rest = [pair for found in predictions for pair in zip(found.scores.tolist(), encode_rle(found.masks), strict=True)]
+    return [
+        {
+            **{name: entry[name] for name in ("image_id", "category_id", "bbox")},
+            "score": score,
+            "segmentation": rle,
+        }
+        for entry, (score, rle) in zip(box_annotations(boxes, labels), rest, strict=True)
+    ]
+
+
+def _index(dataset: dict) -> COCO:
+    coco = COCO()
+    coco.dataset = dataset
+    coco.createIndex()
+    return coco
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind must be 'mask' or 'box', got {kind!r}")
+
+
+def _check_truth(truth: dict) -> None:
+    for annotation in truth["annotations"]:
+        if annotation["id"] < 1:
+            raise ValueError(f"truth must number its annotations from 1, got the id {annotation['id']}")

@@ -1,0 +1,1 @@
+"""The semantic models: one class for every pixel."""

@@ -1,0 +1,77 @@
+"""The plain FCN of today's libraries: a dilated trunk, one head, one enlargement, as in torchvision's fcn_resnet50."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lessons_lib.data.sample import Batch
+from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones.tiny import GROUPS
+from lessons_lib.models.contract import pixel_cross_entropy, predict_label_maps
+
+AUXILIARY_WEIGHT = 0.5
+"""What the auxiliary head's loss counts for in torchvision's recipe."""
+
+
+class PlainFCN(nn.Module):
+    """Scores of c5 alone, eight times enlarged: no skips, because a trunk of output stride 8 keeps its places.
+
+    With `make_backbone("resnet50", 8)` the layers and their names are those of torchvision's `fcn_resnet50`, so its
+    state dicts fit, and the logits are equal. `auxiliary` adds a second head on c4, which helps a deep trunk to learn
+    and answers nothing afterwards (Zhao et al., "Pyramid Scene Parsing Network", 2017, use it so); published weights
+    have it. `norm` makes the head's normalisation of so many channels.
+
+    The enlargement stretches the map to the picture's corners, as torchvision's does. The cells of a ResNet lie at
+    pixels 0, 8, 16, …, and that puts them 3.5 pixels further to the right and down; the head has to learn it.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        num_classes: int,
+        auxiliary: bool = False,
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classifier = fcn_head(backbone.channels["c5"], num_classes, norm)
+        self.aux_classifier = fcn_head(backbone.channels["c4"], num_classes, norm) if auxiliary else None
+
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """The loss {"cross_entropy": …}, the mean over the pixels that are not void; half of it for the second head,
+        as "auxiliary", where there is one."""
+        maps, size = self.backbone(batch.images), batch.images.shape[2:]
+        losses = {"cross_entropy": pixel_cross_entropy(enlarge(self.classifier(maps["c5"]), size), batch.label_maps)}
+        if self.aux_classifier is not None:
+            scores = enlarge(self.aux_classifier(maps["c4"]), size)
+            losses["auxiliary"] = AUXILIARY_WEIGHT * pixel_cross_entropy(scores, batch.label_maps)
+        return losses
+
+    def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
+        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        return enlarge(self.classifier(self.backbone(images)["c5"]), images.shape[2:])
+
+    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
+        """The likeliest class of each pixel, each picture at its own size."""
+        return predict_label_maps(self, images)
+
+
+def fcn_head(c_in: int, num_classes: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> nn.Sequential:
+    """A 3 × 3 convolution to a quarter of the channels, normalisation, ReLU, dropout, and a score for each class."""
+    inner = c_in // 4
+    convolution = nn.Conv2d(c_in, inner, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, norm(inner), nn.ReLU(), nn.Dropout(0.1), nn.Conv2d(inner, num_classes, 1))
+
+
+def enlarge(scores: Float[Tensor, "B K h w"], size: Sequence[int]) -> Float[Tensor, "B K H W"]:
+    """Bilinear interpolation that stretches a map over a picture of `size` (H, W), corner to corner."""
+    return F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=False)
+
+
+def plain_fcn(num_classes: int, backbone: str = "tiny") -> PlainFCN:
+    """The model of that name on any trunk, at output stride 8; its head has GroupNorm where the trunk does."""
+    norm = partial(nn.GroupNorm, GROUPS) if backbone == "tiny" else nn.BatchNorm2d
+    return PlainFCN(make_backbone(backbone, output_stride=8), num_classes, norm=norm)

@@ -1,0 +1,1 @@
+"""What the lecture computes with: one operator a file, in plain torch."""

@@ -1,0 +1,87 @@
+"""Cost: multiply-adds counted while a network runs, on numbers or on shapes alone.
+
+A number that comes out of a convolution costs one multiply-add for each weight that it uses, also where that weight
+meets padding. Biases, comparisons, and everything else that is no convolution or matrix product are free.
+"""
+
+import math
+from collections import Counter
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lessons_lib.checks import check_ints
+from lessons_lib.ops.convolution import output_size
+
+aten = torch.ops.aten
+
+
+def conv2d_multiply_adds(
+    size: tuple[int, int],
+    c_in: int,
+    c_out: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+) -> int:
+    """Multiply-adds of a convolution on one picture of `size` (height, width): places · c_out · c_in · k².
+
+    A fully connected layer is the case where the kernel sees all of its input. Raises ValueError for a kernel that does
+    not fit.
+    """
+    check_ints(1, c_in=c_in, c_out=c_out)
+    height, width = output_size(size, kernel_size, stride, padding, dilation)
+    return height * width * c_out * c_in * kernel_size**2
+
+
+class MultiplyAdds(TorchDispatchMode):
+    """Counts the multiply-adds of what runs inside a `with` block; backward passes are not counted.
+
+        with MultiplyAdds() as cost:
+            model.logits(images)
+        print(cost.total)
+
+    `total` is their number and `by_operator` splits it. Tensors on the "meta" device have a shape and no numbers: with
+    them the largest network is counted in no time. Blocks can be entered again and go on counting.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_operator: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        """All multiply-adds so far."""
+        return sum(self.by_operator.values())
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func not in _COUNTS:
+            with self:  # without gradients torch leaves larger operators whole: look into them
+                parts = func.decompose(*args, **(kwargs or {}))
+            return func(*args, **(kwargs or {})) if parts is NotImplemented else parts
+        out = func(*args, **(kwargs or {}))
+        name, count = _COUNTS[func]
+        self.by_operator[name] += count(out, *args)
+        return out
+
+
+def _convolution(out: Tensor, x: Tensor, weight: Tensor, bias, stride, padding, dilation, transposed, *rest) -> int:
+    """A place of the smaller grid meets all weights of its group: the output's places, or the input's if transposed."""
+    places = x if transposed else out
+    return len(x) * math.prod(places.shape[2:]) * weight.numel()
+
+
+def _product(out: Tensor, *operands: Tensor) -> int:
+    """Each number of a matrix product costs as many multiply-adds as its row is long."""
+    return out.numel() * operands[-1].shape[-2]
+
+
+_COUNTS = {
+    aten.convolution.default: ("convolution", _convolution),
+    aten.mm.default: ("product", _product),
+    aten.bmm.default: ("product", _product),
+    aten.addmm.default: ("product", _product),
+    aten.baddbmm.default: ("product", _product),
+}

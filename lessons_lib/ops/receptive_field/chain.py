@@ -1,0 +1,204 @@
+"""Receptive fields: which pixels a cell sees, by formula for any chain of layers and by gradient for any network.
+
+Along one axis, through layers of kernel k, stride s, padding p and dilation d, with j the jump before the layer:
+
+    size += (k − 1) · d · j        start −= p · j        jump = j · s
+
+The first holds because the taps at both ends of the window lie (k − 1) · d cells apart, and cells lie j pixels apart
+(Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019). The gradient of
+one cell with respect to the picture is the independent check: it is not zero only where the cell looks.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from lessons_lib.checks import check_ints
+
+
+class Layer(NamedTuple):
+    """What a convolution or a pooling does along one axis; the tuple (3, 1, 1, 2) will do as well."""
+
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+
+
+class Field(NamedTuple):
+    """What the cells of a map see along one axis: cell n the pixels from start + jump · n on, `size` of them.
+
+    `start` may be negative: those pixels are padding. `size` counts from the first pixel seen to the last; between
+    them a dilated chain may skip some.
+    """
+
+    start: int = 0
+    jump: int = 1
+    size: int = 1
+
+    def after(self, layer: Layer) -> "Field":
+        """The field of the next map, behind one more layer."""
+        reach = (layer.kernel_size - 1) * layer.dilation
+        return Field(self.start - layer.padding * self.jump, self.jump * layer.stride, self.size + reach * self.jump)
+
+    def pixels(self, cell: int) -> range:
+        """The pixels between the first and the last that this cell sees, both included."""
+        return range(self.start + self.jump * cell, self.start + self.jump * cell + self.size)
+
+
+def receptive_fields(layers: Iterable[Sequence[int]]) -> list[Field]:
+    """The field behind each layer of a chain, first to last; that of the picture itself, (0, 1, 1), is left out.
+
+    Layers are `Layer`s or tuples (kernel_size, stride, padding, dilation), the last ones optional. ValueError or
+    TypeError for numbers that no layer can have.
+    """
+    fields, field = [], Field()
+    for layer in _checked(layers):
+        fields.append(field := field.after(layer))
+    return fields
+
+
+def path_counts(layers: Iterable[Sequence[int]]) -> Float[Tensor, " size"]:
+    """In how many ways each pixel of its field reaches a cell behind the chain, tap by tap, along one axis.
+
+    0 marks a pixel that lies in the field and is never seen: with dilations that share a factor the taps meet on a
+    grid and leave the rest out (Wang et al., "Understanding Convolution for Semantic Segmentation", 2018, call it
+    gridding). It is the gradient of the chain with all weights 1. float64: exact up to 2⁵³.
+    """
+    counts = torch.ones(1, dtype=torch.float64)
+    for layer in reversed(_checked(layers)):
+        spread = counts.new_zeros((len(counts) - 1) * layer.stride + 1)
+        spread[:: layer.stride] = counts
+        taps = counts.new_zeros((layer.kernel_size - 1) * layer.dilation + 1)
+        taps[:: layer.dilation] = 1
+        counts = F.conv1d(spread[None, None], taps[None, None], padding=len(taps) - 1)[0, 0]  # taps are symmetric
+    return counts
+
+
+def at_output_stride(layers: Iterable[Sequence[int]], output_stride: int) -> list[Layer]:
+    """The chain with no more than `output_stride` pixels between cells, dilation in the place of the strides beyond.
+
+    A stride that would go beyond is divided until it does not, and every later layer's dilation and padding are
+    multiplied by what was taken away. So every layer sees as many pixels as before, at more places; the old cells are
+    among the new ones, and the weights fit. ValueError where `output_stride` does not divide what it cuts.
+    """
+    check_ints(1, output_stride=output_stride)
+    chain, jump, factor = [], 1, 1
+    for kernel_size, stride, padding, dilation in _checked(layers):
+        kept = min(stride, output_stride // jump)
+        if stride % kept or (kept < stride and jump * kept != output_stride):
+            raise ValueError(
+                f"output_stride must divide the strides that it cuts, got {output_stride} at {jump * stride}"
+            )
+        chain.append(Layer(kernel_size, kept, padding * factor, dilation * factor))
+        jump, factor = jump * kept, factor * stride // kept
+    return chain
+
+
+def _checked(layers: Iterable[Sequence[int]]) -> list[Layer]:
+    chain = [Layer(*layer) for layer in layers]
+    for layer in chain:
+        check_ints(1, kernel_size=layer.kernel_size, stride=layer.stride, dilation=layer.dilation)
+        check_ints(0, padding=layer.padding)
+    return chain
+
+
+def input_gradient(
+    network: Callable[[Tensor], Tensor], images: Float[Tensor, "B C H W"], cell: tuple[int, int] | None = None
+) -> Float[Tensor, "H W"]:
+    """How strongly each pixel moves one cell of the output: Σ over channels of |∂ output / ∂ pixel|, mean of pictures.
+
+    `cell` is (row, column) on the map (B, K, h, w) that the network answers, the middle one by default; its K channels
+    are summed. With real weights and pictures this is the effective field of Luo et al. ("Understanding the Effective
+    Receptive Field", 2016): largest in the middle, fading long before the border of what the formula allows.
+    """
+    images = images.detach().clone().requires_grad_()
+    output = network(images)
+    if output.dim() != 4:
+        raise ValueError(f"network must answer a map (B, K, h, w), got {tuple(output.shape)}")
+    row, column = (n // 2 for n in output.shape[2:]) if cell is None else cell
+    (gradient,) = torch.autograd.grad(output[:, :, row, column].sum(), images)
+    return gradient.abs().sum(1).mean(0)
+
+
+def seen_pixels(
+    network: Callable[[Tensor], Tensor], size: tuple[int, int], cell: tuple[int, int] | None = None, channels: int = 3
+) -> Bool[Tensor, "H W"]:
+    """The pixels of a picture of `size` (H, W) that one cell of the output depends on, whatever the weights are.
+
+    It is where the gradient is not zero after every layer was made to let all through: weights positive, the maximum
+    of a window replaced by its mean, ReLU and its like by nothing, normalisations by a sum that sees the same pixels.
+    This happens while the network runs, to any call of torch, and its weights are left as they are. Layers of
+    float32 run in float64. A pixel counts for all its channels together.
+    """
+    images = torch.rand(1, channels, *size, dtype=torch.float64) + 0.5
+    with _LetThrough():
+        return input_gradient(network, images, cell) > 0
+
+
+def extent(seen: Bool[Tensor, "H W"]) -> tuple[Field, Field]:
+    """The rows and the columns between the first and the last pixel seen, as fields of that one cell (jump 1).
+
+    Raises ValueError where nothing is seen.
+    """
+    if not seen.any():
+        raise ValueError("seen must hold at least one pixel, got none")
+    places = [seen.any(axis).nonzero()[:, 0] for axis in (1, 0)]
+    rows, columns = (Field(int(p[0]), 1, int(p[-1] - p[0]) + 1) for p in places)
+    return rows, columns
+
+
+SHAPELESS = {
+    *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "selu", "mish", "softplus", "hardswish", "hardtanh"),
+    *("hardsigmoid", "sigmoid", "tanh", "prelu", "rrelu", "celu", "clamp", "dropout", "dropout2d", "batch_norm"),
+}
+"""Calls that look at one pixel at a time and keep the shape."""
+
+
+class _LetThrough(TorchFunctionMode):
+    """Replaces calls of torch by linear ones with positive weights that see the same pixels."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, getattr(func, "__name__", "").rstrip("_")
+        if name in SHAPELESS:
+            return args[0] if args else kwargs["input"]
+        rule = getattr(self, f"_{name}", None)
+        return rule(func, *args, **kwargs) if rule and name else func(*args, **kwargs)
+
+    def _conv2d(self, func, x, weight, bias=None, *args, **kwargs):
+        return func(x, torch.full_like(weight, 1 / weight[0].numel(), dtype=x.dtype), None, *args, **kwargs)
+
+    def _conv_transpose2d(self, func, x, weight, bias=None, *args, **kwargs):
+        return func(x, torch.full_like(weight, 1 / weight[:, 0].numel(), dtype=x.dtype), None, *args, **kwargs)
+
+    def _linear(self, func, x, weight, bias=None):
+        return func(x, torch.full_like(weight, 1 / weight[0].numel(), dtype=x.dtype), None)
+
+    def _max_pool2d(
+        self, func, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+    ):
+        if return_indices or dilation not in (1, (1, 1), [1, 1]):
+            raise ValueError(f"max_pool2d must have dilation 1 and no indices to be measured, got dilation {dilation}")
+        return F.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
+
+    def _adaptive_max_pool2d(self, func, x, output_size, return_indices=False):
+        return F.adaptive_avg_pool2d(x, output_size)
+
+    def _softmax(self, func, x, dim=None, *args, **kwargs):
+        return x + x.mean(dim, keepdim=True)
+
+    _log_softmax = _softmax
+
+    def _group_norm(self, func, x, *args, **kwargs):
+        return x + x.mean((1, 2, 3), keepdim=True)
+
+    def _instance_norm(self, func, x, *args, **kwargs):
+        return x + x.mean((2, 3), keepdim=True)
+
+    def _layer_norm(self, func, x, normalized_shape, *args, **kwargs):
+        return x + x.mean(tuple(range(-len(normalized_shape), 0)), keepdim=True)

@@ -1,0 +1,123 @@
+"""The receptive field of any module, layer by layer: the formula along every path, and the union where paths meet.
+
+The module is run once, on pictures without content (torch's "meta" device: shapes, no numbers, no time), and every call
+of torch is followed. Each map carries, for each of its rows and columns, the first and the last pixel seen. Where
+branches meet, by a sum, a product or a concatenation, the first is the least and the last the greatest of them.
+
+Followed: convolutions and poolings with any kernel, stride, padding and dilation, transposed convolutions,
+interpolation, pixel shuffle, padding, cropping, everything that works pixel by pixel, sums, products and concatenation
+of maps. Normalisations over the picture and global poolings see all of it. Not followed, and refused by name: calls
+that mix places in another way (attention, indexing by tensors, FFT, reshaping of maps) and modules that look at the
+values of the picture to decide what to run. For those, measure with `receptive_field.seen_pixels`.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+from lessons_lib.ops.receptive_field.chain import Field
+from lessons_lib.ops.receptive_field.rules import LISTED, RULES, Axis
+
+LARGEST = 4096
+"""The largest picture that is tried; a cell that still sees a border of it sees the whole picture."""
+
+
+@dataclass(frozen=True)
+class LayerField:
+    """A layer that was met: its name in the module, what it does, and its field along rows and along columns.
+
+    `size` is math.inf where cells see the whole picture, however large. Behind upsampling the jump can be a fraction,
+    cells of different phase see fields of different sizes, and `size` is the largest.
+    """
+
+    name: str
+    kind: str
+    rows: Field
+    columns: Field
+
+
+def module_fields(module: nn.Module, channels: int = 3) -> list[LayerField]:
+    """The fields of every convolution, pooling and upsampling in the order of the run, and of the output, "output".
+
+    The picture (1, `channels`, n, n) grows until inner cells see no border of it. ValueError names a call that cannot
+    be followed; see the top of this file.
+    """
+    size = 64
+    while True:
+        try:
+            rows = _follow(module, channels, size)
+            if size >= LARGEST or all(math.isfinite(f.size) for row in rows for f in (row.rows, row.columns)):
+                return rows
+        except RuntimeError:  # a network without padding needs a picture of some size
+            if size >= LARGEST:
+                raise
+        size *= 2
+
+
+def _follow(module: nn.Module, channels: int, size: int) -> list[LayerField]:
+    places = torch.arange(size)
+    start = Axis(places, places, Fraction(1))
+    state = {name: t.to("meta") for name, t in (*module.named_parameters(), *module.named_buffers())}
+    picture = torch.empty(1, channels, size, size, device="meta")
+    with _Follow({id(t): name.rpartition(".")[0] for name, t in state.items()}) as follow:
+        follow.know(picture, (start, start))
+        output = functional_call(module, state, (picture,))
+    if not isinstance(output, Tensor) or id(output) not in follow.axes:
+        raise ValueError("module must answer one map (B, K, h, w) that depends on the picture")
+    met = [*follow.met, ("output", "", follow.axes[id(output)])]
+    return [LayerField(name, kind, *(_field(axis, size) for axis in axes)) for name, kind, axes in met]
+
+
+def _field(axis: Axis, size: int) -> Field:
+    """The field of the inner places: those that see no border of the picture."""
+    inner = ((axis.first > 0) & (axis.last < size - 1)).nonzero()[:, 0]
+    jump = int(axis.jump) if axis.jump.denominator == 1 else float(axis.jump)
+    if len(inner) == 0:
+        return Field(0, jump, math.inf)
+    start = int(axis.first[inner[0]]) - jump * int(inner[0])
+    return Field(start, jump, int((axis.last - axis.first)[inner].max()) + 1)
+
+
+class _Follow(TorchFunctionMode):
+    """Carries the axes of every map along while the module runs; `met` lists the layers with windows."""
+
+    def __init__(self, names: dict[int, str]) -> None:
+        super().__init__()
+        self.names, self.met = names, []
+        self.axes: dict[int, tuple[Axis, Axis]] = {}
+        self.kept: list[Tensor] = []  # so that no id is used twice
+
+    def know(self, tensor: Tensor, axes: tuple[Axis, Axis]) -> None:
+        self.axes[id(tensor)] = axes
+        self.kept.append(tensor)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
+        given = _tensors((args, kwargs))
+        maps = [self.axes[id(t)] for t in given if id(t) in self.axes]
+        answers = _tensors(output)
+        if maps and answers:
+            name = getattr(func, "__name__", str(func)).strip("_")
+            rule = RULES.get(name)
+            if rule is None:
+                raise ValueError(f"module must use calls that can be followed, got {name}; measure with seen_pixels")
+            for answer in answers:
+                self.know(answer, rule(maps, answer, *args, **kwargs))
+            if rule in LISTED:
+                weights = [self.names[id(t)] for t in given if self.names.get(id(t))]
+                self.met.append((weights[0] if weights else name, name, self.axes[id(answers[0])]))
+        return output
+
+
+def _tensors(value: object) -> list[Tensor]:
+    """All tensors in nested lists, tuples and dicts."""
+    if isinstance(value, Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return [tensor for part in parts for tensor in _tensors(part)]

@@ -1,0 +1,171 @@
+"""Every exercise of the course keeps its promises: right answers pass, known mistakes get their own message."""
+
+import ast
+import builtins
+import importlib.util
+import inspect
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from lessons_lib.course.exercises.engine.cells import DECORATOR, is_setup
+from lessons_lib.course.exercises.engine.checking import behaves_like, check
+from lessons_lib.course.exercises.engine.exercise import exercises_of, find, lessons_with_exercises, written_ids
+from lessons_lib.course.exercises.engine.running import run
+from lessons_lib.course.progress import LESSONS
+
+HERE = Path(__file__).parent
+NOTEBOOKS = HERE.parents[1] / "notebooks"
+LESSONS_HERE = lessons_with_exercises()
+EXERCISES = [exercise for lesson in LESSONS_HERE for exercise in exercises_of(lesson).values()]
+MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+USUAL_IMPORTS = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F"
+
+
+def answers(lesson):
+    path = HERE / f"answers_{lesson}.py"
+    if not path.exists():
+        return {}
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.ANSWERS
+
+
+ANSWERS = [
+    (find(exercise_id), answer)
+    for lesson in LESSONS_HERE
+    for exercise_id, functions in answers(lesson).items()
+    for answer in functions
+]
+
+
+def notebook_cells(exercise):
+    """The code cells of the exercise's lesson, or none while it is not written."""
+    paths = sorted(NOTEBOOKS.glob(f"{exercise.id[:2]}_*.ipynb"))
+    cells = json.loads(paths[0].read_text("utf-8"))["cells"] if paths else []
+    for cell in cells:
+        cell["source"] = "".join(cell["source"])
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def setup_source(exercise):
+    """The imports of the lesson's setup cells, which a model answer may use."""
+    sources = [cell["source"] for cell in notebook_cells(exercise) if is_setup(cell)]
+    lines = [line for source in sources for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+    tree = ast.parse("\n".join(lines) or USUAL_IMPORTS)
+    tree.body = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return ast.unparse(tree)
+
+
+def stub(exercise):
+    """The def that the lesson gives the learner, or None while the lesson is not written."""
+    for cell in notebook_cells(exercise):
+        if exercise.id in DECORATOR.findall(cell["source"]):
+            return next(node for node in ast.parse(cell["source"]).body if isinstance(node, ast.FunctionDef))
+    return None
+
+
+@pytest.mark.parametrize("lesson", LESSONS_HERE)
+def test_ids_are_unique_in_order_and_the_same_by_import(lesson):
+    ids = written_ids(lesson)
+    assert ids == [f"{lesson}.{i + 1}" for i in range(len(ids))]
+    assert ids == list(exercises_of(lesson))
+    assert lesson in LESSONS
+
+
+@each_exercise
+def test_what_an_exercise_has(exercise):
+    assert exercise.title.strip() and len(exercise.title) <= 40
+    assert len(exercise.hints) >= 2 and all(hint.strip() for hint in exercise.hints)
+    assert len(exercise.mistakes) >= 3
+    messages = [mistake.message for mistake in exercise.mistakes]
+    assert len(set(messages)) == len(messages) and all(messages)
+    assert len(exercise.cases()) >= 3
+
+
+@each_exercise
+def test_the_cases_are_the_same_every_time(exercise):
+    first, second = exercise.cases(), exercise.cases()
+    for one, other in zip(first, second, strict=True):
+        left, right = (run(lambda **case: list(case.values()), case) for case in (one, other))
+        assert behaves_like(left, right)
+        assert list(one) == list(other)
+
+
+@each_exercise
+def test_the_model_answer_is_short_self_contained_and_right(exercise):
+    source = exercise.model_source()
+    assert len(source.splitlines()) <= 15
+    names = {}
+    exec(setup_source(exercise), names)
+    exec(source, names)
+    definition = ast.parse(source).body[0]
+    result = check(exercise, names[definition.name])
+    assert result.status == "passed", result
+    unknown = set(inspect.getclosurevars(names[definition.name]).unbound) - set(dir(builtins))
+    attributes = {node.attr for node in ast.walk(definition) if isinstance(node, ast.Attribute)}
+    assert not unknown - attributes
+
+
+@each_exercise
+def test_the_model_answer_fits_the_lessons_stub(exercise):
+    given = stub(exercise)
+    if given is None:
+        pytest.skip("the lesson's notebook is not written yet")
+    model = ast.parse(exercise.model_source()).body[0]
+    assert model.name == given.name
+    names = [[argument.arg for argument in one.args.args + one.args.kwonlyargs] for one in (model, given)]
+    assert names[0] == names[1]
+    assert list(map(ast.unparse, model.args.defaults)) == list(map(ast.unparse, given.args.defaults))
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"), ANSWERS, ids=[f"{exercise.id}-{answer.__name__}" for exercise, answer in ANSWERS]
+)
+def test_right_answers_by_other_methods_pass(exercise, answer):
+    result = check(exercise, answer)
+    assert result.status == "passed", result
+
+
+@each_exercise
+def test_there_are_two_other_right_answers(exercise):
+    assert len([one for one, _ in ANSWERS if one is exercise]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("exercise", "mistake"),
+    MISTAKES,
+    ids=[f"{exercise.id}-{mistake.function.__name__}" for exercise, mistake in MISTAKES],
+)
+def test_every_mistake_is_rejected_with_its_own_message(exercise, mistake):
+    result = check(exercise, mistake.function)
+    assert result.status == "not yet", result
+    assert result.failure.mistake == mistake.message
+
+
+@each_exercise
+def test_mistakes_differ_and_none_only_raises_or_is_constant(exercise):
+    outcomes = [
+        [run(mistake.function, case, exercise.gradients) for case in exercise.cases()] for mistake in exercise.mistakes
+    ]
+    for i, one in enumerate(outcomes):
+        assert not all(outcome.raised for outcome in one)
+        assert not all(behaves_like(one[0], outcome) for outcome in one[1:])
+        for other in outcomes[i + 1 :]:
+            assert not all(map(behaves_like, one, other))
+
+
+@each_exercise
+def test_oracle_and_mistakes_take_at_most_a_second(exercise):
+    def seconds():
+        start = time.process_time()
+        for case in exercise.cases():
+            for function in (exercise.oracle, *(mistake.function for mistake in exercise.mistakes)):
+                run(function, case, exercise.gradients)
+        return time.process_time() - start
+
+    assert min(seconds() for _ in range(3)) <= 1.0

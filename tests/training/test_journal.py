@@ -1,0 +1,48 @@
+"""The journal: lines as they come, cut back for a run that is taken up, and the curve."""
+
+import pytest
+from PIL import Image
+
+from lessons_lib.training.journal import Journal, draw_curve, read_journal
+
+
+def written(path, start: int, *steps: int) -> list[int]:
+    with Journal(path, start) as journal:
+        for step in steps:
+            journal.write({"step": step, "losses": {"a": 1.0 / step}})
+            assert read_journal(path)[-1]["step"] == step  # whoever looks sees it at once
+        journal.flush_to_disk()
+    return [line["step"] for line in read_journal(path)]
+
+
+def test_steps_that_are_made_again_are_cut_off(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    assert written(path, 0, 1, 2, 3, 4, 5) == [1, 2, 3, 4, 5]
+    assert written(path, 3, 4, 5, 6) == [1, 2, 3, 4, 5, 6]
+    assert written(path, 9, 10) == [1, 2, 3, 4, 5, 6, 10]
+    assert written(path, 0) == []
+
+
+def test_an_unfinished_line_is_left_out(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n{"ste')
+    assert written(path, 2) == [1, 2]
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_a_broken_line_is_named(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\nwhat?\n{"step": 3}\n')
+    with pytest.raises(ValueError, match=r"metrics.jsonl must hold a JSON line a step, got 'what\?' in line 2"):
+        read_journal(path)
+    assert read_journal(tmp_path / "none.jsonl") == []
+
+
+def test_the_curve_is_a_picture(tmp_path):
+    written(tmp_path / "metrics.jsonl", 0, *range(1, 40))
+    draw_curve(tmp_path / "metrics.jsonl", tmp_path / "losses.png")
+    with Image.open(tmp_path / "losses.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.size == (840, 480)
+    draw_curve(tmp_path / "none.jsonl", tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()

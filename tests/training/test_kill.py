@@ -1,0 +1,89 @@
+"""Killed, interrupted and taken up again: the weights are those of a run that nothing happened to, bit by bit."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from lessons_lib.training.checkpoint import open_checkpoint
+from lessons_lib.training.journal import read_journal
+from tests.training.lives import CAN_BE_KILLED, Life, command
+
+pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="this system has no SIGKILL")
+STEPS = 240
+WORDS = ["train", "tiny", "--size", "32", "--batch", "2", "--device", "cpu", "--save-every", "5"]
+
+
+def life(folder: Path, steps: int = STEPS) -> Life:
+    return Life(folder.with_suffix(".txt"), command, *WORDS, "--steps", str(steps), "--out", str(folder), "--resume")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A run of which nothing is the matter."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert life(folder).end() == 0
+    return folder
+
+
+def assert_same_end(folder: Path, whole: Path) -> None:
+    """Weights, optimiser and recorded losses are equal bit by bit, and the scores with them."""
+    ours, theirs = (open_checkpoint(path / "checkpoint.safetensors") for path in (folder, whole))
+    assert ours.notes == theirs.notes
+    assert ours.tensors.keys() == theirs.tensors.keys()
+    different = [name for name, tensor in ours.tensors.items() if not torch.equal(tensor, theirs.tensors[name])]
+    assert different == []
+    lines = [[{**line, "seconds": 0} for line in read_journal(path / "metrics.jsonl")] for path in (folder, whole)]
+    assert lines[0] == lines[1]
+    assert [line["step"] for line in lines[0]] == list(range(1, STEPS + 1))
+    assert json.loads((folder / "scores.json").read_text()) == json.loads((whole / "scores.json").read_text())
+
+
+def wait_for_steps(running: Life, journal: Path, count: int) -> None:
+    """Until the life has opened the journal, which gives it a new place on the disk, and written some lines to it."""
+    before = journal.stat().st_ino if journal.exists() else None
+    opened, lines = False, 0
+    while running.process.is_alive():
+        if not opened and journal.exists() and journal.stat().st_ino != before:
+            opened, lines = True, journal.read_bytes().count(b"\n")
+        if opened and journal.read_bytes().count(b"\n") >= lines + count:
+            return
+        time.sleep(0.001)
+
+
+def test_killed_twenty_times_it_ends_as_if_nothing_had_happened(whole, tmp_path):
+    folder, chance, reached = tmp_path / "killed", random.Random(3), []
+    for _ in range(20):
+        running = life(folder)
+        wait_for_steps(running, folder / "metrics.jsonl", chance.randint(1, 12))
+        time.sleep(chance.random() * 0.02)
+        running.process.kill()
+        assert running.end() == -signal.SIGKILL
+        saved = folder / "checkpoint.safetensors"
+        reached.append(open_checkpoint(saved).notes["step"] if saved.exists() else 0)
+    assert reached == sorted(reached)  # what was saved once is never lost
+    assert reached[-1] < STEPS
+    assert life(folder).end() == 0
+    assert_same_end(folder, whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_and_says_how_to_go_on(number, whole, tmp_path):
+    folder = tmp_path / "stopped"
+    running = life(folder)
+    wait_for_steps(running, folder / "metrics.jsonl", 8)
+    os.kill(running.process.pid, number)
+    assert running.end() == 128 + number
+    said = running.said.read_text()
+    assert "finishing this step, then saving" in said
+    assert f"python -m lessons_lib {' '.join(WORDS)} --steps {STEPS} --out {folder} --resume" in said
+    step = open_checkpoint(folder / "checkpoint.safetensors").notes["step"]
+    assert step == read_journal(folder / "metrics.jsonl")[-1]["step"] >= 8  # it stopped after a whole step
+    assert (folder / "losses.png").exists()
+    assert life(folder).end() == 0
+    assert_same_end(folder, whole)
