@@ -180,8 +180,8 @@ BATCH = Exercise(
     gradients=True,
     hints=(
         "Take image by image: its predictions, its objects, its logits. The counts differ, so loop over the list.",
-        "For one image: iou = coverage_loss.pairwise_soft_iou(pred, gt); iou[coverage_loss.best_assignment(iou)] are the matched "
-        "values; coverage_loss.score_loss_with_logits(logits, len(gt)) is the score term.",
+        "For one image: iou = coverage_loss.pairwise_soft_iou(pred, gt); iou[coverage_loss.best_assignment(iou)] are "
+        "the matched values; coverage_loss.score_loss_with_logits(logits, len(gt)) is the score term.",
         "Sum within an image, then the mean over images; coverage gets the minus, the score term gets λ. An image "
         "without objects has coverage 0 and still a score term.",
     ),
