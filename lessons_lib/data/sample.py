@@ -17,21 +17,22 @@ class Instances:
 
     boxes (N, 4): xyxy in pixels, exclusive ends, so a box's width is x1 - x0.
     labels (N,): classes, counted from 1.
-    masks (N, H, W): the object's visible pixels.
+    masks (N, H, W): the object's visible pixels; None where only boxes are known.
     scores (N,): on predictions; is_crowd (N,): on ground truth, true for a region of many objects.
     Raises ValueError for a wrong dtype or shape, TypeError for anything that is no tensor.
     """
 
     boxes: Float[Tensor, "N 4"]
     labels: Int64[Tensor, " N"]
-    masks: Bool[Tensor, "N H W"]
+    masks: Bool[Tensor, "N H W"] | None
     scores: Float[Tensor, " N"] | None = None
     is_crowd: Bool[Tensor, " N"] | None = None
 
     def __post_init__(self) -> None:
-        _require("masks", self.masks, torch.bool, ("N", "H", "W"))
-        count = self.masks.shape[0]
-        _require("boxes", self.boxes, torch.float32, (count, 4))
+        _require("boxes", self.boxes, torch.float32, ("N", 4))
+        count = self.boxes.shape[0]
+        if self.masks is not None:
+            _require("masks", self.masks, torch.bool, (count, "H", "W"))
         _require("labels", self.labels, torch.int64, (count,))
         if self.scores is not None:
             _require("scores", self.scores, torch.float32, (count,))
@@ -39,7 +40,20 @@ class Instances:
             _require("is_crowd", self.is_crowd, torch.bool, (count,))
 
     def __len__(self) -> int:
-        return self.masks.shape[0]
+        return self.boxes.shape[0]
+
+    def __getitem__(self, chosen: Int64[Tensor, " n"] | Bool[Tensor, " N"] | slice) -> "Instances":
+        """The instances at some positions, or where a mask over them is true, in that order."""
+        return _apply(self, lambda tensor: tensor[chosen])
+
+    def best(self, count: int) -> "Instances":
+        """The `count` most confident instances, or all if they are fewer, most confident first; ties keep their order.
+
+        Raises ValueError for instances without scores.
+        """
+        if self.scores is None:
+            raise ValueError("instances must have scores to be ranked, got none")
+        return self[self.scores.argsort(descending=True, stable=True)[:count]]
 
     def to(self, device: torch.device | str) -> "Instances":
         """The same instances with every tensor on `device`."""
@@ -67,8 +81,9 @@ class Sample:
         _require("label_map", self.label_map, torch.int64, tuple(self.image.shape[1:]))
         if not isinstance(self.instances, Instances):
             raise TypeError(f"instances must be Instances, got {type(self.instances).__name__}")
-        if self.instances.masks.shape[1:] != self.image.shape[1:]:
-            got, allowed = tuple(self.instances.masks.shape[1:]), tuple(self.image.shape[1:])
+        masks = self.instances.masks
+        if masks is not None and masks.shape[1:] != self.image.shape[1:]:
+            got, allowed = tuple(masks.shape[1:]), tuple(self.image.shape[1:])
             raise ValueError(f"instances.masks must be as large as the image, {allowed}, got {got}")
 
     def to(self, device: torch.device | str) -> "Sample":

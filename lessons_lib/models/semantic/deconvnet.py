@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
-from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import VGG16, TinyBackbone, conv_norm_relu
 from lessons_lib.models.backbones.vgg import CHANNELS, DEPTHS
-from lessons_lib.models.contract import pixel_cross_entropy, predict_label_maps
+from lessons_lib.models.contract import SemanticModel
 from lessons_lib.ops.unpooling import corner_switches, max_unpool
 
 Kept = list[tuple[tuple[int, int], Int64[Tensor, "B _ _ _"]]]
@@ -24,7 +23,7 @@ SIDE = 224
 """Side of the pictures that the published network takes: after five poolings, 7 cells, which fc6 makes one."""
 
 
-class DeconvNet(nn.Module):
+class DeconvNet(SemanticModel):
     """DeconvNet as published: VGG-16, its dense layers, and both mirrored; BatchNorm after every layer, no dropout.
 
     The encoder keeps the switches of its five poolings. fc6 and fc7 are convolutions, 7 × 7 and 1 × 1; a 7 × 7
@@ -54,10 +53,6 @@ class DeconvNet(nn.Module):
                 nn.init.normal_(layer.weight, std=0.01)
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss, {"cross_entropy": mean over the pixels that are not void}."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         height, width = images.shape[2:]
@@ -74,12 +69,8 @@ class DeconvNet(nn.Module):
             x = _pool(stage(x), kept)
         return x, kept
 
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
-
-class TinyDeconvNet(nn.Module):
+class TinyDeconvNet(SemanticModel):
     """DeconvNet for lessons: the tiny trunk with its switches kept, and a decoder that mirrors it.
 
     The trunk is run stage by stage here, so a trained one can be loaded into `backbone`. It pools four times; its first
@@ -103,10 +94,6 @@ class TinyDeconvNet(nn.Module):
         self.up = nn.Sequential(up, nn.GroupNorm(8, last), nn.ReLU())
         self.score = nn.Conv2d(last, num_classes, 1)
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss, {"cross_entropy": mean over the pixels that are not void}."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         x, kept = self.encode(images)
@@ -124,10 +111,6 @@ class TinyDeconvNet(nn.Module):
             for convolution in convolutions:
                 x = convolution(x)
         return x, kept
-
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
 
 def deconvnet(num_classes: int, backbone: str) -> nn.Module:

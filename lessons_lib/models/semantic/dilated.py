@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
-from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import Normalisation, vgg16_classifier, vgg16_stages
-from lessons_lib.models.contract import pixel_cross_entropy, predict_label_maps
+from lessons_lib.models.contract import SemanticModel
 
 DILATIONS = (1, 1, 2, 4, 8, 16, 1)
 """Dilations of the published context module's 3 × 3 convolutions; a 1 × 1 convolution follows (table 1 there)."""
@@ -106,7 +105,7 @@ def identity_weight(out_channels: int, in_channels: int, groups: int, kernel_siz
     return weight
 
 
-class DilatedVGG(nn.Module):
+class DilatedVGG(SemanticModel):
     """The published system: the front end, a context module on its scores, and bilinear upsampling by 8.
 
     Pictures are reflected at their borders, 186 pixels wide and further up to a multiple of 8, as the authors do. The
@@ -126,20 +125,12 @@ class DilatedVGG(nn.Module):
         """The layers that VGG-16 has too, with fc6 and fc7: what `load_vgg16` fills."""
         return nn.ModuleList([self.front.stages, self.front.classifier])
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss, {"cross_entropy": mean over the pixels that are not void}."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         return enlarge(self.context(self.front(reflect_pad(images, BORDER, 8))), 8, images.shape)
 
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
-
-class TinyDilated(nn.Module):
+class TinyDilated(SemanticModel):
     """The same idea for lessons: a dense front end at stride 4, a few dilated layers that begin as the identity.
 
     The front end halves the picture twice by convolutions of 4 × 4, whose taps meet every pixel equally often, and
@@ -167,18 +158,10 @@ class TinyDilated(nn.Module):
         self.front.load_state_dict(trained.front.state_dict())
         self.context[-1].load_state_dict(trained.context[-1].state_dict())
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss, {"cross_entropy": mean over the pixels that are not void}."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         x = self.normalise(reflect_pad(images, 0, 4))
         return enlarge(self.context(self.front(x)), 4, images.shape)
-
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
 
 def dilated(num_classes: int, backbone: str = "tiny") -> nn.Module:

@@ -7,17 +7,16 @@ the deepest map alone are FCN-32s; with those of c4 and c3 added on the way up i
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import VGG16, make_backbone, vgg16_classifier
-from lessons_lib.models.contract import pixel_cross_entropy, predict_label_maps
+from lessons_lib.models.contract import SemanticModel
 from lessons_lib.ops.grid import PIXELS, Grid
 from lessons_lib.ops.transposed import bilinear_kernel
 
 
-class FCN(nn.Module):
+class FCN(SemanticModel):
     """Scores of some maps of a trunk, from deep to shallow, fused by sums and brought back to the picture's pixels.
 
     backbone: gives `{"c1": …, …, "c5": …}`, and has their `channels`, `strides` and `grids`.
@@ -52,10 +51,6 @@ class FCN(nn.Module):
                 f"backbone must pad enough for scores from pixel 0 on, got {scores} that begin at {-offset}"
             )
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss {"cross_entropy": …}: the mean over the pixels that are not void."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """A score for each class at each pixel."""
         maps = self.backbone(images)
@@ -68,10 +63,6 @@ class FCN(nn.Module):
             fused = add_aligned(upsampling(fused), finer, offset)
         fine, start = self.upsamplings[-1](fused), self.offsets[-1]
         return fine[:, :, start : start + size[0], start : start + size[1]]
-
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, for each picture at its own size."""
-        return predict_label_maps(self, images)
 
 
 class ClassifierTrunk(nn.Module):

@@ -8,21 +8,20 @@ upsampled and added: far fewer numbers are upsampled, and the result is the same
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
-from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import VGG16, vgg16_classifier
-from lessons_lib.models.contract import pixel_cross_entropy, predict_label_maps
+from lessons_lib.models.contract import SemanticModel
 from lessons_lib.ops.grid import Grid
 
 CROP, HEATMAP = 224, 50
 """Sides of a box's crop and of its answer, in the paper's system."""
 
 
-class Hypercolumns(nn.Module):
+class Hypercolumns(SemanticModel):
     """A classifier of two layers on the column of features above each pixel of a whole picture.
 
     Its first layer, linear, is run on every map of the trunk by itself, as a 1 × 1 convolution to `hidden` channels, a
@@ -37,19 +36,11 @@ class Hypercolumns(nn.Module):
         self.norm = nn.GroupNorm(8, hidden)
         self.score = nn.Conv2d(hidden, num_classes, 1)
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss, {"cross_entropy": mean over the pixels that are not void}."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         maps, grids = self.backbone(images), self.backbone.grids
         answers = [upsample(layer(maps[name]), grids[name], images.shape[2:]) for name, layer in self.columns.items()]
         return self.score(F.relu(self.norm(torch.stack(answers).sum(0))))
-
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
 
 class BoxHypercolumns(nn.Module):

@@ -3,20 +3,19 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.backbones.tiny import GROUPS
-from lessons_lib.models.contract import pixel_cross_entropy, predict_label_maps
+from lessons_lib.models.contract import SemanticModel
 
 AUXILIARY_WEIGHT = 0.5
 """What the auxiliary head's loss counts for in torchvision's recipe."""
 
 
-class PlainFCN(nn.Module):
+class PlainFCN(SemanticModel):
     """Scores of c5 alone, eight times enlarged: no skips, because a trunk of output stride 8 keeps its places.
 
     With `make_backbone("resnet50", 8)` the layers and their names are those of torchvision's `fcn_resnet50`, so its
@@ -40,23 +39,9 @@ class PlainFCN(nn.Module):
         self.classifier = fcn_head(backbone.channels["c5"], num_classes, norm)
         self.aux_classifier = fcn_head(backbone.channels["c4"], num_classes, norm) if auxiliary else None
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss {"cross_entropy": …}, the mean over the pixels that are not void; half of it for the second head,
-        as "auxiliary", where there is one."""
-        maps, size = self.backbone(batch.images), batch.images.shape[2:]
-        losses = {"cross_entropy": pixel_cross_entropy(enlarge(self.classifier(maps["c5"]), size), batch.label_maps)}
-        if self.aux_classifier is not None:
-            scores = enlarge(self.aux_classifier(maps["c4"]), size)
-            losses["auxiliary"] = AUXILIARY_WEIGHT * pixel_cross_entropy(scores, batch.label_maps)
-        return losses
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         return enlarge(self.classifier(self.backbone(images)["c5"]), images.shape[2:])
-
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
 
 def fcn_head(c_in: int, num_classes: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> nn.Sequential:

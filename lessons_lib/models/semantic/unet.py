@@ -10,9 +10,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from lessons_lib.checks import check_ints
-from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import conv_norm_relu, make_backbone
-from lessons_lib.models.contract import pixel_cross_entropy, predict_label_maps
+from lessons_lib.models.contract import SemanticModel
 
 LEVELS = 4
 """Poolings of the published network."""
@@ -20,7 +19,7 @@ BORDER = 92
 """Pixels that its convolutions without padding take off each side: 572 becomes 388."""
 
 
-class UNet(nn.Module):
+class UNet(SemanticModel):
     """U-Net as published: 23 convolutions without padding, 64 to 1024 channels, no normalisation.
 
     Each level has two 3 × 3 convolutions with ReLU, then a 2 × 2 max pooling on the way down. On the way up a 2 × 2
@@ -48,10 +47,6 @@ class UNet(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss, {"cross_entropy": mean over the pixels that are not void}."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         height, width = images.shape[2:]
@@ -72,12 +67,8 @@ class UNet(nn.Module):
             x = join(torch.cat([centre_crop(skip, higher.shape[2:]), higher], dim=1))
         return self.score(x)
 
-    def predict(self, images: Sequence[Float[Tensor, "C _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
-
-class TrunkUNet(nn.Module):
+class TrunkUNet(SemanticModel):
     """U-Net's decoder on a trunk with maps c1 to c5: up, join, convolve twice, five times, to full resolution.
 
     After a level is joined it has as many channels as the trunk's map there, but no more than `widest`. At the
@@ -103,10 +94,6 @@ class TrunkUNet(nn.Module):
         )
         self.score = nn.Conv2d(widths[-1], num_classes, 1)
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss, {"cross_entropy": mean over the pixels that are not void}."""
-        return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
-
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         maps = list(self.backbone(images).values())
@@ -116,10 +103,6 @@ class TrunkUNet(nn.Module):
             higher = up(x)[:, :, : skip.shape[2], : skip.shape[3]]
             x = join(torch.cat([skip, higher], dim=1))
         return self.score(x)
-
-    def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
-        """The likeliest class of each pixel, each picture at its own size."""
-        return predict_label_maps(self, images)
 
 
 def unet(num_classes: int, backbone: str) -> nn.Module:
