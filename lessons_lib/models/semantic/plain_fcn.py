@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lessons_lib.data.sample import Batch
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.backbones.tiny import GROUPS
-from lessons_lib.models.contract import SemanticModel
+from lessons_lib.models.contract import SemanticModel, pixel_cross_entropy
 
 AUXILIARY_WEIGHT = 0.5
 """What the auxiliary head's loss counts for in torchvision's recipe."""
@@ -42,6 +43,16 @@ class PlainFCN(SemanticModel):
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
         return enlarge(self.classifier(self.backbone(images)["c5"]), images.shape[2:])
+
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """The loss {"cross_entropy": …}, the mean over the pixels that are not void; half of it for the second head,
+        as "auxiliary", where there is one."""
+        maps, size = self.backbone(batch.images), batch.images.shape[2:]
+        losses = {"cross_entropy": pixel_cross_entropy(enlarge(self.classifier(maps["c5"]), size), batch.label_maps)}
+        if self.aux_classifier is not None:
+            scores = enlarge(self.aux_classifier(maps["c4"]), size)
+            losses["auxiliary"] = AUXILIARY_WEIGHT * pixel_cross_entropy(scores, batch.label_maps)
+        return losses
 
 
 def fcn_head(c_in: int, num_classes: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> nn.Sequential:
