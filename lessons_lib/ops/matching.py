@@ -1,4 +1,4 @@
-"""Matching: which object an anchor or a proposal stands for, and whether it is an example of it, of nothing, or of neither.
+"""Matching: which object an anchor or a proposal stands for; whether it shows the object, background, or neither.
 
 The rules of Faster R-CNN (arXiv:1506.01497, section 3.1.2) on a table of overlaps, for one image or a whole batch.
 """

@@ -21,8 +21,8 @@ def sample(
 
     The positives are those with the largest `random` numbers (in [0, 1), one a box); then come the negatives with the
     largest, as many as seats are left. IGNORED boxes never come. Where there are fewer boxes than seats, `valid` is
-    False at the end, and the position there must not be used. The share is rounded down, as in every codebase. Girshick,
-    "Fast R-CNN" (arXiv:1504.08083), section 2.3. Raises ValueError for a count < 1 or a share outside [0, 1].
+    False at the end, and the position there must not be used. The share is rounded down, as in every codebase.
+    Girshick, "Fast R-CNN" (arXiv:1504.08083), section 2.3. Raises ValueError for a count < 1 or a share outside [0, 1].
 
     >>> sample(torch.tensor([1, 0, 1, -1, 0]), torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5]), 4, 0.25)[0].tolist()[:3]
     [2, 4, 1]

@@ -43,7 +43,7 @@ def test_by_hand():
 
 @pytest.mark.parametrize(("start", "offset"), [(CORNER, 0.0), (1.5, 2.0)])
 def test_detectron2s_table(start, offset):
-    """detectron2, tests/modeling/test_anchor_generator.py: offset 0, and 0.5 of a stride of 4; size-major, not rounded."""
+    """detectron2, tests/modeling/test_anchor_generator.py: offsets 0 and 0.5 of stride 4; size-major, not rounded."""
     first = [[-32, -8, 32, 8], [-16, -16, 16, 16], [-8, -32, 8, 32], [-64, -16, 64, 16], [-32, -32, 32, 32]]
     first = torch.tensor([*first, [-16, -64, 16, 64]], dtype=torch.float32)
     shift = torch.tensor([4.0, 0, 4, 0])
@@ -69,7 +69,7 @@ def test_the_matlab_table_is_the_same_but_for_its_rounding():
 
 
 def test_anchors_lie_in_the_middle_of_what_their_cell_sees():
-    """The tiny backbone's cells lie at 4i + 1: a point at the middle of an anchor is the one that excites its cell most."""
+    """The tiny backbone's cells lie at 4i + 1: so do the middles of its anchors."""
     backbone = TinyBackbone()
     x = cell_centres(backbone.grids["c2"], 4)
     assert x.tolist() == [1.5, 5.5, 9.5, 13.5]  # pixel 1 covers [1, 2)

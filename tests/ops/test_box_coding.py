@@ -19,7 +19,7 @@ def random_boxes(g: torch.Generator, count: int) -> torch.Tensor:
 
 
 def differs_from_torchvision(seed: int) -> float:
-    """The largest difference of codes, decoded boxes, clipped boxes and the way there and back, over the boxes' size."""
+    """The largest difference of codes, decoded and clipped boxes, and the way there and back, over the boxes' size."""
     g = torch.Generator().manual_seed(seed)
     count = int(torch.randint(0, 20, (), generator=g))
     boxes, anchors = random_boxes(g, count), random_boxes(g, count)
@@ -54,7 +54,7 @@ def test_by_hand():
 
 
 def test_mmdetections_table():
-    """mmdetection, test_delta_xywh_bbox_coder.py: decoded and clipped to 32 × 32; an anchor without area stays a point."""
+    """mmdetection, test_delta_xywh_bbox_coder.py: clipped to 32 × 32; an anchor without area stays a point."""
     anchors = torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1], [5, 5, 5, 5]])
     codes = torch.tensor([[0.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 2, -1], [0.7, -1.9, -0.5, 0.3]])
     want = torch.tensor([[0, 0, 1, 1], [0.1409, 0.1409, 2.8591, 2.8591], [0, 0.3161, 4.1945, 0.6839], [5, 5, 5, 5]])

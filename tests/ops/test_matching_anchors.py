@@ -46,7 +46,7 @@ def case_differs(seed: int) -> bool:
 
 
 def differs_from_torchvision(seed: int) -> bool:
-    """Labels are the same; so are the objects, but where torchvision forces a box and leaves it with another object."""
+    """Labels are the same; the objects too, but where torchvision forces a box and leaves it to another object."""
     g = torch.Generator().manual_seed(seed)
     table = torch.rand(
         int(torch.randint(1, 9, (), generator=g)), int(torch.randint(1, 6, (), generator=g)), generator=g

@@ -1,4 +1,4 @@
-"""Sampling against a loop and torchvision's counts; the dice are given, nothing is drawn twice, nothing ignored is drawn."""
+"""Sampling against a loop and torchvision's counts; the dice are given, and nothing ignored is drawn."""
 
 import torch
 from torchvision.models.detection._utils import BalancedPositiveNegativeSampler

@@ -27,7 +27,7 @@ def detections(
     """(the objects found, the region of each): most confident first, at most `config.most`.
 
     Every region speaks for every class but the background, as if it were one detection each. What has too little
-    confidence or no area goes; NMS keeps classes apart; then the most confident of the image stay, whatever their class.
+    confidence or no area goes; NMS keeps classes apart; then the most confident stay, whatever their class.
     """
     classes = probs.shape[1]
     confident = probs > config.least_confidence

@@ -103,7 +103,7 @@ def propose(
 def rpn_labels(
     anchors: Float[Tensor, "N 4"], truth: Truth, config: DetectorConfig
 ) -> tuple[Int64[Tensor, "B N"], Int64[Tensor, "B N"]]:
-    """(object, label) of each anchor in each image: POSITIVE, NEGATIVE, or IGNORED between the thresholds and in crowds."""
+    """(object, label) of each anchor in each image: POSITIVE, NEGATIVE, or IGNORED: between, and in crowds."""
     iou, covered = overlaps(anchors.expand(len(truth.labels), -1, -1), truth.boxes)
     matched, labels = match(iou, config.rpn_high, config.rpn_low, force_best=True, valid=truth.single)
     return matched, ignore_crowds(labels, covered * truth.crowd[:, None])
