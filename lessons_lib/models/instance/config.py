@@ -1,6 +1,6 @@
 """The settings of a detector, with the paper's names and numbers, and the small ones of the lessons."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class DetectorConfig:
                 raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")
 
 
-C4 = DetectorConfig(
+C4_CONFIG = DetectorConfig(
     rpn_levels=("c4",), anchor_sizes=((32, 64, 128, 256, 512),), before_nms=(12000, 6000), after_nms=(2000, 300),
     regions=128, region_levels=("c4",), region_size=14, sampling=2, canonical=(4, 224.0),
 )  # fmt: skip
@@ -92,5 +92,13 @@ TINY = DetectorConfig(
 )  # fmt: skip
 """What learns scenes of 96 pixels in a minute on one CPU thread: few anchors, few regions, one map for each task."""
 
-TINY_C4 = DetectorConfig(**{**TINY.__dict__, "rpn_levels": ("c3",), "region_levels": ("c3",)})
+ONE_MAP = {"rpn_levels": ("t2",), "region_levels": ("t2",)}
+
+TDM_CONFIG = replace(DetectorConfig(), **ONE_MAP, anchor_sizes=((32, 64, 128, 256, 512),), before_nms=(12000, 6000))
+"""One fine map of stride 4 for everything (Shrivastava et al., arXiv:1612.06851)."""
+
+TINY_C4 = replace(TINY, rpn_levels=("c3",), region_levels=("c3",))
 """The same without a neck: one map of stride 8."""
+
+TINY_TDM = replace(TINY, **ONE_MAP)
+"""The same with TDM: one map of stride 4."""
