@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from lessons_lib.checks import check_ints
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.instance.box_head import (
     BoxHead,
@@ -50,7 +51,11 @@ def usual_config(backbone: str, neck: str) -> DetectorConfig:
 
 def detector(num_classes: int, backbone: str, neck: str, config: DetectorConfig) -> FasterRCNN:
     """Faster R-CNN with fresh weights and settings of one's own, whose levels must be maps of the neck."""
+    check_ints(2, num_classes=num_classes)
     features = make_features(backbone, neck, config)
+    for level in (*config.rpn_levels, *config.region_levels):
+        if level not in features.grids:
+            raise ValueError(f"levels must be maps of the features, {', '.join(features.grids)}, got {level!r}")
     channels = features.channels[config.region_levels[0]]
     anchors = len(config.anchor_sizes[0]) * len(config.anchor_ratios)
     rpn = RPNHead(features.channels[config.rpn_levels[0]], anchors, config.rpn_depth)

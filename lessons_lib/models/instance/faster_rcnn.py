@@ -54,6 +54,7 @@ class FasterRCNN(InstanceModel):
     def __init__(self, features: Features, rpn: RPNHead, box_head: BoxHead, config: DetectorConfig) -> None:
         super().__init__()
         self.features, self.rpn, self.box_head, self.config = features, rpn, box_head, config
+        self.num_classes = box_head.predictor.classes.out_features
         self.max_detections = config.most
         for level, sizes in zip(config.rpn_levels, config.anchor_sizes, strict=True):
             shapes = anchor_shapes(sizes, config.anchor_ratios)
@@ -76,7 +77,7 @@ class FasterRCNN(InstanceModel):
 
         `dice` draws the anchors and regions. Given `proposals` stand in for the RPN's, which still learns.
         """
-        truth = pad_truth(batch.instances)
+        truth = pad_truth(batch.instances, self.num_classes)
         maps = self.features(batch.images)
         anchors = self.anchors(maps, batch.images.shape[2:])
         objectness, deltas = self.rpn([maps[name] for name in self.config.rpn_levels])

@@ -80,7 +80,7 @@ def take(regions: Regions, chosen: Int64[Tensor, "B n"], valid: Bool[Tensor, "B 
 
 
 def read_regions(
-    maps: Mapping[str, Float[Tensor, "B C _ _"]],
+    maps: Mapping[str, Float[Tensor, "B _ _ _"]],
     grids: Mapping[str, Grid],
     boxes: Float[Tensor, "B R 4"],
     valid: Bool[Tensor, "B R"],

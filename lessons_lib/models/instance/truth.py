@@ -25,15 +25,15 @@ class Truth:
     crowd: Bool[Tensor, "B G"]
 
 
-def pad_truth(instances: Sequence[Instances]) -> Truth:
+def pad_truth(instances: Sequence[Instances], num_classes: int | None = None) -> Truth:
     """The objects of a batch's images in one table, after a look at them.
 
-    ValueError names the image where a label is < 1 (0 is the background) or a box is empty, inverted or no number: such
-    truth gives losses that are NaN, or trains the wrong thing without a word. On a GPU, which nobody waits for, the
-    same is found by an assertion on the device.
+    ValueError names the image where a label is no class (0 is the background) or a box is empty, inverted or no number:
+    such truth gives losses that are NaN, or trains the wrong thing without a word. On a GPU, which nobody waits for,
+    the same is found by an assertion on the device.
     """
     for number, objects in enumerate(instances):
-        _check(number, objects)
+        _check(number, objects, num_classes)
     crowds = [torch.zeros_like(o.labels, dtype=torch.bool) if o.is_crowd is None else o.is_crowd for o in instances]
     crowd = _padded(crowds)
     there = _padded([torch.ones_like(o.labels, dtype=torch.bool) for o in instances])
@@ -48,16 +48,20 @@ def _padded(rows: Sequence[Tensor]) -> Tensor:
     return table.new_zeros(table.shape[0], 1, *table.shape[2:])
 
 
-def _check(number: int, objects: Instances) -> None:
+def _check(number: int, objects: Instances, num_classes: int | None) -> None:
     boxes, labels = objects.boxes, objects.labels
     sound = boxes.isfinite().all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    high = labels < num_classes if num_classes is not None else torch.ones_like(labels, dtype=torch.bool)
     if boxes.device.type == "cuda":
-        text = f"image {number} of the batch: labels must be ≥ 1, and boxes finite with x1 > x0 and y1 > y0"
-        torch._assert_async((sound & (labels >= 1)).all(), text)
+        text = f"image {number} of the batch: labels must be classes, boxes finite with x1 > x0 and y1 > y0"
+        torch._assert_async((sound & (labels >= 1) & high).all(), text)
         return
     if not bool((labels >= 1).all()):
         got = labels[labels < 1][0].item()
         raise ValueError(f"image {number} of the batch: labels must be ≥ 1, as 0 is the background, got {got}")
+    if not bool(high.all()):
+        got = labels[~high][0].item()
+        raise ValueError(f"image {number} of the batch: labels must be < {num_classes}, the model's classes, got {got}")
     if not bool(sound.all()):
         got = [round(value, 3) for value in boxes[~sound][0].tolist()]
         raise ValueError(f"image {number} of the batch: boxes must be finite with x1 > x0 and y1 > y0, got {got}")
