@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -28,6 +28,7 @@ def checked_call(
     if not (math.isfinite(spatial_scale) and spatial_scale > 0):
         raise ValueError(f"spatial_scale must be > 0, feature cells for each pixel, got {spatial_scale}")
     image, xyxy = _table(features, boxes)
+    xyxy = xyxy.to(torch.promote_types(xyxy.dtype, torch.float32))  # half precision cannot tell neighbouring pixels
     return image, xyxy, checked_ints("output_size", output_size, 1, count=2)
 
 
@@ -55,10 +56,11 @@ def whole_bins(
 
 @dataclass(frozen=True, eq=False)
 class Reads:
-    """What every bin reads along one axis: K cells, each times a weight."""
+    """What every bin reads along one axis: K cells, each times a weight; where not `real`, nothing at all."""
 
     cell: Int64[Tensor, "R bins K"]
     weight: Float[Tensor, "R bins K"]
+    real: Bool[Tensor, "R bins K"]
 
 
 def weighted_reads(
@@ -67,18 +69,24 @@ def weighted_reads(
     """Each bin as the weighted sum of the cells where its rows meet its columns: one sparse matrix times the map.
 
     The matrix has a row for each bin and a column for each cell of the batch. It is never built: `embedding_bag` goes
-    through the reads. Differentiable in the features and in the weights, so in whatever the weights came from.
+    through the reads. Differentiable in the features and in the weights, so in whatever the weights came from. Half
+    precision is computed in float32. A read that is not real finds a cell of zeros behind all others, since 0 · ∞ and
+    0 · NaN are no 0.
     """
-    width, channels = features.shape[3], features.shape[1]
-    first_row = image[:, None, None] * features.shape[2]  # of this image, when all images lie under each other
+    batch, channels, height, width = features.shape
+    first_row = image[:, None, None] * height  # of this image, when all images lie under each other
     cells = ((first_row + rows.cell) * width)[:, :, None, :, None] + columns.cell[:, None, :, None, :]
+    real = rows.real[:, :, None, :, None] & columns.real[:, None, :, None, :]
+    cells = torch.where(real, cells, batch * height * width)
     weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]  # (R, P, Q, K, K')
-    table = features.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (B*H*W, C); strided rows would be read slowly
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    table = features.new_zeros(batch * height * width + 1, channels, dtype=dtype)  # strided rows would be read slowly
+    table[:-1].view(batch, height, width, channels).copy_(features.permute(0, 2, 3, 1))
     per_bin = cells.shape[3] * cells.shape[4]
     bins = F.embedding_bag(
-        cells.reshape(-1, per_bin), table, per_sample_weights=weights.reshape(-1, per_bin).to(table.dtype), mode="sum"
+        cells.reshape(-1, per_bin), table, per_sample_weights=weights.reshape(-1, per_bin).to(dtype), mode="sum"
     )
-    return bins.view(*cells.shape[:3], channels).permute(0, 3, 1, 2)
+    return bins.view(*cells.shape[:3], channels).permute(0, 3, 1, 2).to(features.dtype)
 
 
 def _table(features: Tensor, boxes: Boxes) -> tuple[Int64[Tensor, " R"], Float[Tensor, "R 4"]]:
