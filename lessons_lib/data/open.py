@@ -69,7 +69,17 @@ NAMES = ("scenes", *sorted(FORMATS))
 """Every name that `open_dataset` knows."""
 
 
-def open_dataset(name: str, root: Path | str | None = None, split: str = "train", on_error: str = "raise") -> Dataset:
+def spec_of(name: str) -> Format:
+    """What is known of a set. Raises ValueError for a name that there is not."""
+    if name not in NAMES:
+        raise ValueError(f"data must be one of {', '.join(NAMES)}, got {name!r}")
+    return FORMATS.get(name, Format(Scenes, tuple(SCENES)))
+
+
+def open_dataset(
+    name: str, root: Path | str | None = None, split: str = "train", on_error: str = "raise", *, size: int = 96,
+    preset: str = "easy",
+) -> Dataset:  # fmt: skip
     """The samples of a set, map-style, with `classes[label]`, `colours[label]`, and `names[index]` of its pictures.
 
     `split` is "train" or "val", or one of the set's own names, such as "val2017" of COCO. `root` is the folder that
@@ -83,7 +93,8 @@ def open_dataset(name: str, root: Path | str | None = None, split: str = "train"
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     if name == "scenes":
-        return _scenes(split, 96, "easy")
+        samples = _scenes(split, size, preset)
+        return Skipping(samples) if on_error == "skip" else samples
     if root is None:
         raise ValueError(f"root must be the folder that holds {name} (--root FOLDER), got none")
     found = FORMATS[name]
