@@ -35,6 +35,9 @@ class CocoScores:
         """Add one picture; an object's area is that of its mask. ValueError for a prediction without scores."""
         if prediction.scores is None:
             raise ValueError("prediction must have scores, got None")
+        for name, objects in (("prediction", prediction), ("target", target)):
+            if self.kind == "mask" and objects.masks is None:
+                raise ValueError(f"{name} must have masks for kind 'mask', got boxes alone")
         self.predictions.append(prediction.to("cpu"))
         self.targets.append(target.to("cpu"))
 
