@@ -18,6 +18,7 @@ from lessons_lib.data.class_table import voc_colour
 from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.sets.coco_checks import box_fault, run_lengths, segmentation_fault
+from lessons_lib.data.spec import DatasetSpec
 
 Window = tuple[slice, slice]
 
@@ -191,3 +192,17 @@ def _stuff_table(stuff: list[dict], labels: dict[int, int], names: list[str]) ->
             table[entry["id"] - 1] = len(names)
             names.append(entry["name"])
     return table
+
+
+COCO2017 = DatasetSpec(
+    name="coco2017",
+    reader=CocoSamples,
+    splits=("train2017", "val2017"),
+    classes=None,
+    void=(VOID,),
+    signs=("annotations/instances_*.json",),
+    train="train2017",
+    val="val2017",
+    also=("coco",),
+)
+DATASETS = (COCO2017,)
