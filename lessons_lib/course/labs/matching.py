@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lessons_lib.course.labs.lab import NAMES, Lab, slider
 from lessons_lib.course.plotting import VIVID, draw_grid
-from lessons_lib.ops.coverage_loss import best_assignment, greedy_assignment, pairwise_soft_iou, score_loss
+from lessons_lib.ops.coverage import best_assignment, greedy_assignment, pairwise_soft_iou, score_loss
 
 HEIGHT, WIDTH = 36, 72  # pixels
 OBJECTS = ((18, 14), (18, 36), (18, 58))  # row and column of each
