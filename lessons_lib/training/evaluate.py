@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from lessons_lib.data.crop import resize_short_side
-from lessons_lib.data.open import open_data
+from lessons_lib.data.open import open_dataset
 from lessons_lib.metrics.boundary import BoundaryScores
 from lessons_lib.metrics.semantic import SemanticScores
 from lessons_lib.models.zoo import build_model
@@ -105,7 +105,10 @@ def evaluate(
     checkpoint = open_checkpoint(file)
     settings = Settings(**checkpoint.notes["settings"])
     size = settings.size if size is None else size
-    samples, classes = open_data(data or settings.data, split, root or settings.root, size, preset or settings.preset)
+    samples = open_dataset(
+        data or settings.data, root or settings.root, split, size=size, preset=preset or settings.preset
+    )
+    classes = samples.classes
     known = checkpoint.notes["classes"]
     if list(classes) != known:
         raise ValueError(f"data must have the model's {len(known)} classes, {known[0]} to {known[-1]}, got {classes}")

@@ -13,7 +13,7 @@ class Settings:
     """What is trained, on what, and how; two runs of equal settings on a CPU end with the same weights, bit by bit.
 
     model, backbone: names that `build_model` knows. pretrained: begin with the backbone that ImageNet trained.
-    data, root, split, preset: what `open_data` opens to learn from; `preset` is one of the scenes'.
+    data, root, split, preset: what `open_dataset` opens to learn from; `preset` is one of the scenes'.
     size: height and width of the pictures in a step, ≥ 32.
     steps, batch: how many steps, with how many pictures in each, over all processes together.
     lr: AdamW's learning rate at the first step; it falls to 0 as (1 − step / steps) to the power of 0.9.

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from lessons_lib.data.open import open_data
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import collate
 from lessons_lib.training.atomic import write_whole
 from lessons_lib.training.evaluate import score
@@ -155,12 +155,12 @@ def _score_unseen(run: Run) -> None:
     """Scores the model on pictures of the split "val", writes them beside the checkpoint and prints the gist."""
     s, machine = run.settings, run.machine
     try:
-        samples, classes = open_data(s.data, "val", s.root, s.size, s.preset)
+        samples = open_dataset(s.data, s.root, "val", size=s.size, preset=s.preset)
     except FileNotFoundError as error:
         if machine.is_main_process:
             print(f"trained, and not scored on unseen pictures: {error}")
         return
-    scores = score(inner_model(machine, run.model), samples, classes, s.size, machine, UNSEEN)
+    scores = score(inner_model(machine, run.model), samples, samples.classes, s.size, machine, UNSEEN)
     if machine.is_main_process:
         path = run.folder / SCORES
         write_whole(path, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")

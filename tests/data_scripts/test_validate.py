@@ -256,7 +256,7 @@ def test_a_folder_with_two_layouts(tmp_path):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "stage1_train").mkdir()
     report = validate(tmp_path)
-    assert list(report.splits) == [("nuclei", "all"), ("leaves", "all")]
+    assert list(report.splits) == [("leaves", "all"), ("nuclei", "all")]
     assert [found.what for found in report.findings] == ["must hold a picture, got none"]
 
 
@@ -277,6 +277,6 @@ def test_the_command_line(clean, tmp_path, capsys):
 
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
-    assert "path must hold a dataset in a layout that is known (voc2007: " in capsys.readouterr().err
+    assert "path must hold a dataset in a layout that is known (ade20k: " in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "path must be a folder, got" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from accelerate.state import AcceleratorState, PartialState
 from lessons_lib.__main__ import main
 from lessons_lib.course.plotting import loss_curve
 from lessons_lib.data.crop import crop, resize_short_side
-from lessons_lib.data.open import open_data
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.scenes import Scenes
 from lessons_lib.training.machine import start_machine
@@ -36,10 +36,10 @@ CASES = [
     (lambda: crop(SAMPLE, 0, -1, 4, 5), "window must lie within (4, 5), got rows 0 to 4, columns -1 to 4"),
     (lambda: crop(SAMPLE, 0, 0, 0, 5), "window must lie within (4, 5), got rows 0 to 0, columns 0 to 5"),
     (lambda: resize_short_side(SAMPLE, 0), "size must be ≥ 1, got 0"),
-    (lambda: open_data("imagenet"), "data must be one of scenes, ade20k, camvid"),
-    (lambda: open_data("coco"), "root must be the folder that holds coco (--root FOLDER), got none"),
-    (lambda: open_data("scenes", "test"), "split must be one of train, val for scenes, got 'test'"),
-    (lambda: open_data("scenes", preset="hard"), "preset must be one of easy, context, "),
+    (lambda: open_dataset("imagenet"), "data must be one of scenes, ade20k, camvid"),
+    (lambda: open_dataset("coco"), "root must be the folder that holds coco (--root FOLDER), got none"),
+    (lambda: open_dataset("scenes", split="test"), "split must be one of train, val for scenes, got 'test'"),
+    (lambda: open_dataset("scenes", preset="hard"), "preset must be one of easy, context, "),
     (lambda: loss_curve([1, 2], {"a": [1.0]}), "losses must have 2 values each, one a step, got 1 for 'a'"),
 ]
 

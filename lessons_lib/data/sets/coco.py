@@ -18,6 +18,7 @@ from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, requir
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, run_lengths, segmentation_fault
 from lessons_lib.data.sets.coco_entries import Fault, category_faults, record_faults
+from lessons_lib.data.spec import DatasetSpec
 
 Window = tuple[slice, slice]
 
@@ -42,12 +43,12 @@ class CocoSamples(Dataset):
     """
 
     def __init__(self, root: Path | str, split: str = "val2017"):
-        self._photos, self._file = Path(root) / split, Path(root) / "annotations" / f"instances_{split}.json"
-        for path in (self._photos, self._file):
+        self._photos, self.file = Path(root) / split, Path(root) / "annotations" / f"instances_{split}.json"
+        for path in (self._photos, self.file):
             if not path.exists():
                 raise FileNotFoundError(f"root must hold {path}, which is not there")
-        record = read_record(self._file)
-        _refuse_first(self._file, record_faults(record))
+        record = read_record(self.file)
+        _refuse_first(self.file, record_faults(record))
         self.images = sorted(record["images"], key=lambda entry: entry["id"])
         self._annotations = defaultdict(list)
         for annotation in record["annotations"]:
@@ -81,7 +82,7 @@ class CocoSamples(Dataset):
         size = tuple(image.shape[1:])
         if (stated := (entry["height"], entry["width"])) != size:  # polygons are drawn at the size that is stated
             reason = f"must be that of the photograph, {size}, got {stated}"
-            raise DamagedFile(self._file, reason, f"image {entry['id']}, height and width", "wrong size")
+            raise DamagedFile(self.file, reason, f"image {entry['id']}, height and width", "wrong size")
         annotations = self._annotations.get(entry["id"], [])
         with warnings.catch_warnings():  # pycocotools 2.0 passes arrays in a way that numpy 2 announces to change
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
@@ -118,15 +119,15 @@ class CocoSamples(Dataset):
         segmentation = annotation.get("segmentation")
         fault = segmentation_fault(segmentation, *mask.shape) if "segmentation" in annotation else "is missing"
         if fault:
-            raise DamagedFile(self._file, fault, f"annotation {annotation['id']}, segmentation", "broken annotation")
+            raise DamagedFile(self.file, fault, f"annotation {annotation['id']}, segmentation", "broken annotation")
         return _draw(compressed(segmentation, *mask.shape), mask)
 
     def _read_stuff(self, names: list[str]) -> Int64[np.ndarray, "256"]:
         """The label of each value of the stuff maps; what is stuff joins `names`."""
         if self.category_ids and not 1 <= self.category_ids[0] <= self.category_ids[-1] <= VOID:
             reason = f"must be in [1, 255] for a stuff map to hold it, got {self.category_ids}"
-            raise DamagedFile(self._file, reason, "categories, id")
-        file = self._file.with_name(self._file.name.replace("instances_", "stuff_", 1))
+            raise DamagedFile(self.file, reason, "categories, id")
+        file = self.file.with_name(self.file.name.replace("instances_", "stuff_", 1))
         if not file.exists():
             raise FileNotFoundError(f"root must hold {file}, which is not there")
         record = read_record(file)
@@ -136,7 +137,7 @@ class CocoSamples(Dataset):
         _refuse_first(file, category_faults(stuff))
         table = _stuff_table(stuff, self._labels, names)
         if twice := [name for name in names if names.count(name) > 1]:
-            raise DamagedFile(file, f"must name no thing of {self._file.name}, got {twice[0]!r}", "categories, name")
+            raise DamagedFile(file, f"must name no thing of {self.file.name}, got {twice[0]!r}", "categories, name")
         return table
 
     def _missing_label_maps(self, count: int) -> str:
@@ -208,3 +209,17 @@ def _stuff_table(stuff: list[dict], labels: dict[int, int], names: list[str]) ->
             table[entry["id"] - 1] = len(names)
             names.append(entry["name"])
     return table
+
+
+COCO2017 = DatasetSpec(
+    name="coco2017",
+    reader=CocoSamples,
+    splits=("train2017", "val2017"),
+    classes=None,
+    void=(VOID,),
+    signs=("annotations/instances_*.json",),
+    train="train2017",
+    val="val2017",
+    also=("coco",),
+)
+DATASETS = (COCO2017,)
