@@ -135,7 +135,10 @@ def same(one, other) -> bool:
 
 def test_predictions_come_in_the_order_of_the_images(model):
     """Each image is answered as it is alone, wherever it stands in the list."""
-    learn(model, scenes(3), steps=150, until=0.15)  # fresh weights may find ground everywhere
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():  # fresh weights may find ground everywhere
+            parameter += 0.1 * torch.randn_like(parameter)
     images = list(scenes(3).images)
     alone = [model.predict([image])[0] for image in images]
     assert not all(same(alone[0], answer) for answer in alone[1:])  # or an order could not be seen
