@@ -46,8 +46,13 @@ def test_every_kind_makes_a_step_and_finds(backbone, size, neck, change):
 
 @pytest.mark.parametrize(
     ("backbone", "neck", "parameters"),
-    [("resnet50", "fpn", 41_755_286), ("resnet101", "fpn", None), ("resnext101", "tdm", None), ("resnet101", "c4", None)],
-)  # fmt: skip
+    [
+        ("resnet50", "fpn", 41_755_286),
+        ("resnet101", "fpn", None),
+        ("resnext101", "tdm", None),
+        ("resnet101", "c4", None),
+    ],
+)
 def test_large_ones_are_built(backbone, neck, parameters):
     """On the meta device, for their shapes and counts; torchvision's 41,755,286 leaves out its frozen BatchNorm."""
     with torch.device("meta"):
