@@ -11,6 +11,8 @@ from typing import Any
 from torch import nn
 
 from lessons_lib.models.backbones import load_imagenet, make_backbone
+from lessons_lib.models.instance.build import faster_rcnn
+from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.pieces import pieces
 from lessons_lib.models.semantic.deconvnet import deconvnet
 from lessons_lib.models.semantic.dilated import dilated, plain
@@ -57,6 +59,7 @@ MODELS: dict[str, Entry] = {
     "plain": Entry("semantic", plain),
     "dilated": Entry("semantic", dilated),
     "pieces": Entry("instance", pieces),
+    "faster_rcnn": Entry("detection", faster_rcnn),
 }
 """Every model by its name."""
 
@@ -87,4 +90,6 @@ def build_model(
         if not hasattr(model, "backbone"):
             raise ValueError(f"pretrained must be False for {name}, whose network is its own")
         load_imagenet(backbone, model.backbone)
+        if isinstance(model, FasterRCNN):
+            model.features.freeze_pretrained()
     return model
