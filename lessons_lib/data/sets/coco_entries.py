@@ -70,16 +70,17 @@ def annotation_faults(
     `images` and `categories` are the ids that there are; None where those of the file are broken, so that one broken
     id does not accuse its annotations too. `box` says whether it must have one.
     """
-    place = f"annotation {entry['id']}" if not id_fault(entry.get("id", MISSING)) else f"annotations[{number}]"
-    fields = _FIELDS if box else _FIELDS[:-1]
-    for field, fault in fields:
-        if reason := fault(entry.get(field, MISSING)):
-            yield Fault(f"{place}, {field}", reason)
-        elif field == "image_id" and images is not None and entry[field] not in images:
-            yield Fault(f"{place}, image_id", f"must be the id of an image of the file, got {entry[field]}")
-        elif field == "category_id" and categories is not None and entry[field] not in categories:
-            reason = f"must be a category of the file, got {entry[field]}"
-            yield Fault(f"{place}, category_id", reason, "unknown label")
+    known = {"image_id": images, "category_id": categories}
+    for field, fault in _FIELDS if box else _FIELDS[:-1]:
+        value = entry.get(field, MISSING)
+        reason, kind = fault(value), "broken annotation"
+        if not reason and known.get(field) is not None and value not in known[field]:
+            wanted, kind = _UNKNOWN[field]
+            reason = f"{wanted}, got {value}"
+        if reason:
+            number_or_id = entry.get("id", MISSING)
+            place = f"annotations[{number}]" if id_fault(number_or_id) else f"annotation {number_or_id}"
+            yield Fault(f"{place}, {field}", reason, kind)
 
 
 def ids_of(entries: list) -> set[int] | None:
@@ -118,7 +119,7 @@ def area_fault(value: object) -> str:
 
 def box_fault(box: object) -> str:
     """What is wrong with a box (x, y, width, height) by itself, or ""."""
-    if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
+    if not isinstance(box, list) or len(box) != 4 or not (are_plain(box) or all(map(is_number, box))):
         return _reason("must be four finite numbers x, y, width, height", box)
     if box[2] < 0 or box[3] < 0:
         return f"must have width and height ≥ 0, got {box[2]} and {box[3]}"
@@ -131,6 +132,14 @@ def is_number(value: object) -> bool:
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real)):
         return False
     return -HUGE < value < HUGE
+
+
+def are_plain(values: list) -> bool:
+    """Whether a list holds finite ints and floats alone; fast, for long lists."""
+    try:
+        return set(map(type, values)) <= {int, float} and sum(map(abs, values)) < HUGE
+    except OverflowError:  # an int that no float holds
+        return False
 
 
 def shown(value: object) -> str:
@@ -151,6 +160,12 @@ _FIELDS: tuple[tuple[str, Callable[[object], str]], ...] = (
     ("area", area_fault),
     ("bbox", box_fault),
 )
+
+
+_UNKNOWN = {
+    "image_id": ("must be the id of an image of the file", "broken annotation"),
+    "category_id": ("must be a category of the file", "unknown label"),
+}
 
 
 def _reason(wanted: str, value: object) -> str:
