@@ -1,10 +1,11 @@
 """Objects of a picture, from masks or from a map of numbers, one number an object."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from lessons_lib.data.sample import Instances, tight_boxes
@@ -45,3 +46,14 @@ def with_masks(instances: Instances, masks: Bool[Tensor, "N H W"]) -> Instances:
         scores=None if scores is None else scores[kept],
         is_crowd=None if crowds is None else crowds[kept],
     )
+
+
+def with_boxes(instances: Instances, boxes: Float[Tensor, "N 4"], size: tuple[int, int]) -> Instances:
+    """Instances without masks with moved boxes, cut at the edge of an image of `size` (height, width).
+
+    Those of which nothing is left are dropped.
+    """
+    height, width = size
+    cut = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
+    kept = (cut[:, 2:] > cut[:, :2]).all(dim=1)
+    return replace(instances[kept], boxes=cut[kept])

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from lessons_lib.data.crop import resize_short_side
-from lessons_lib.data.open import open_dataset
+from lessons_lib.data.open import open_dataset, require_truth
 from lessons_lib.metrics.boundary import BoundaryScores
 from lessons_lib.metrics.semantic import SemanticScores
 from lessons_lib.models.zoo import build_model
@@ -108,6 +108,7 @@ def evaluate(
     samples = open_dataset(
         data or settings.data, root or settings.root, split, size=size, preset=preset or settings.preset
     )
+    require_truth(samples, "label maps")
     classes = samples.classes
     known = checkpoint.notes["classes"]
     if list(classes) != known:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from lessons_lib.data.crop import random_square
-from lessons_lib.data.open import open_dataset
+from lessons_lib.data.open import open_dataset, require_truth
 from lessons_lib.models.zoo import build_model
 from lessons_lib.training.checkpoint import open_checkpoint, save_checkpoint
 from lessons_lib.training.machine import inner_model, start_machine
@@ -69,6 +69,7 @@ def set_up(settings: Settings, folder: Path, device: str, resume: bool) -> Run:
     if start > settings.steps:
         raise ValueError(f"steps must be ≥ {start}, which are made already, got {settings.steps}")
     samples = open_dataset(settings.data, settings.root, settings.split, size=settings.size, preset=settings.preset)
+    require_truth(samples, "label maps")
     classes = samples.classes
     draws = Draws(samples, settings.seed, partial(random_square, size=settings.size))
     torch.manual_seed(seed_for(settings.seed, "weights"))

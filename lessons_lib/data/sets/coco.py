@@ -36,7 +36,7 @@ class CocoSamples(Dataset):
     objects wins; the rest is 0. Where COCO-Stuff's `stuffthingmaps/<split>/<name>.png` exist they are the label map
     instead (a pixel holds category id − 1, 255 is void), and `annotations/stuff_<split>.json` names the stuff: labels
     K + 1, … in ascending order of id, except a category of supercategory "background", which is 0.
-    Where there can be no label map, it is void everywhere, and `no_label_maps` says why; else that is "".
+    `lacks` says why there are no "masks" or no "label maps", which are then void everywhere: see `require_truth`.
 
     Raises FileNotFoundError for a missing set, DamagedFile with the file, the annotation and its field for a broken
     one: at once where the JSON cannot be read or `record_faults` finds something, in `samples[index]` for a
@@ -62,7 +62,7 @@ class CocoSamples(Dataset):
         names[0] = "no object" if "background" in names[1:] else "background"
         self._maps = Path(root) / "stuffthingmaps" / split
         self._table = self._read_stuff(names) if self._maps.is_dir() else None
-        self.no_label_maps = self._missing_label_maps(len(names) - 1)
+        self.lacks = self._missing(len(names) - 1)
         self.classes = tuple(names)
         self.colours = tuple(map(voc_colour, range(len(names))))
         self.names = tuple(_without_suffix(entry["file_name"]) for entry in self.images)
@@ -88,7 +88,7 @@ class CocoSamples(Dataset):
         with warnings.catch_warnings():  # pycocotools 2.0 passes arrays in a way that numpy 2 announces to change
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             instances, windows, areas = self._instances(annotations, size)
-        if self.no_label_maps:
+        if "label maps" in self.lacks:
             label_map = torch.full(size, VOID)
         elif maps:
             values = read_numbers(maps[0], size)
@@ -141,13 +141,17 @@ class CocoSamples(Dataset):
             raise DamagedFile(file, f"must name no thing of {self.file.name}, got {twice[0]!r}", "categories, name")
         return table
 
-    def _missing_label_maps(self, count: int) -> str:
-        """Why this set has no label maps, or ""."""
+    def _missing(self, count: int) -> dict[str, str]:
+        """What this set has not, and why."""
+        lacks = {}
+        if self._boxes_alone:
+            lacks["masks"] = "it holds boxes and no masks: no annotation has a segmentation"
+            if self._table is None:
+                lacks["label maps"] = lacks["masks"]
         if count >= VOID:
-            return f"a label map holds at most {VOID - 1} categories, as its label {VOID} means void, got {count}"
-        if self._boxes_alone and self._table is None:
-            return "it holds boxes and no masks: no annotation has a segmentation"
-        return ""
+            limit = f"a label map holds at most {VOID - 1} categories, as its label {VOID} means void"
+            lacks["label maps"] = f"{limit}, got {count}"
+        return lacks
 
 
 def read_record(file: Path) -> object:
