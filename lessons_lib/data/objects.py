@@ -48,12 +48,7 @@ def with_masks(instances: Instances, masks: Bool[Tensor, "N H W"]) -> Instances:
     )
 
 
-def with_boxes(instances: Instances, boxes: Float[Tensor, "N 4"], size: tuple[int, int]) -> Instances:
-    """Instances without masks with moved boxes, cut at the edge of an image of `size` (height, width).
-
-    Those of which nothing is left are dropped.
-    """
-    height, width = size
-    cut = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
-    kept = (cut[:, 2:] > cut[:, :2]).all(dim=1)
-    return replace(instances[kept], boxes=cut[kept])
+def with_boxes(instances: Instances, boxes: Float[Tensor, "N 4"]) -> Instances:
+    """Instances without masks that have moved boxes, without those whose box is empty now."""
+    kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+    return replace(instances, boxes=boxes)[kept]

@@ -41,7 +41,7 @@ def transform_sample(sample: Sample, transform: v2.Transform) -> Sample:
         parts["masks"] = tv_tensors.Mask(sample.instances.masks)
     parts = {name: part.as_subclass(torch.Tensor) for name, part in transform(parts).items()}
     if "boxes" in parts:
-        instances = with_boxes(sample.instances, parts["boxes"], tuple(parts["label_map"].shape))
+        instances = with_boxes(sample.instances, parts["boxes"])
     else:
         instances = with_masks(sample.instances, parts["masks"])
     return Sample(parts["image"], parts["label_map"], instances)

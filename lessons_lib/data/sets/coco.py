@@ -18,7 +18,7 @@ from lessons_lib.data.class_table import voc_colour
 from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, run_lengths, segmentation_fault
-from lessons_lib.data.sets.coco_entries import Fault, category_faults, record_faults
+from lessons_lib.data.sets.coco_entries import EntryFault, category_faults, record_faults
 from lessons_lib.data.spec import DatasetSpec
 
 Window = tuple[slice, slice]
@@ -167,7 +167,7 @@ def read_record(file: Path) -> object:
             gc.enable()
 
 
-def _refuse_first(file: Path, faults: Iterable[Fault]) -> None:
+def _refuse_first(file: Path, faults: Iterable[EntryFault]) -> None:
     for fault in faults:
         raise DamagedFile(file, fault.reason, fault.place, fault.kind)
 
