@@ -74,7 +74,7 @@ def annotation_faults(
     for field, fault in _FIELDS if box else _FIELDS[:-1]:
         value = entry.get(field, MISSING)
         reason, kind = fault(value), "broken annotation"
-        if not reason and known.get(field) is not None and value not in known[field]:
+        if not reason and (ids := known.get(field)) is not None and value not in ids:
             wanted, kind = _UNKNOWN[field]
             reason = f"{wanted}, got {value}"
         if reason:
@@ -104,7 +104,9 @@ def name_fault(value: object) -> str:
 
 def side_fault(value: object) -> str:
     """What is wrong with the height or width of an image, or ""."""
-    return id_fault(value) or ("" if value >= 1 else f"must be ≥ 1, got {value}")
+    if reason := id_fault(value):
+        return reason
+    return "" if isinstance(value, Integral) and int(value) >= 1 else f"must be ≥ 1, got {value}"
 
 
 def crowd_fault(value: object) -> str:
@@ -114,7 +116,9 @@ def crowd_fault(value: object) -> str:
 
 def area_fault(value: object) -> str:
     """What is wrong with `area`, or ""; it may be missing, and is then that of the mask."""
-    return "" if value is MISSING or (is_number(value) and value >= 0) else _reason("must be a number ≥ 0", value)
+    if value is MISSING or (isinstance(value, Real) and is_number(value) and value >= 0):
+        return ""
+    return _reason("must be a number ≥ 0", value)
 
 
 def box_fault(box: object) -> str:
@@ -131,7 +135,7 @@ def is_number(value: object) -> bool:
     kind = type(value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real)):
         return False
-    return -HUGE < value < HUGE
+    return -HUGE < value < HUGE  # type: ignore[operator]
 
 
 def are_plain(values: list) -> bool:
@@ -176,7 +180,7 @@ def _table_faults(
     entries: list, part: str, fields: dict[str, Callable[[object], str]], unique: tuple[str, ...] = ("id",)
 ) -> Iterator[EntryFault]:
     """Faults of images or categories, which have an id that must be there once."""
-    seen = {field: set() for field in unique}
+    seen: dict[str, set] = {field: set() for field in unique}
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             yield EntryFault(f"{part}[{number}]", f"must be an object, got {shown(entry)}")
