@@ -1,8 +1,7 @@
 """Microsoft COCO 2017: where it comes from, how scenes are written in its layout, and what is checked."""
 
 from pathlib import Path
-
-from torch.utils.data import Dataset
+from typing import Any
 
 from data_scripts.check.coco import check_coco
 from data_scripts.check.findings import Report
@@ -81,7 +80,7 @@ def check_json(root: Path, report: Report) -> None:
             check_coco(file, report)
 
 
-def check_what_is_lacking(samples: Dataset, report: Report) -> None:
+def check_what_is_lacking(samples: Any, report: Report) -> None:
     """Note once that a file holds boxes alone, or more categories than a label map can."""
     for reason in dict.fromkeys(samples.lacks.values()):
         report.add("no masks" if reason == samples.lacks.get("masks") else "no label maps", samples.file, "", reason)
