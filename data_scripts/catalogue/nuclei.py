@@ -1,11 +1,37 @@
-"""Write samples in the layout of the Data Science Bowl 2018, so that reading them back gives the same samples."""
+"""Nuclei of the Data Science Bowl 2018: where they come from, and how scenes are written in their layout."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from data_scripts.check.pictures import save_numbers, save_photo
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import save_numbers, save_photo
+from data_scripts.export.relabel import ONE_KIND
+from data_scripts.fetch.remote import Download, RemoteFile
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import Sample
+from lessons_lib.data.sets.nuclei import NUCLEI
+
+DOWNLOAD = Download(
+    name=NUCLEI.name,
+    title="Nuclei, Data Science Bowl 2018",
+    classes="1 + background",
+    splits={"train": 670},
+    licence="CC0",
+    page="https://bbbc.broadinstitute.org/BBBC038",
+    citation=(
+        "Caicedo and others: Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl. Nature "
+        "Methods 16, 2019; image set BBBC038v1, Broad Bioimage Benchmark Collection"
+    ),
+    files=(
+        RemoteFile(
+            name="stage1_train.zip",
+            urls=("https://data.broadinstitute.org/bbbc/BBBC038/stage1_train.zip",),
+            into="stage1_train",
+            keep="stage1_train",
+            gives=(("stage1_train/*/images/*.png", 670), ("stage1_train/*/masks/*.png", None)),
+        ),
+    ),
+)
 
 
 def write_nuclei(samples: Iterable[Sample], out: Path | str) -> int:
@@ -31,3 +57,7 @@ def write_nuclei(samples: Iterable[Sample], out: Path | str) -> int:
                     raise ValueError(f"sample {count - 1}: mask {number} must be non-empty")
                 save_numbers(mask.long() * 255, home / "masks" / f"{number:064x}.png")
     return count
+
+
+_EXPORT = Export(write=write_nuclei, labels=ONE_KIND, reads_back=NUCLEI)
+ENTRIES = (Entry(NUCLEI, DOWNLOAD, _EXPORT),)

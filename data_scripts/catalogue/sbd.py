@@ -1,4 +1,4 @@
-"""Write samples in the layout of the Semantic Boundaries Dataset, so that reading them back gives the same samples."""
+"""SBD, the Semantic Boundaries Dataset: where it comes from, and how scenes are written in its layout."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +7,54 @@ import numpy as np
 from scipy.io import savemat
 from scipy.sparse import csc_array
 
-from data_scripts.check.pictures import save_photo
-from data_scripts.export.voc import object_map
+from data_scripts.catalogue.voc import VOC_TERMS
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import object_map, save_photo
+from data_scripts.export.relabel import SCENE_LABELS
+from data_scripts.fetch.remote import Download, RemoteFile
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import Sample
+from lessons_lib.data.sets.sbd import SBD
+
+DOWNLOAD = Download(
+    name=SBD.name,
+    title="Semantic Boundaries (SBD)",
+    classes="20 + background",
+    splits={"train": 8498, "val": 2857},
+    licence=None,
+    page="http://home.bharathh.info/pubs/codes/SBD/download.html",
+    citation="Hariharan, Arbeláez, Bourdev, Maji, Malik: Semantic Contours from Inverse Detectors. ICCV 2011",
+    notes=(
+        f"its pictures are Pascal VOC's, under {VOC_TERMS}",
+        "train shares pictures with VOC 2012's val; the 5,623 of train_noval.txt do not",
+    ),
+    files=(
+        RemoteFile(
+            name="benchmark.tgz",
+            urls=(
+                "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",
+            ),
+            size=1_419_539_633,
+            checksum="md5:82b4d87ceb2ed10f6038a1cba92111cb",
+            gives=(
+                ("benchmark_RELEASE/dataset/img/*.jpg", 11355),
+                ("benchmark_RELEASE/dataset/cls/*.mat", 11355),
+                ("benchmark_RELEASE/dataset/inst/*.mat", 11355),
+            ),
+        ),
+        RemoteFile(
+            name="train_noval.txt",
+            urls=(
+                "http://home.bharathh.info/pubs/codes/SBD/train_noval.txt",
+                "https://www.cs.cornell.edu/~bharathh/train_noval.txt",
+            ),
+            checksum="md5:79bff800c5f0b1ec6b21080a3c066722",
+            into="benchmark_RELEASE/dataset",
+            gives=(("benchmark_RELEASE/dataset/train_noval.txt", 1),),
+            optional=True,
+        ),
+    ),
+)
 
 
 def write_sbd(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
@@ -54,3 +98,7 @@ def _cells(values: list) -> np.ndarray:
     for row, value in enumerate(values):
         cells[row, 0] = value
     return cells
+
+
+_EXPORT = Export(write=write_sbd, labels=SCENE_LABELS, reads_back=SBD, splits=("train", "val", "train_noval"))
+ENTRIES = (Entry(SBD, DOWNLOAD, _EXPORT),)
