@@ -53,7 +53,7 @@ def ps_roi_pool(
         ):
             total = total + torch.where(_WindowSums.apply(spoilt, windows, group) > 0.5, value, 0.0)
     area = (y1 - y0).clamp(min=0)[:, :, None] * (x1 - x0).clamp(min=0)[:, None, :]  # (R, P, Q)
-    means = total.view(*area.shape, -1) / area.clamp(min=1)[..., None]
+    means = total.view(*area.shape, features.shape[1] // group**2) / area.clamp(min=1)[..., None]
     return means.masked_fill(area[..., None] == 0, 0).to(features.dtype).permute(0, 3, 1, 2)
 
 
