@@ -7,12 +7,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Int64
+from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
+from torch.utils.data import Dataset
 
+from data_scripts.check.coco import check_coco
+from data_scripts.check.findings import Report
+from data_scripts.entry import Entry, Export
 from data_scripts.export.pictures import save_numbers, save_photo
+from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.data.scenes import CLASSES
+from lessons_lib.data.scenes.config import THINGS
+from lessons_lib.data.sets.coco import COCO2017
 
 
 def write_coco(
@@ -88,3 +97,39 @@ def _stuff_map(label_map: Int64[Tensor, "H W"], classes: Sequence[str], number: 
 
 def _save(record: dict, file: Path) -> None:
     file.write_text(json.dumps(record, separators=(",", ":")), encoding="utf-8")
+
+
+def check_json(root: Path, report: Report) -> None:
+    """Note what is wrong inside the annotations of each split."""
+    for split in COCO2017.splits:
+        if (file := root / "annotations" / f"instances_{split}.json").is_file():
+            check_coco(file, report)
+
+
+def check_stated_sizes(samples: Dataset, report: Report) -> None:
+    """Note where COCO's JSON states another size than the picture has."""
+    file = Path(samples.files.root).parent / "annotations" / f"instances_{Path(samples.files.root).name}.json"
+    for index, number in enumerate(samples.files.ids):
+        record = samples.files.coco.imgs[number]
+        try:
+            with Image.open(samples.paths(index)[0]) as picture:
+                width, height = picture.size
+        except (OSError, SyntaxError, ValueError):
+            continue  # noted already
+        stated = (record.get("height"), record.get("width"))
+        if stated != (height, width):
+            report.add(
+                "wrong size", file, f"image {number}", f"must be that of the picture, {(height, width)}, got {stated}"
+            )
+
+
+_EXPORT = Export(
+    write=lambda samples, out, split: write_coco(samples, CLASSES, len(THINGS), out, split),
+    labels=SCENE_LABELS,
+    reads_back=COCO2017,
+    splits=COCO2017.splits,
+    crowds=True,
+)
+
+
+ENTRIES = (Entry(COCO2017, _EXPORT, check_folder=check_json, check_samples=check_stated_sizes),)
