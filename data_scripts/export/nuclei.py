@@ -15,7 +15,8 @@ def write_nuclei(samples: Iterable[Sample], out: Path | str) -> int:
     """Write `out/stage1_train/<id>/images` and `masks`; return how many pictures.
 
     Every instance becomes a nucleus with a mask file of its own; masks may overlap. The layout has no void.
-    Raises ValueError for an image without objects, an empty mask or a crowd, FileExistsError where `out` is not empty. Nothing stays on an error.
+    Raises ValueError for an image without objects, which the set does not have, for an empty mask or a crowd;
+    FileExistsError where `out` is not empty. Nothing stays on an error.
     """
     count = 0
     with whole_folder(out) as draft:
@@ -26,9 +27,7 @@ def write_nuclei(samples: Iterable[Sample], out: Path | str) -> int:
                     "is_crowd must be false for every instance in the layout of nuclei, which has no crowds"
                 )
             if len(instances) == 0:
-                raise ValueError(
-                    f"sample {count - 1}: instances must hold at least 1 nucleus, as each image of the set"
-                )
+                raise ValueError(f"sample {count - 1}: instances must hold at least 1 nucleus, got 0")
             home = draft / "stage1_train" / f"{count - 1:064x}"
             (home / "images").mkdir(parents=True)
             (home / "masks").mkdir()

@@ -4,14 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from torch.utils.data import Dataset
-
-from data_scripts.check.findings import Report
+from data_scripts.check.voc_xml import check_voc_xml
 from data_scripts.entry import Entry, Export
 from data_scripts.export.pictures import object_map, save_numbers, save_photo
 from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.whole_folder import whole_folder
-from lessons_lib.data.files import DamagedFile, open_picture
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import CLASSES
 from lessons_lib.data.sets.voc import VOC2007, VOC2012
@@ -76,48 +73,6 @@ def _annotation(sample: Sample, classes: Sequence[str], name: str) -> ElementTre
 def _add(parent: ElementTree.Element, values: dict[str, object]) -> None:
     for tag, value in values.items():
         ElementTree.SubElement(parent, tag).text = str(value)
-
-
-def check_voc_xml(samples: Dataset, report: Report) -> None:
-    """Note what is wrong with the boxes in Annotations/<name>.xml, for the pictures of a split that have the file."""
-    for index in range(len(samples)):
-        photo = samples.paths(index)[0]
-        file = photo.parent.parent / "Annotations" / f"{photo.stem}.xml"
-        if not file.is_file():
-            continue
-        try:
-            root = ElementTree.parse(file).getroot()
-        except ElementTree.ParseError as error:
-            report.add("broken file", file, "", f"cannot be read as XML: {error}")
-            continue
-        stated = tuple(_number(root, f"size/{side}") for side in ("width", "height"))
-        if photo.is_file() and stated != (size := _size(photo)) and size is not None:
-            report.add("wrong size", file, "size", f"must be that of the photograph, {size}, got {stated}")
-        for number, entry in enumerate(root.iter("object"), start=1):
-            if not (entry.findtext("name") or "").strip():
-                report.add("unknown label", file, f"object {number}, name", "must name a class, got nothing")
-            box = [_number(entry, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
-            if None in box or box[0] > box[2] or box[1] > box[3]:
-                what = f"must be numbers with xmin ≤ xmax and ymin ≤ ymax, got {box}"
-                report.add("broken annotation", file, f"object {number}, bndbox", what)
-            elif None not in stated and (min(box[:2]) < 1 or box[2] > stated[0] or box[3] > stated[1]):
-                what = f"must lie in pixels 1 to {stated[0]}, 1 to {stated[1]}, got {box}"
-                report.add("box outside", file, f"object {number}, bndbox", what)
-
-
-def _number(entry: ElementTree.Element, path: str) -> float | None:
-    try:
-        return float(entry.findtext(path) or "")
-    except ValueError:
-        return None
-
-
-def _size(photo: Path) -> tuple[int, int] | None:
-    """Width and height of a picture, None where it cannot be read, which is noted elsewhere."""
-    try:
-        return open_picture(photo).size
-    except DamagedFile:
-        return None
 
 
 _EXPORT = Export(

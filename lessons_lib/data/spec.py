@@ -49,7 +49,9 @@ class DatasetSpec:
         """Whether a folder looks like this set, or like one of the folders that its signs name on the way down."""
         for sign in self.signs:
             *folders, last = Path(sign).parts
-            if any(listed(home, last) for home in homes(root, (str(Path(*folders)),))) or last == root.absolute().name:
+            if any(listed(home, last) for home in homes(root, (str(Path(*folders)),))):
+                return True
+            if not folders and last == root.absolute().name:
                 return True
         return False
 

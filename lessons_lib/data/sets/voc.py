@@ -77,18 +77,28 @@ def _class_of(values: Tensor, number: int, file: Path) -> int:
     return int(counts.argmax())
 
 
+def _signs(year: str) -> tuple[str, ...]:
+    """A folder of maps or of lists, below VOCdevkit or not."""
+    home = f"VOC{year}"
+    return tuple(
+        f"{start}{home}/{part}"
+        for start in ("VOCdevkit/", "")
+        for part in ("SegmentationClass", "ImageSets/Segmentation")
+    )
+
+
 VOC2012 = DatasetSpec(
     name="voc2012",
     reader=VocSamples,
     splits=("train", "val", "trainval"),
     classes=VOC,
     void=(VOID,),
-    signs=("VOCdevkit/VOC2012/SegmentationClass", "VOCdevkit/VOC2012/ImageSets/Segmentation"),
+    signs=_signs("2012"),
 )
 VOC2007 = replace(
     VOC2012,
     name="voc2007",
     reader=partial(VocSamples, year="2007"),
-    signs=("VOCdevkit/VOC2007/SegmentationClass", "VOCdevkit/VOC2007/ImageSets/Segmentation"),
+    signs=_signs("2007"),
 )
 DATASETS = (VOC2012, VOC2007)
