@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Int64
-from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -106,21 +105,10 @@ def check_json(root: Path, report: Report) -> None:
             check_coco(file, report)
 
 
-def check_stated_sizes(samples: Dataset, report: Report) -> None:
-    """Note where COCO's JSON states another size than the picture has."""
-    file = Path(samples.files.root).parent / "annotations" / f"instances_{Path(samples.files.root).name}.json"
-    for index, number in enumerate(samples.files.ids):
-        record = samples.files.coco.imgs[number]
-        try:
-            with Image.open(samples.paths(index)[0]) as picture:
-                width, height = picture.size
-        except (OSError, SyntaxError, ValueError):
-            continue  # noted already
-        stated = (record.get("height"), record.get("width"))
-        if stated != (height, width):
-            report.add(
-                "wrong size", file, f"image {number}", f"must be that of the picture, {(height, width)}, got {stated}"
-            )
+def check_what_is_lacking(samples: Dataset, report: Report) -> None:
+    """Note once that a file holds boxes alone, or more categories than a label map can."""
+    for reason in dict.fromkeys(samples.lacks.values()):
+        report.add("no masks" if reason == samples.lacks.get("masks") else "no label maps", samples.file, "", reason)
 
 
 _EXPORT = Export(
@@ -132,4 +120,4 @@ _EXPORT = Export(
 )
 
 
-ENTRIES = (Entry(COCO2017, _EXPORT, check_folder=check_json, check_samples=check_stated_sizes),)
+ENTRIES = (Entry(COCO2017, _EXPORT, check_folder=check_json, check_samples=check_what_is_lacking),)

@@ -187,7 +187,7 @@ def test_broken_coco_files_are_named(tmp_path):
     )
     (tmp_path / "a").mkdir()
     with pytest.raises(
-        ValueError, match=re.escape("annotation 5, segmentation: must be as large as its picture, (4, 3), got (3, 3)")
+        ValueError, match=re.escape("annotation 5, segmentation: must be as large as its image, (4, 3), got (3, 3)")
     ):
         write_coco(tmp_path / "a", wrong_size)[0]
     (tmp_path / "b").mkdir()

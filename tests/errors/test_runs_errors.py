@@ -13,7 +13,7 @@ from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.scenes import Scenes
 from lessons_lib.training.machine import start_machine
-from lessons_lib.training.order import Draws, step_draws
+from lessons_lib.training.sampling import Draws, step_draws
 from lessons_lib.training.settings import Settings
 
 NOTHING = Instances(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4, 5, dtype=torch.bool))
@@ -29,7 +29,7 @@ CASES = [
     (lambda: Settings("fcn8s", lr=float("inf")), "lr must be a number > 0, got inf"),
     (lambda: Settings("fcn8s", precision="fp16"), "precision must be one of fp32, bf16, got 'fp16'"),
     (lambda: Settings("fcn8s").require_same({"model": "unet"}), "model must be as the run began, 'unet', got 'fcn8s'"),
-    (lambda: Draws(Scenes(length=0), 0), "samples must hold at least 1 picture, got 0"),
+    (lambda: Draws(Scenes(length=0), 0), "samples must hold at least 1 image, got 0"),
     (lambda: step_draws(0, 5, batch=8, process=0, processes=3), "batch must be a multiple of the 3 processes, got 8"),
     (lambda: start_machine("tpu"), "device must be auto or one that this machine has (cpu"),
     (lambda: crop(SAMPLE, 1, 0, 4, 5), "window must lie within (4, 5), got rows 1 to 5, columns 0 to 5"),

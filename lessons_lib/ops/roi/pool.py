@@ -13,9 +13,10 @@ def roi_pool(
 ) -> Float[Tensor, "R C P Q"]:
     """The largest feature in each of `output_size` bins of every box, as Fast R-CNN defines it.
 
-    Both roundings are those of `pool_windows`. A bin with no cell on the map is 0. The gradient goes to the cell that
-    won, the first in reading order where several are equal, and never to the boxes: rounding is flat. Girshick, "Fast
-    R-CNN" (arXiv:1504.08083), section 2.1, and its released code. Raises ValueError or TypeError naming the argument.
+    Both roundings are those of `pool_windows`. A bin with no cell on the map is 0; one with a NaN is NaN, and one where
+    all is −∞ is −∞, as torch's own maximum has it. The gradient goes to the cell that won, the first in reading order
+    where several are equal, and never to the boxes: rounding is flat. Girshick, "Fast R-CNN" (arXiv:1504.08083),
+    section 2.1, and its released code. Raises ValueError or TypeError naming the argument.
     """
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     y0, y1, x0, x1 = _windows(pixels * spatial_scale, bins, features.shape[2:])
@@ -56,16 +57,17 @@ def _winners(
     y0, y1, x0, x1 = windows
     shape = (len(image), y0.shape[1], x0.shape[1], table.shape[1])
     best = table.new_full(shape, -torch.inf)
-    winner = image.new_zeros(shape)
     heights, widths = (y1 - y0)[:, :, None], (x1 - x0)[:, None, :]
     corner = (image[:, None, None] * size[0] + y0[:, :, None]) * size[1] + x0[:, None, :]  # (R, P, Q)
+    corner = torch.where((heights > 0) & (widths > 0), corner, 0)  # an empty bin has no cell, and gets any
+    winner = corner[..., None].expand(shape).clone()  # the first cell, where all are −∞
     tallest, widest = (int(side.max()) if side.numel() else 0 for side in (heights, widths))
     for dy in range(tallest):
         for dx in range(widest):
             here = ((dy < heights) & (dx < widths)).nonzero(as_tuple=True)  # the bins that reach this far
             cell = corner[here] + dy * size[1] + dx
             value, standing = table[cell], best[here]
-            better = value > standing
+            better = (value > standing) | (value.isnan() & ~standing.isnan())
             best[here] = torch.where(better, value, standing)
             winner[here] = torch.where(better, cell[:, None], winner[here])
     return winner

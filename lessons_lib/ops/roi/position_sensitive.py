@@ -1,7 +1,7 @@
 """Position-sensitive RoI pooling: each bin averages a channel of its own, its part of the object."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,9 +23,9 @@ def ps_roi_pool(
     Bin (p, q) belongs to part (⌊p·G/P⌋, ⌊q·G/Q⌋) of a G × G grid, and output k reads channel (k·G + row)·G + column. G
     is `group_size`, or `output_size` where that is one number. The box's corners are rounded to whole pixels of the
     image, halves away from zero, and stay fractional on the map; its bins grow outwards to whole cells, and cells
-    outside do not count. A bin without cells is 0. Gradients reach the features only. Dai et al., "R-FCN"
-    (arXiv:1605.06409), section 3, and its released code, but for ends, which are exclusive here. Raises ValueError or
-    TypeError naming the argument.
+    outside do not count. A bin without cells is 0; an infinite cell or a NaN spoils the bins that read it, and no
+    other. Gradients reach the features only. Dai et al., "R-FCN" (arXiv:1605.06409), section 3, and its released code,
+    but for ends, which are exclusive here. Raises ValueError or TypeError naming the argument.
     """
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     if group_size is None and bins[0] != bins[1]:
@@ -42,17 +42,39 @@ def ps_roi_pool(
     row, column = (torch.arange(n, device=features.device) * group // n for n in bins)
     kind = torch.arange(features.shape[1] // group**2, device=features.device)[:, None, None]
     channel = (kind * group + row[:, None]) * group + column  # (K, P, Q)
-    sums, image = _sums_from_the_corner(features), image[:, None, None, None]
-    total = sums[image, channel, y1, x1] - sums[image, channel, y0, x1]
-    total = total - sums[image, channel, y1, x0] + sums[image, channel, y0, x0]
+    windows = (image[:, None, None, None], channel, y0, y1, x0, x1)
+    total = _window_sums(_Finite.apply(features), *windows)
+    if not features.isfinite().all():
+        for spoilt, value in (
+            (features == torch.inf, torch.inf),
+            (features == -torch.inf, -torch.inf),
+            (features.isnan(), torch.nan),
+        ):
+            total = total + torch.where(_window_sums(spoilt, *windows) > 0, value, 0.0)
     area = (y1 - y0).clamp(min=0) * (x1 - x0).clamp(min=0)
     return torch.where(area > 0, total / area.clamp(min=1), 0).to(features.dtype)
 
 
-def _sums_from_the_corner(features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H_1 W_1"]:
-    """What lies above and left of each corner between cells, added up: four of these give the sum over any rectangle.
+def _window_sums(
+    maps: Shaped[Tensor, "B C H W"], image: Tensor, channel: Tensor, y0: Tensor, y1: Tensor, x0: Tensor, x1: Tensor
+) -> Float[Tensor, "R K P Q"]:
+    """The sum over each window: what lies above and left of a corner is added up once, and four of these give any sum.
 
     In float64 where the device has it, since a small sum is the difference of large ones.
     """
-    wide = torch.float32 if features.device.type == "mps" else torch.float64
-    return F.pad(features.to(wide).cumsum(2).cumsum(3), (1, 0, 1, 0))
+    wide = torch.float32 if maps.device.type == "mps" else torch.float64
+    sums = F.pad(maps.to(wide).cumsum(2).cumsum(3), (1, 0, 1, 0))
+    below = sums[image, channel, y1, x1] - sums[image, channel, y1, x0]
+    return below - sums[image, channel, y0, x1] + sums[image, channel, y0, x0]
+
+
+class _Finite(torch.autograd.Function):
+    """0 for what is infinite or NaN, which would spoil every sum behind it; its gradient is the value's own."""
+
+    @staticmethod
+    def forward(ctx, features):
+        return features.nan_to_num(0.0, 0.0, 0.0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
