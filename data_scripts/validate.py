@@ -92,7 +92,7 @@ def _check_split(
         pixels = hashlib.blake2b(sample.image.numpy().tobytes(), digest_size=16).digest()
         home, name = seen.setdefault(pixels, (split, samples.names[index]))
         if home != split:
-            what = f"must be in one split, got {home}, as {name}, and {split}"
+            what = f"must be in one split, got {home}{f', as {name},' * (name != samples.names[index])} and {split}"
             report.add("duplicate", photo, "split", what)
     report.splits[layout, split] = [len(samples), whole]
     if entry.check_samples is not None:

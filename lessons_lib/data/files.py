@@ -86,13 +86,10 @@ def open_picture(file: Path | str, lossless: bool = False) -> Image.Image:
     try:
         with Image.open(file) as picture:
             kind = picture.format
-            if kind == "PNG":
-                picture.verify()  # spoils it, so it is opened again
-            else:
-                picture.load()
+            picture.load()
         if kind == "PNG":
-            with Image.open(file) as picture:
-                picture.load()
+            with Image.open(file) as again:
+                again.verify()
         if picture.mode == "P":
             picture = picture.copy()
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error and others
