@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from data_scripts.catalogue import DOWNLOADS
 from data_scripts.check.findings import Report
 from data_scripts.fetch.remote import Download
@@ -47,7 +45,7 @@ class Entry:
     spec: DatasetSpec
     export: Export | None = None
     check_folder: Callable[[Path, Report], None] | None = None
-    check_samples: Callable[[Dataset, Report], None] | None = None
+    check_samples: Callable[..., None] | None = None
 
     @property
     def download(self) -> Download | None:

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from data_scripts.check.findings import Report
@@ -15,6 +14,7 @@ from data_scripts.datasets import DATASETS
 from data_scripts.entry import Entry
 from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_mat, refuse_missing
 from lessons_lib.data.folders import HalfOfSplit
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 
 
@@ -67,9 +67,7 @@ def recognise(root: Path) -> list[str]:
     return found
 
 
-def _check_split(
-    entry: Entry, split: str, samples: Dataset, seen: dict[bytes, tuple[str, str]], report: Report
-) -> None:
+def _check_split(entry: Entry, split: str, samples: Reader, seen: dict[bytes, tuple[str, str]], report: Report) -> None:
     """Every sample of a split; `seen` remembers which split has a photograph's pixels, to notice one that is in two."""
     layout = entry.spec.name
     if len(samples) == 0:
@@ -99,7 +97,7 @@ def _check_split(
         entry.check_samples(samples, report)
 
 
-def _check_sample(samples: Dataset, index: int, report: Report) -> Sample | None:
+def _check_sample(samples: Reader, index: int, report: Report) -> Sample | None:
     """Read a sample; where that fails, also look at each of its files alone. None where something is wrong."""
     try:
         sample = samples[index]

@@ -4,11 +4,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from data_scripts.check.findings import Report
 from lessons_lib.data.files import DamagedFile, open_picture, read_numbers
 from lessons_lib.data.objects import numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID
 from lessons_lib.data.sets.classes import VOC
 
@@ -16,7 +16,7 @@ SAME_BOX = 0.7
 """The least IoU of a box in the XML with the box around an object in a map for the two to be one object."""
 
 
-def check_voc_xml(samples: Dataset, report: Report) -> None:
+def check_voc_xml(samples: Reader, report: Report) -> None:
     """Note what is wrong with the boxes in Annotations/<name>.xml, for the images of a split that have the file, and
     whether the map of classes and the map of objects are exchanged."""
     votes = {True: 0, False: 0, None: 0}

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Bool, Int64
 from pycocotools import mask as coco_mask
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from data_scripts.check.coco import check_coco
 from data_scripts.check.findings import Report
@@ -20,7 +19,7 @@ from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.scenes import CLASSES
 from lessons_lib.data.scenes.config import THINGS
-from lessons_lib.data.sets.coco import COCO2017
+from lessons_lib.data.sets.coco import COCO2017, CocoSamples
 
 
 def write_coco(
@@ -39,7 +38,8 @@ def write_coco(
     with whole_folder(out) as draft:
         for folder in (split, "annotations", f"stuffthingmaps/{split}"):
             (draft / folder).mkdir(parents=True)
-        images, annotations = [], []
+        images: list[dict] = []
+        annotations: list[dict] = []
         for number, sample in enumerate(samples, start=1):
             name = f"{number:012d}.png"
             save_photo(sample.image, draft / split / name)
@@ -59,6 +59,8 @@ def write_coco(
 
 def _annotations(sample: Sample, things: int, image_id: int) -> list[dict]:
     instances = sample.instances
+    if instances.masks is None:
+        raise ValueError(f"sample {image_id - 1}: instances must have masks, got boxes alone")
     entries = []
     for i, mask in enumerate(instances.masks):
         label = int(instances.labels[i])
@@ -105,7 +107,7 @@ def check_json(root: Path, report: Report) -> None:
             check_coco(file, report)
 
 
-def check_what_is_lacking(samples: Dataset, report: Report) -> None:
+def check_what_is_lacking(samples: CocoSamples, report: Report) -> None:
     """Note once that a file holds boxes alone, or more categories than a label map can."""
     for reason in dict.fromkeys(samples.lacks.values()):
         report.add("no masks" if reason == samples.lacks.get("masks") else "no label maps", samples.file, "", reason)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from data_scripts.check.findings import Report
 from data_scripts.check.orphans import beside, check_orphans
@@ -16,6 +15,7 @@ from data_scripts.export.relabel import ONE_KIND
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.files import DamagedFile, read_numbers
 from lessons_lib.data.leftovers import listed
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.leaves import LEAVES
 
@@ -54,7 +54,7 @@ def check_labels(root: Path, report: Report) -> None:
     check_orphans(root, report, "**/*_label.png", lambda file: beside(file, "", "", "_label.png", "_rgb.png"))
 
 
-def check_leaves(samples: Dataset, report: Report) -> None:
+def check_leaves(samples: Reader, report: Report) -> None:
     """Note where the foreground, the centres or the counts of leaves disagree with the numbered leaves."""
     if len(samples) == 0:
         return
