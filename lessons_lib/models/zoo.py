@@ -6,7 +6,7 @@ A new model is one row of `MODELS`. The options of a model are the keyword-only 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -87,9 +87,9 @@ def build_model(
             raise ValueError(f"options of {name} must be among its own ({known}), got {option!r}")
     model = entry.build(num_classes, backbone, **options)
     if pretrained:
-        if not hasattr(model, "backbone"):
+        if not isinstance(getattr(model, "backbone", None), nn.Module):
             raise ValueError(f"pretrained must be False for {name}, whose network is its own")
-        load_imagenet(backbone, model.backbone)
+        load_imagenet(backbone, cast(nn.Module, model.backbone))
         if isinstance(model, FasterRCNN):
             model.features.freeze_pretrained()
     return model
