@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
-from scipy import ndimage
 from torch import Tensor
 
 from lessons_lib.checks import checked_int
@@ -119,6 +118,8 @@ def connected_pieces(mask: Bool[Tensor, "H W"]) -> Int64[Tensor, "H W"]:
     ValueError for a mask that is not bool (H, W).
     """
     _check_mask(mask)
+    from scipy import ndimage  # only here: whoever cuts no mask into pieces needs no scipy
+
     pieces, _ = ndimage.label(mask.numpy(), structure=torch.ones(3, 3).numpy())
     return torch.from_numpy(pieces).to(torch.int64)
 
