@@ -1,6 +1,7 @@
 """RoIAlign against torchvision's compiled operator: `python -m benchmarks.roi_align` (two threads, in one run)."""
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from torchvision import ops
 
 from lessons_lib.ops.roi import roi_align, roi_align_loops
+from lessons_lib.terminal import run
 
 GOAL = 0.2
 """Share of torchvision's time, forward and forward with backward, on two idle cores."""
@@ -75,4 +77,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))
