@@ -99,7 +99,7 @@ def _of_statements(node: ast.AST) -> Iterator[Site]:
 
 
 def _code(node: ast.AST, statement: ast.stmt | None) -> Iterator[tuple[ast.AST, ast.stmt]]:
-    """All nodes with their statements, without docstrings, annotations, decorators, imports, and the words of errors."""
+    """All nodes with their statements; without docstrings, annotations, decorators, imports and the words of errors."""
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "decorator_list"):
             continue
