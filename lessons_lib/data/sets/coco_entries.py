@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 PARTS = ("images", "categories", "annotations")
 HUGE = 1e12
@@ -27,7 +28,7 @@ class EntryFault:
     kind: str = "broken annotation"
 
 
-def record_faults(record: object) -> Iterator[EntryFault]:
+def record_faults(record: Any) -> Iterator[EntryFault]:
     """Everything that is wrong with the content of `instances_<split>.json` apart from shapes: see `coco_checks`.
 
     Two things are allowed though pycocotools stumbles over them: no `iscrowd` or no `area`, and annotation ids that are
@@ -74,7 +75,7 @@ def annotation_faults(
     for field, fault in _FIELDS if box else _FIELDS[:-1]:
         value = entry.get(field, MISSING)
         reason, kind = fault(value), "broken annotation"
-        if not reason and known.get(field) is not None and value not in known[field]:
+        if not reason and (ids := known.get(field)) is not None and value not in ids:
             wanted, kind = _UNKNOWN[field]
             reason = f"{wanted}, got {value}"
         if reason:
@@ -90,34 +91,34 @@ def ids_of(entries: list) -> set[int] | None:
     return None
 
 
-def id_fault(value: object) -> str:
+def id_fault(value: Any) -> str:
     """What is wrong with an id, or ""."""
     if type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool)):
         return ""
     return _reason("must be an integer", value)
 
 
-def name_fault(value: object) -> str:
+def name_fault(value: Any) -> str:
     """What is wrong with the name of a category or a file, or ""."""
     return "" if isinstance(value, str) and value.strip("/. ") else _reason("must be a name", value)
 
 
-def side_fault(value: object) -> str:
+def side_fault(value: Any) -> str:
     """What is wrong with the height or width of an image, or ""."""
     return id_fault(value) or ("" if value >= 1 else f"must be ≥ 1, got {value}")
 
 
-def crowd_fault(value: object) -> str:
+def crowd_fault(value: Any) -> str:
     """What is wrong with `iscrowd`, or ""; it may be missing, which is 0."""
     return "" if value is MISSING or (isinstance(value, int) and value in (0, 1)) else _reason("must be 0 or 1", value)
 
 
-def area_fault(value: object) -> str:
+def area_fault(value: Any) -> str:
     """What is wrong with `area`, or ""; it may be missing, and is then that of the mask."""
     return "" if value is MISSING or (is_number(value) and value >= 0) else _reason("must be a number ≥ 0", value)
 
 
-def box_fault(box: object) -> str:
+def box_fault(box: Any) -> str:
     """What is wrong with a box (x, y, width, height) by itself, or ""."""
     if not isinstance(box, list) or len(box) != 4 or not (are_plain(box) or all(map(is_number, box))):
         return _reason("must be four finite numbers x, y, width, height", box)
@@ -126,7 +127,7 @@ def box_fault(box: object) -> str:
     return ""
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and no bool."""
     kind = type(value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real)):
@@ -142,7 +143,7 @@ def are_plain(values: list) -> bool:
         return False
 
 
-def shown(value: object) -> str:
+def shown(value: Any) -> str:
     """A value as JSON has it, cut at 60 characters, with its type where it is no integer."""
     try:
         text = json.dumps(value, ensure_ascii=False)
@@ -152,7 +153,7 @@ def shown(value: object) -> str:
     return f"{text} ({_KINDS[type(value)]})" if type(value) in _KINDS else text
 
 
-_FIELDS: tuple[tuple[str, Callable[[object], str]], ...] = (
+_FIELDS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("id", id_fault),
     ("image_id", id_fault),
     ("category_id", id_fault),
@@ -168,15 +169,15 @@ _UNKNOWN = {
 }
 
 
-def _reason(wanted: str, value: object) -> str:
+def _reason(wanted: str, value: Any) -> str:
     return "is missing" if value is MISSING else f"{wanted}, got {shown(value)}"
 
 
 def _table_faults(
-    entries: list, part: str, fields: dict[str, Callable[[object], str]], unique: tuple[str, ...] = ("id",)
+    entries: list, part: str, fields: dict[str, Callable[[Any], str]], unique: tuple[str, ...] = ("id",)
 ) -> Iterator[EntryFault]:
     """Faults of images or categories, which have an id that must be there once."""
-    seen = {field: set() for field in unique}
+    seen: dict[str, set] = {field: set() for field in unique}
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             yield EntryFault(f"{part}[{number}]", f"must be an object, got {shown(entry)}")
