@@ -42,6 +42,7 @@ def nms(
     iou_threshold: float = 0.5,
     groups: Int64[Tensor, "*batch N"] | None = None,
     valid: Bool[Tensor, "*batch N"] | None = None,
+    rounds: int | None = None,
 ) -> Bool[Tensor, "*batch N"]:
     """Which boxes stay when each suppresses the less confident ones that it overlaps by more than `iou_threshold`.
 
@@ -50,7 +51,9 @@ def nms(
 
     Boxes are xyxy. Of equal scores the first box goes first; NaN scores go before all others. An IoU of exactly the
     threshold suppresses nothing, nor does a box that is empty, inverted or NaN. The same boxes stay as with
-    `torchvision.ops.nms` on a CPU. No gradient. A CPU works through sorted blocks and gathers what stays; elsewhere
+    `torchvision.ops.nms` on a CPU. No gradient. `rounds`, for a training step on a GPU, is how often the fixpoint is
+    sought without a look whether it is found, so that nothing waits: a chain of more boxes, each of which suppresses
+    the next, may then end wrongly. A CPU looks. It works through sorted blocks and gathers what stays; elsewhere
     every shape depends on the arguments' shapes alone, and the memory grows with N². Raises ValueError naming the
     argument.
 
@@ -63,9 +66,10 @@ def nms(
         if extra is not None and (extra.dtype != dtype or extra.shape != scores.shape or extra.device != scores.device):
             want = f"{dtype} {tuple(scores.shape)} on {scores.device}, one value for each box"
             raise ValueError(f"{name} must be {want}, got {extra.dtype} {tuple(extra.shape)} on {extra.device}")
-    form = nms_in_blocks if boxes.device.type == "cpu" else nms_by_mask
     with torch.no_grad():
-        return form(boxes, scores, iou_threshold, groups, valid)
+        if boxes.device.type == "cpu":
+            return nms_in_blocks(boxes, scores, iou_threshold, groups, valid)
+        return nms_by_mask(boxes, scores, iou_threshold, groups, valid, rounds)
 
 
 def nms_by_mask(
@@ -74,8 +78,9 @@ def nms_by_mask(
     iou_threshold: float,
     groups: Int64[Tensor, "*batch N"] | None = None,
     valid: Bool[Tensor, "*batch N"] | None = None,
+    rounds: int | None = None,
 ) -> Bool[Tensor, "*batch N"]:
-    """`nms` in fixed shapes: the matrix of all overlaps, and its fixpoint; a GPU waits once a round."""
+    """`nms` in fixed shapes: the matrix of all overlaps, and its fixpoint; without `rounds` a GPU waits."""
     order = scores.argsort(dim=-1, descending=True, stable=True)
     planes = _planes(boxes.gather(-2, order[..., None].expand(boxes.shape)))  # (5, *batch, N)
     overlaps = _overlap(planes, planes, iou_threshold)
@@ -83,7 +88,7 @@ def nms_by_mask(
     if groups is not None:
         group = groups.gather(-1, order)
         overlaps &= group[..., :, None] == group[..., None, :]
-    keep = _fixpoint(overlaps.triu(1), alive)
+    keep = _fixpoint(overlaps.triu(1), alive, rounds)
     return torch.empty_like(keep).scatter_(-1, order, keep)
 
 
@@ -162,9 +167,15 @@ def _not_above(threshold: float, dtype: torch.dtype) -> float:
     return float(np.nextafter(near, np.float32(-1)) if float(near) > threshold else near)
 
 
-def _fixpoint(overlaps: Bool[Tensor, "*batch N N"], alive: Bool[Tensor, "*batch N"]) -> Bool[Tensor, "*batch N"]:
+def _fixpoint(
+    overlaps: Bool[Tensor, "*batch N N"], alive: Bool[Tensor, "*batch N"], rounds: int | None = None
+) -> Bool[Tensor, "*batch N"]:
     """Which of the boxes that are alive stay; `overlaps[i, j]` is true only where i goes before j."""
     keep = alive
+    for _ in range(rounds or 0):
+        keep = alive & ~(overlaps & keep[..., None]).any(-2)
+    if rounds is not None:
+        return keep
     while True:
         before, keep = keep, alive & ~(overlaps & keep[..., None]).any(-2)
         if torch.equal(before, keep):
