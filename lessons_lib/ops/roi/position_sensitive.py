@@ -1,9 +1,8 @@
 """Position-sensitive RoI pooling: each bin averages a channel of its own, its part of the object."""
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
-from torch.nn import functional as F
 
 from lessons_lib.checks import Ints, checked_int
 from lessons_lib.ops.roi.regions import Boxes, checked_call, round_half_away, whole_bins
@@ -37,35 +36,75 @@ def ps_roi_pool(
         )
     corners = round_half_away(pixels.detach()) * spatial_scale
     length = (corners[:, 2:] - corners[:, :2]).clamp(min=SMALLEST)
-    y0, y1 = (side[:, None, :, None] for side in whole_bins(corners[:, 1], length[:, 1], bins[0], features.shape[2]))
-    x0, x1 = (side[:, None, None, :] for side in whole_bins(corners[:, 0], length[:, 0], bins[1], features.shape[3]))
+    y0, y1 = whole_bins(corners[:, 1], length[:, 1], bins[0], features.shape[2])  # (R, P)
+    x0, x1 = whole_bins(corners[:, 0], length[:, 0], bins[1], features.shape[3])  # (R, Q)
     row, column = (torch.arange(n, device=features.device) * group // n for n in bins)
-    kind = torch.arange(features.shape[1] // group**2, device=features.device)[:, None, None]
-    channel = (kind * group + row[:, None]) * group + column  # (K, P, Q)
-    windows = (image[:, None, None, None], channel, y0, y1, x0, x1)
-    total = _window_sums(_Finite.apply(features), *windows)
-    if not features.isfinite().all():
+    part = row[:, None] * group + column  # (P, Q)
+    windows = _corners(part, image, (y0, y1, x0, x1), features.shape)
+    finite = features.isfinite()
+    if finite.all():
+        total = _WindowSums.apply(features, windows, group)
+    else:
+        total = _WindowSums.apply(_Finite.apply(features), windows, group)
         for spoilt, value in (
             (features == torch.inf, torch.inf),
             (features == -torch.inf, -torch.inf),
             (features.isnan(), torch.nan),
         ):
-            total = total + torch.where(_window_sums(spoilt, *windows) > 0, value, 0.0)
-    area = (y1 - y0).clamp(min=0) * (x1 - x0).clamp(min=0)
-    return torch.where(area > 0, total / area.clamp(min=1), 0).to(features.dtype)
+            total = total + torch.where(_WindowSums.apply(spoilt, windows, group) > 0.5, value, 0.0)
+    area = (y1 - y0).clamp(min=0)[:, :, None] * (x1 - x0).clamp(min=0)[:, None, :]  # (R, P, Q)
+    means = total.view(*area.shape, features.shape[1] // group**2) / area.clamp(min=1)[..., None]
+    return means.masked_fill(area[..., None] == 0, 0).to(features.dtype).permute(0, 3, 1, 2)
 
 
-def _window_sums(
-    maps: Shaped[Tensor, "B C H W"], image: Tensor, channel: Tensor, y0: Tensor, y1: Tensor, x0: Tensor, x1: Tensor
-) -> Float[Tensor, "R K P Q"]:
-    """The sum over each window: what lies above and left of a corner is added up once, and four of these give any sum.
+def _corners(
+    part: Int64[Tensor, "P Q"], image: Int64[Tensor, " R"], windows: tuple[Tensor, ...], shape: tuple[int, ...]
+) -> Int64[Tensor, "4 n"]:
+    """Where in a table (parts, B, H + 1, W + 1) each window has its corners, in the order of their signs + − − +."""
+    batch, _, height, width = shape
+    y0, y1, x0, x1 = windows
+    map_of = (part * batch + image[:, None, None]) * (height + 1)  # (R, P, Q)
+    top, bottom = ((map_of + y[:, :, None]) * (width + 1) for y in (y0, y1))
+    left, right = x0[:, None, :], x1[:, None, :]
+    return torch.stack([bottom + right, bottom + left, top + right, top + left]).flatten(1)
 
-    In float64 where the device has it, since a small sum is the difference of large ones.
+
+class _WindowSums(torch.autograd.Function):
+    """Sums over windows by a summed-area table: what lies above and left of a corner is added up once for all.
+
+    Four corners give the sum over any window, however large. In float64 where the device has it, since a small sum is
+    the difference of large ones. The channels of a part stand side by side, because they are read together. The
+    gradient goes the same way backwards: each window's is written at its four corners, and what lies below and right
+    of a cell is added up.
     """
-    wide = torch.float32 if maps.device.type == "mps" else torch.float64
-    sums = F.pad(maps.to(wide).cumsum(2).cumsum(3), (1, 0, 1, 0))
-    below = sums[image, channel, y1, x1] - sums[image, channel, y1, x0]
-    return below - sums[image, channel, y0, x1] + sums[image, channel, y0, x0]
+
+    @staticmethod
+    def forward(ctx, features: Shaped[Tensor, "B C H W"], corners: Int64[Tensor, "4 n"], group: int) -> Tensor:
+        batch, channels, height, width = ctx.shape = features.shape
+        kinds, wide = channels // group**2, torch.float32 if features.device.type == "mps" else torch.float64
+        ctx.group = group
+        ctx.save_for_backward(corners)
+        table = torch.zeros(group**2, batch, height + 1, width + 1, kinds, dtype=wide, device=features.device)
+        parts = features.view(batch, kinds, group**2, height, width)
+        table[:, :, 1:, 1:] = parts.permute(2, 0, 3, 4, 1)
+        flat = table.cumsum_(3).cumsum_(2).view(-1, kinds)
+        plus, minus, also_minus, also_plus = (flat.index_select(0, corner) for corner in corners)
+        return plus.sub_(minus).sub_(also_minus).add_(also_plus)  # (n, K)
+
+    @staticmethod
+    def backward(ctx, gradient: Float[Tensor, "n K"]) -> tuple[Tensor, None, None]:
+        batch, _, height, width = ctx.shape
+        kinds = gradient.shape[1]
+        table = gradient.new_zeros(ctx.group**2 * batch * (height + 1) * (width + 1), kinds)
+        (corners,) = ctx.saved_tensors
+        for corner, signed in zip(corners, (gradient, -gradient, -gradient, gradient), strict=True):
+            table.index_add_(0, corner, signed)
+        table = table.view(ctx.group**2, batch, height + 1, width + 1, kinds)
+        for axis in (3, 2):
+            table.cumsum_(axis)
+            last = table.narrow(axis, table.shape[axis] - 1, 1)
+            table = last - table.narrow(axis, 0, table.shape[axis] - 1)  # what comes behind each cell
+        return table.permute(1, 4, 0, 2, 3).reshape(ctx.shape), None, None
 
 
 class _Finite(torch.autograd.Function):
