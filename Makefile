@@ -4,6 +4,7 @@
 VENV ?= .venv
 PYTHON ?=
 LESSON ?=
+SINCE ?= HEAD
 
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -20,12 +21,13 @@ endif
 timed = @echo "=== $(1)"; start=$$(date +%s); $(2) || { echo "✗ $(1) failed"; exit 1; }; \
 	echo "✓ $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help lab test lint unit errors notebooks browser screenshots lessons bench checkpoints format reset moved
+.PHONY: help lab test check lint types unit errors notebooks browser screenshots lessons bench checkpoints format reset moved
 .NOTPARALLEL:
 
 help:
 	@echo "make lab              open the course in JupyterLab (installs it first where needed)"
 	@echo "make test             check everything: style, unit tests, notebooks, browser"
+	@echo "make check            the everyday part: style, types, the unit tests of what changed (SINCE=a revision; HEAD)"
 	@echo "make lessons          run all notebooks again, in place, and clean them"
 	@echo "make bench            run every benchmark"
 	@echo "make checkpoints      train the shipped checkpoints again, and measure them; can be stopped and given again"
@@ -35,11 +37,17 @@ help:
 lab: $(STAMP)
 	@$(PY) -m lessons_lib lab
 
-test: lint unit errors notebooks browser
+test: lint types unit errors notebooks browser
 	@echo "=== all tests passed"
 
 lint: $(STAMP)
 	$(call timed,style,$(PY) -m ruff check -q && $(PY) -m ruff format --check -q)
+
+types: $(STAMP)
+	$(call timed,types,$(PY) -m mypy)
+
+check: lint types
+	$(call timed,tests of what changed since $(SINCE),$(RUN_TESTS) -n 2 $(HOOK) $$($(PY) -m tests.changed $(SINCE)))
 
 unit: $(STAMP)
 	$(call timed,unit tests,$(RUN_TESTS) -n 2 $(HOOK) tests --ignore tests/errors --ignore tests/notebooks --ignore tests/browser)

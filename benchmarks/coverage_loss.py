@@ -16,7 +16,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from lessons_lib.ops.coverage_loss import best_assignment, coverage_loss, score_loss_with_logits
+from lessons_lib.ops.coverage import best_assignment, coverage_loss, score_loss_with_logits
 
 SPEED_GOAL = 50
 """Times as fast as the double loop, forward and backward, that the library should be."""

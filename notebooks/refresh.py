@@ -1,7 +1,8 @@
-"""Runs the lessons again, in place, and cleans them: python notebooks/refresh.py [NOTEBOOK ...].
+"""Runs the lessons again, in place, and cleans them: python notebooks/refresh.py [--clean] [NOTEBOOK ...].
 
 Every lesson is run from a fresh kernel, top to bottom, in a copy of this folder, with a home of its own and without
 LESSONS_REAL_DATA, so that committed outputs hold nothing of the author's. A lesson whose cell fails stays as it was.
+With --clean nothing is run: the files are cleaned as they are, and the exit status is 1 if that changed one.
 """
 
 import os
@@ -72,22 +73,42 @@ def refresh(path: Path) -> float:
         start = time.perf_counter()
         execute(notebook, folder)
         seconds = time.perf_counter() - start
+    _replace(path, nbformat.writes(clean(notebook)))
+    return seconds
+
+
+def clean_file(path: Path) -> bool:
+    """Cleans one lesson without running it; true if that changed the file."""
+    before = path.read_text("utf-8")
+    after = nbformat.writes(clean(nbformat.reads(before, as_version=4)))
+    if before.rstrip() == after.rstrip():
+        return False
+    _replace(path, after)
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     try:
-        nbformat.write(clean(notebook), part)
+        part.write_text(text.rstrip() + "\n", "utf-8")
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    return seconds
 
 
 def main(names: list[str]) -> int:
     """Refreshes the named lessons, or all; stops at the first that fails and says which cell."""
+    cleaning = "--clean" in names
+    paths = [Path(name).resolve() for name in names if name != "--clean"] or sorted(HERE.glob("*.ipynb"))
+    if cleaning:
+        changed = [path.name for path in paths if clean_file(path)]
+        print("".join(f"{name}: cleaned\n" for name in changed), end="")
+        return int(bool(changed))
     os.environ.pop("LESSONS_REAL_DATA", None)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory(prefix="lessons-home-") as home:
         os.environ["LESSONS_HOME"] = home
-        for path in [Path(name).resolve() for name in names] or sorted(HERE.glob("*.ipynb")):
+        for path in paths:
             print(f"{path.name} …", end=" ", flush=True)
             try:
                 print(f"{refresh(path):.0f} s", flush=True)

@@ -20,6 +20,8 @@ RUN_NOT_IMPORTED = {
     "pytest-xdist": ("Makefile", " -n 2 "),
     "beartype": ("Makefile", "beartype.beartype"),
     "ruff": ("Makefile", "-m ruff check"),
+    "mypy": ("Makefile", "-m mypy"),
+    "pre-commit": (".pre-commit-config.yaml", "pre-commit install"),
     "nbval": ("tests/notebooks/test_run.py", '"--nbval"'),
 }
 IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython"}
@@ -124,7 +126,7 @@ def test_files_in_documents_exist(document):
 
 def test_makefile_help_names_every_public_target():
     helped = set(re.findall(r'echo "make ([a-z]+)', (ROOT / "Makefile").read_text("utf-8")))
-    assert helped == {"lab", "test", "lessons", "bench", "checkpoints", "format", "reset"}
+    assert helped == {"lab", "test", "check", "lessons", "bench", "checkpoints", "format", "reset"}
     assert helped <= makefile_targets()
 
 

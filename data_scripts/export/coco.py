@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int64
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from data_scripts.check.pictures import save_numbers, save_photo
+from data_scripts.export.pictures import save_numbers, save_photo
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
 

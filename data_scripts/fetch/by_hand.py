@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from data_scripts.catalogue.dataset_entry import Dataset, RemoteFile
 from data_scripts.fetch.bookkeeping import Receipt
+from data_scripts.fetch.remote import Download, RemoteFile
 
 
 def shortfall(root: Path, file: RemoteFile) -> list[str]:
@@ -18,7 +18,7 @@ def shortfall(root: Path, file: RemoteFile) -> list[str]:
 
 
 def advice(
-    dataset: Dataset, file: RemoteFile, target: Path, answers: str = "", recorded: tuple[Receipt, Path] | None = None
+    dataset: Download, file: RemoteFile, target: Path, answers: str = "", recorded: tuple[Receipt, Path] | None = None
 ) -> str:
     """What to do where a file does not come by itself.
 

@@ -38,20 +38,25 @@ class DetectionScores:
         """Add one picture; ValueError for a prediction without scores.
 
         `areas` sorts the objects into small, medium and large. COCO has it in the annotation, for boxes and masks the
-        same; None takes the pixels of the masks.
+        same; None takes the pixels of the masks, or the boxes where there are none.
         """
         if prediction.scores is None:
             raise ValueError("prediction must have scores, got None")
+        for name, objects in (("prediction", prediction), ("target", target)):
+            if self.kind == "mask" and objects.masks is None:
+                raise ValueError(f"{name} must have masks for kind 'mask', got boxes alone")
         crowd = target.is_crowd
         if crowd is None:
-            crowd = torch.zeros(len(target), dtype=torch.bool, device=target.masks.device)
+            crowd = torch.zeros(len(target), dtype=torch.bool, device=target.labels.device)
         if self.kind == "mask":
             iou = pairwise_mask_iou(prediction.masks, target.masks, crowd)
             pred_areas = prediction.masks.flatten(1).sum(1)
         else:
             iou = pairwise_box_iou(prediction.boxes.double(), target.boxes.double(), crowd)
             pred_areas = box_areas(prediction.boxes.double())
-        gt_areas = target.masks.flatten(1).sum(1) if areas is None else areas
+        gt_areas = areas
+        if gt_areas is None:
+            gt_areas = box_areas(target.boxes.double()) if target.masks is None else target.masks.flatten(1).sum(1)
         self.add(iou, prediction.scores, prediction.labels, pred_areas, target.labels, gt_areas, crowd)
 
     def add(

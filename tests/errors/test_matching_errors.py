@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib.ops import coverage_loss as M
+from lessons_lib.ops import coverage as M
 
 P, G = torch.zeros(2, 4, 5), torch.zeros(3, 4, 5)
 BATCH, GTS, LOGITS = P[None], [G], torch.zeros(1, 2)

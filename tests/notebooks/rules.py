@@ -30,10 +30,14 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def without_magics(source: str) -> str:
+    """The cell as Python: what only a notebook understands becomes `pass`."""
+    return "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+
+
 def calls(source: str) -> set[str]:
     """The names that a cell calls: f for f(...), and for module.f(...)."""
-    lines = ["pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()]
-    functions = [node.func for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Call)]
+    functions = [node.func for node in ast.walk(ast.parse(without_magics(source))) if isinstance(node, ast.Call)]
     return {node.id if isinstance(node, ast.Name) else getattr(node, "attr", "") for node in functions}
 
 
@@ -91,8 +95,7 @@ def _tagged(notebook: NotebookNode, lesson: str) -> Iterator[str]:
 
 
 def _imported_from(source: str, package: str) -> list[ast.alias]:
-    lines = ["pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()]
-    nodes = [node for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.ImportFrom)]
+    nodes = [node for node in ast.walk(ast.parse(without_magics(source))) if isinstance(node, ast.ImportFrom)]
     return [alias for node in nodes if (node.module or "").startswith(package) for alias in node.names]
 
 

@@ -72,3 +72,20 @@ def test_clean_merges_streams_counts_anew_and_drops_times():
     assert cleaned.cells[0].outputs[-1].execution_count == 1
     assert dict(cleaned.cells[0].metadata) == {"tags": ["a"]}
     assert "widgets" not in cleaned.metadata
+
+
+def test_cleaning_alone_runs_nothing_and_says_what_it_changed(tmp_path, capsys):
+    path = write(tmp_path / "02_lesson.ipynb", "1 / 0")
+    assert refresh.main(["--clean", str(path)]) == 1
+    assert capsys.readouterr().out == "02_lesson.ipynb: cleaned\n"
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3" and notebook.cells[1].outputs == []
+    assert refresh.main(["--clean", str(path)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("path", sorted(refresh.HERE.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_committed_lessons_are_clean(path, tmp_path):
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    assert not refresh.clean_file(copy)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lessons_lib.ops.coverage_loss import best_assignment, greedy_assignment, pairwise_soft_iou
+from lessons_lib.ops.coverage import best_assignment, greedy_assignment, pairwise_soft_iou
 from tests.ops.matching_oracles import best_by_trying, rand, soft_iou_by_loops
 
 # Soft IoU

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from lessons_lib.ops.coverage_loss import (
+from lessons_lib.ops.coverage import (
     VARIANTS,
     best_assignment,
     coverage_loss,

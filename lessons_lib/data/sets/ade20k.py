@@ -19,8 +19,10 @@ from lessons_lib.data.files import (
 )
 from lessons_lib.data.objects import instances_of, masks_of, no_instances, numbers_in
 from lessons_lib.data.sample import Instances, Sample
-from lessons_lib.data.sets.classes_ade20k import ADE20K, INSTANCE_CATEGORIES
+from lessons_lib.data.sets.classes_ade20k import CLASSES, INSTANCE_CATEGORIES
+from lessons_lib.data.spec import DatasetSpec
 
+SPLITS = ("training", "validation")
 _TABLE = value_table([0, *range(150)], void=(0,))
 
 
@@ -36,10 +38,10 @@ class Ade20kSamples(Dataset):
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """
 
-    classes, colours = ADE20K.names, ADE20K.colours
+    classes, colours = CLASSES.names, CLASSES.colours
 
     def __init__(self, root: Path | str, split: str = "training"):
-        require_split(split, ("training", "validation"))
+        require_split(split, SPLITS)
         places = (".", "ADEChallengeData2016")
         self._home = first_folder(root, places, (f"images/{split}", f"annotations/{split}"))
         self._split = split
@@ -82,3 +84,16 @@ def _instances(file: Path, size: tuple[int, int]) -> Instances:
             )
         labels.append(INSTANCE_CATEGORIES[held[0] - 1] - 1)
     return instances_of(masks_of(numbers, ids), labels)
+
+
+ADE20K = DatasetSpec(
+    name="ade20k",
+    reader=Ade20kSamples,
+    splits=SPLITS,
+    classes=CLASSES,
+    void=(0,),
+    signs=("ADEChallengeData2016", "annotations/training", "annotations/validation"),
+    train="training",
+    val="validation",
+)
+DATASETS = (ADE20K,)

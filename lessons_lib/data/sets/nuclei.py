@@ -6,11 +6,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from lessons_lib.data.class_table import voc_coloured
 from lessons_lib.data.files import DamagedFile, first_folder, read_numbers, read_photo, require_index
 from lessons_lib.data.objects import instances_of, no_instances, numbers_in
 from lessons_lib.data.sample import Instances, Sample
-from lessons_lib.data.sets.classes import NUCLEI
-from lessons_lib.data.splits import every_fifth
+from lessons_lib.data.spec import DatasetSpec
+from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
+
+CLASSES = voc_coloured(("background", "nucleus"))
 
 
 class NucleiSamples(Dataset):
@@ -23,7 +26,7 @@ class NucleiSamples(Dataset):
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """
 
-    classes, colours = NUCLEI.names, NUCLEI.colours
+    classes, colours = CLASSES.names, CLASSES.colours
 
     def __init__(self, root: Path | str, split: str = "train"):
         self._home = first_folder(root, ("stage1_train",), (".",))
@@ -56,3 +59,7 @@ def _nuclei(files: list[Path], size: tuple[int, int]) -> Instances:
         if len(shades := numbers_in(values)) > 1:
             raise DamagedFile(file, f"must hold 0 and one other value, got {len(shades)} others", "pixels")
     return instances_of(torch.from_numpy(masks), [1] * len(files))
+
+
+NUCLEI = DatasetSpec(name="nuclei", reader=NucleiSamples, splits=EVERY_FIFTH, classes=CLASSES, signs=("stage1_train",))
+DATASETS = (NUCLEI,)

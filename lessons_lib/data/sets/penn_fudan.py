@@ -4,11 +4,14 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from lessons_lib.data.class_table import voc_coloured
 from lessons_lib.data.files import first_folder, read_numbers, read_photo, require_index
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
 from lessons_lib.data.sample import Sample
-from lessons_lib.data.sets.classes import PEDESTRIANS
-from lessons_lib.data.splits import every_fifth
+from lessons_lib.data.spec import DatasetSpec
+from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
+
+CLASSES = voc_coloured(("background", "pedestrian"))
 
 
 class PennFudanSamples(Dataset):
@@ -21,7 +24,7 @@ class PennFudanSamples(Dataset):
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """
 
-    classes, colours = PEDESTRIANS.names, PEDESTRIANS.colours
+    classes, colours = CLASSES.names, CLASSES.colours
 
     def __init__(self, root: Path | str, split: str = "train"):
         self._home = first_folder(root, (".", "PennFudanPed"), ("PNGImages", "PedMasks"))
@@ -42,3 +45,9 @@ class PennFudanSamples(Dataset):
         values = read_numbers(mask, tuple(image.shape[1:]))
         masks = masks_of(values, numbers_in(values))
         return Sample(image, masks.any(dim=0).long(), instances_of(masks, [1] * len(masks)))
+
+
+PENN_FUDAN = DatasetSpec(
+    name="penn_fudan", reader=PennFudanSamples, splits=EVERY_FIFTH, classes=CLASSES, signs=("PedMasks", "PennFudanPed")
+)
+DATASETS = (PENN_FUDAN,)

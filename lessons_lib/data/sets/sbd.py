@@ -21,7 +21,9 @@ from lessons_lib.data.files import (
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.classes import VOC
+from lessons_lib.data.spec import DatasetSpec
 
+SPLITS = ("train", "val", "train_noval")
 _TABLE = value_table(range(21), void=(VOID,))
 
 
@@ -39,7 +41,7 @@ class SbdSamples(Dataset):
     classes, colours = VOC.names, VOC.colours
 
     def __init__(self, root: Path | str, split: str = "train"):
-        require_split(split, ("train", "val", "train_noval"))
+        require_split(split, SPLITS)
         places = (".", "benchmark_RELEASE/dataset", "dataset")
         home = first_folder(root, places, ("img", "cls", "inst", f"{split}.txt"))
         read_names(home / f"{split}.txt")  # refuses a list that is no text, with its name
@@ -92,3 +94,14 @@ def _map(values: np.ndarray, file: Path, size: tuple[int, int], name: str) -> np
     if not np.issubdtype(values.dtype, np.number):
         raise DamagedFile(file, f"must be numbers, got {values.dtype}", field)
     return values.astype(np.int64)
+
+
+SBD = DatasetSpec(
+    name="sbd",
+    reader=SbdSamples,
+    splits=SPLITS,
+    classes=VOC,
+    void=(VOID,),
+    signs=("inst", "dataset/inst", "benchmark_RELEASE/dataset/inst"),
+)
+DATASETS = (SBD,)

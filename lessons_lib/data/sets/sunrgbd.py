@@ -1,9 +1,12 @@
 """SUN RGB-D: indoor photographs labelled with 37 classes, or with the 13 they are often merged to."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from lessons_lib.data.class_table import class_table, voc_coloured
 from lessons_lib.data.files import (
     first_folder,
     read_numbers,
@@ -15,8 +18,43 @@ from lessons_lib.data.files import (
 )
 from lessons_lib.data.objects import no_instances
 from lessons_lib.data.sample import Sample
-from lessons_lib.data.sets.classes import SUNRGBD13, SUNRGBD37, SUNRGBD_37_TO_13
+from lessons_lib.data.spec import DatasetSpec
 
+CLASSES37 = voc_coloured(
+    (
+        *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
+        *("counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes"),
+        *("ceiling", "books", "fridge", "tv", "paper", "towel", "shower curtain", "box", "whiteboard", "person"),
+        *("night stand", "toilet", "sink", "lamp", "bathtub", "bag"),
+    )
+)
+"""SUN RGB-D's 37 classes, in the order of its seg37list; the file's values count from 1."""
+
+CLASSES13 = class_table("""
+bed 0 0 255
+books 233 89 48
+ceiling 0 218 0
+chair 149 0 240
+floor 222 241 24
+furniture 255 206 206
+objects 0 224 229
+picture 106 136 204
+sofa 117 29 41
+table 240 35 235
+tv 0 167 156
+wall 249 139 0
+window 225 229 194
+""")
+"""The 13 classes of Eigen and Fergus (ICCV 2015), with the colours of SceneNet's tables."""
+
+FROM_37_TO_13 = (
+    *(12, 5, 6, 1, 4, 9, 10, 12, 13, 6, 8, 6, 13, 10, 6, 13, 6, 7, 7),
+    *(5, 7, 3, 2, 6, 11, 7, 7, 7, 7, 7, 7, 6, 7, 7, 7, 7, 7),
+)
+"""For each of the 37 classes its number among the 13, counted from 1: the table in SceneNet's README."""
+
+SPLITS = ("train", "test")
+VOID_VALUE = 0
 TEST_COUNT = 5050
 """Labels 1 to 5,050 are of the test pictures; picture n of train has label n + 5,050."""
 
@@ -33,17 +71,17 @@ class SunRgbdSamples(Dataset):
     """
 
     def __init__(self, root: Path | str, split: str = "train", num_classes: int = 37):
-        require_split(split, ("train", "test"))
+        require_split(split, SPLITS)
         if num_classes not in (37, 13):
             raise ValueError(f"num_classes must be 37 or 13, got {num_classes}")
         self._photos = first_folder(root, (f"SUNRGBD-{split}_images", split), (".",))
         self._labels = first_folder(root, ("sunrgbd_train_test_labels", "labels"), (".",))
         self._shift = TEST_COUNT if split == "train" else 0
         self.names = tuple(sorted(file.stem for file in self._photos.glob("img-*.jpg")))
-        table = SUNRGBD37 if num_classes == 37 else SUNRGBD13
+        table = CLASSES37 if num_classes == 37 else CLASSES13
         self.classes, self.colours = table.names, table.colours
-        merged = [number - 1 for number in SUNRGBD_37_TO_13] if num_classes == 13 else range(37)
-        self._table = value_table([0, *merged], void=(0,))
+        merged = [number - 1 for number in FROM_37_TO_13] if num_classes == 13 else range(37)
+        self._table = value_table([0, *merged], void=(VOID_VALUE,))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,3 +99,22 @@ class SunRgbdSamples(Dataset):
         values = read_numbers(labels, tuple(image.shape[1:]))
         label_map = translate(values, self._table, labels, "labels 0 to 37")
         return Sample(image, label_map, no_instances(*label_map.shape))
+
+
+SUNRGBD = DatasetSpec(
+    name="sunrgbd",
+    reader=SunRgbdSamples,
+    splits=SPLITS,
+    classes=CLASSES37,
+    void=(VOID_VALUE,),
+    signs=("SUNRGBD-*_images", "sunrgbd_train_test_labels", "labels/img-??????.png"),
+    val="test",
+)
+SUNRGBD13 = replace(
+    SUNRGBD,
+    name="sunrgbd13",
+    reader=partial(SunRgbdSamples, num_classes=13),
+    classes=CLASSES13,
+    variant_of=SUNRGBD.name,
+)
+DATASETS = (SUNRGBD, SUNRGBD13)

@@ -1,5 +1,7 @@
 """Pascal VOC: two palette pictures a photograph, one of classes and one of objects, read into samples."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from lessons_lib.data.files import (
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.classes import VOC
+from lessons_lib.data.spec import DatasetSpec
 
 VOC_CLASSES = VOC.names
 """Names of the labels 0 to 20 of Pascal VOC."""
@@ -29,7 +32,7 @@ _TABLE = value_table(range(21), void=(VOID,))
 class VocSamples(Dataset):
     """The segmentation part of Pascal VOC, map-style, in the order of its lists.
 
-    `root` holds `VOCdevkit/VOC<year>`; `image_set` is "train", "val" or "trainval". The label map is SegmentationClass
+    `root` holds `VOCdevkit/VOC<year>`; `split` is "train", "val" or "trainval". The label map is SegmentationClass
     with its void 255. Each value of SegmentationObject but 0 and 255 is an instance, in ascending order: its label is
     the class that most of its pixels have, its box is tight around its mask, and it is no crowd, which VOC lacks.
     Raises FileNotFoundError for a root without the set, DamagedFile (in `samples[index]`) for a broken file.
@@ -37,12 +40,12 @@ class VocSamples(Dataset):
 
     classes, colours = VOC.names, VOC.colours
 
-    def __init__(self, root: Path | str, image_set: str = "train", year: str = "2012"):
-        listing = Path(root, "VOCdevkit", f"VOC{year}", "ImageSets", "Segmentation", f"{image_set}.txt")
+    def __init__(self, root: Path | str, split: str = "train", year: str = "2012"):
+        listing = Path(root, "VOCdevkit", f"VOC{year}", "ImageSets", "Segmentation", f"{split}.txt")
         if not listing.is_file():
             raise FileNotFoundError(f"root must hold VOCdevkit/VOC{year} with the list {listing}, which is not there")
         read_names(listing)  # refuses a list that is no text, with its name
-        self.files = VOCSegmentation(str(root), year=year, image_set=image_set)
+        self.files = VOCSegmentation(str(root), year=year, image_set=split)
         self.names = tuple(Path(file).stem for file in self.files.images)
 
     def __len__(self) -> int:
@@ -75,3 +78,20 @@ def _class_of(values: Tensor, number: int, file: Path) -> int:
             file, "must lie on some class, got only background and void", f"object {number}", "unknown label"
         )
     return int(counts.argmax())
+
+
+VOC2012 = DatasetSpec(
+    name="voc2012",
+    reader=VocSamples,
+    splits=("train", "val", "trainval"),
+    classes=VOC,
+    void=(VOID,),
+    signs=("VOCdevkit/VOC2012/SegmentationClass", "VOCdevkit/VOC2012/ImageSets/Segmentation"),
+)
+VOC2007 = replace(
+    VOC2012,
+    name="voc2007",
+    reader=partial(VocSamples, year="2007"),
+    signs=("VOCdevkit/VOC2007/SegmentationClass", "VOCdevkit/VOC2007/ImageSets/Segmentation"),
+)
+DATASETS = (VOC2012, VOC2007)

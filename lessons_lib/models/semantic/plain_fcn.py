@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch
-from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones import Backbone, make_backbone
 from lessons_lib.models.backbones.tiny import GROUPS
 from lessons_lib.models.contract import SemanticModel, pixel_cross_entropy
 
@@ -30,7 +30,7 @@ class PlainFCN(SemanticModel):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         num_classes: int,
         auxiliary: bool = False,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
@@ -52,6 +52,13 @@ class PlainFCN(SemanticModel):
         if self.aux_classifier is not None:
             scores = enlarge(self.aux_classifier(maps["c4"]), size)
             losses["auxiliary"] = AUXILIARY_WEIGHT * pixel_cross_entropy(scores, batch.label_maps)
+        return losses
+
+    def expected_losses(self) -> dict[str, float]:
+        """ln K, and half of it for the second head."""
+        losses = super().expected_losses()
+        if self.aux_classifier is not None:
+            losses["auxiliary"] = AUXILIARY_WEIGHT * losses["cross_entropy"]
         return losses
 
 

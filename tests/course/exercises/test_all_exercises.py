@@ -17,7 +17,7 @@ from lessons_lib.course.exercises.engine.running import run
 from lessons_lib.course.progress import LESSONS
 
 HERE = Path(__file__).parent
-NOTEBOOKS = HERE.parents[1] / "notebooks"
+NOTEBOOKS = HERE.parents[2] / "notebooks"
 LESSONS_HERE = lessons_with_exercises()
 EXERCISES = [exercise for lesson in LESSONS_HERE for exercise in exercises_of(lesson).values()]
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]

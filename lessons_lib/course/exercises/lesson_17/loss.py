@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
-from lessons_lib.ops import coverage_loss
+from lessons_lib.ops import coverage
 
 # 17.3
 
@@ -24,7 +24,7 @@ def score_cases():
 SCORE = Exercise(
     "17.3",
     "The score term",
-    oracle=coverage_loss.score_loss,
+    oracle=coverage.score_loss,
     cases=score_cases,
     hints=(
         "What should each score be? The first n should be 1 and the others 0, whatever their masks look like.",
@@ -50,7 +50,7 @@ def _term(scores, bracket):
     "This looks like the mean over the predictions. The loss is their sum: compare the weights of the terms."
 )
 def takes_the_mean(scores, count):
-    return coverage_loss.score_loss(scores, count) / len(scores)
+    return coverage.score_loss(scores, count) / len(scores)
 
 
 @SCORE.mistake(
@@ -103,7 +103,7 @@ def logit_cases():
 STOP = Exercise(
     "17.4",
     "Find the bug: the stop loss",
-    oracle=coverage_loss.score_loss_with_logits,
+    oracle=coverage.score_loss_with_logits,
     cases=logit_cases,
     gradients=True,
     hints=(
@@ -124,7 +124,7 @@ def stop_loss(logits, count):
     "This looks like the bug itself: a sigmoid, then a function that applies another. The loss can never come near 0."
 )
 def squashes_twice(logits, count):
-    return coverage_loss.score_loss_with_logits(logits.sigmoid(), count)
+    return coverage.score_loss_with_logits(logits.sigmoid(), count)
 
 
 @STOP.mistake(
@@ -132,21 +132,21 @@ def squashes_twice(logits, count):
     "and the gradient is 0. A network that is very wrong would never learn it. Work on the logits."
 )
 def rounds_before_the_logarithm(logits, count):
-    return coverage_loss.score_loss(logits.sigmoid(), count)
+    return coverage.score_loss(logits.sigmoid(), count)
 
 
 @STOP.mistake(
     "This looks like the mean, which is what binary_cross_entropy_with_logits gives unless you ask for a sum."
 )
 def takes_the_mean_of_logits(logits, count):
-    return coverage_loss.score_loss_with_logits(logits, count) / len(logits)
+    return coverage.score_loss_with_logits(logits, count) / len(logits)
 
 
 @STOP.mistake(
     "This looks like a softmax over the predictions. Scores do not compete: all n of them should be 1 at once."
 )
 def lets_scores_compete(logits, count):
-    return coverage_loss.score_loss(logits.softmax(0), count)
+    return coverage.score_loss(logits.softmax(0), count)
 
 
 # 17.5
@@ -175,13 +175,13 @@ def batch_cases():
 BATCH = Exercise(
     "17.5",
     "The loss of a batch",
-    oracle=coverage_loss.coverage_loss,
+    oracle=coverage.coverage_loss,
     cases=batch_cases,
     gradients=True,
     hints=(
         "Take image by image: its predictions, its objects, its logits. The counts differ, so loop over the list.",
-        "For one image: iou = coverage_loss.pairwise_soft_iou(pred, gt); iou[coverage_loss.best_assignment(iou)] are "
-        "the matched values; coverage_loss.score_loss_with_logits(logits, len(gt)) is the score term.",
+        "For one image: iou = coverage.pairwise_soft_iou(pred, gt); iou[coverage.best_assignment(iou)] are "
+        "the matched values; coverage.score_loss_with_logits(logits, len(gt)) is the score term.",
         "Sum within an image, then the mean over images; coverage gets the minus, the score term gets λ. An image "
         "without objects has coverage 0 and still a score term.",
     ),
@@ -192,21 +192,21 @@ BATCH = Exercise(
 def coverage_loss(pred_masks, gt_masks, score_logits, lam=1.0):
     covered, score = [], []
     for b, gt in enumerate(gt_masks):
-        iou = coverage_loss.pairwise_soft_iou(pred_masks[b], gt)
-        covered.append(iou[coverage_loss.best_assignment(iou)].sum())
-        score.append(coverage_loss.score_loss_with_logits(score_logits[b], len(gt)))
+        iou = coverage.pairwise_soft_iou(pred_masks[b], gt)
+        covered.append(iou[coverage.best_assignment(iou)].sum())
+        score.append(coverage.score_loss_with_logits(score_logits[b], len(gt)))
     return {"coverage": -torch.stack(covered).mean(), "score": lam * torch.stack(score).mean()}
 
 
 @BATCH.mistake("This looks like coverage with a plus. A loss is made small: more IoU must make it smaller, so −Σ IoU.")
 def rewards_misses(pred_masks, gt_masks, score_logits, lam=1.0):
-    losses = coverage_loss.coverage_loss(pred_masks, gt_masks, score_logits, lam)
+    losses = coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam)
     return losses | {"coverage": -losses["coverage"]}
 
 
 @BATCH.mistake("This looks like λ on both terms. It weighs the score term against the masks, so it stands there only.")
 def weighs_both_terms(pred_masks, gt_masks, score_logits, lam=1.0):
-    losses = coverage_loss.coverage_loss(pred_masks, gt_masks, score_logits, lam)
+    losses = coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam)
     return losses | {"coverage": lam * losses["coverage"]}
 
 
@@ -214,11 +214,9 @@ def weighs_both_terms(pred_masks, gt_masks, score_logits, lam=1.0):
     "This looks like the mean IoU of the matched pairs. Here they are summed: each object that is found counts in full."
 )
 def averages_the_pairs(pred_masks, gt_masks, score_logits, lam=1.0):
-    iou = [coverage_loss.pairwise_soft_iou(pred, gt) for pred, gt in zip(pred_masks, gt_masks, strict=True)]
-    means = [one[coverage_loss.best_assignment(one)].sum() / max(1, min(one.shape)) for one in iou]
-    return coverage_loss.coverage_loss(pred_masks, gt_masks, score_logits, lam) | {
-        "coverage": -torch.stack(means).mean()
-    }
+    iou = [coverage.pairwise_soft_iou(pred, gt) for pred, gt in zip(pred_masks, gt_masks, strict=True)]
+    means = [one[coverage.best_assignment(one)].sum() / max(1, min(one.shape)) for one in iou]
+    return coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam) | {"coverage": -torch.stack(means).mean()}
 
 
 @BATCH.mistake(
@@ -227,7 +225,7 @@ def averages_the_pairs(pred_masks, gt_masks, score_logits, lam=1.0):
 )
 def skips_empty_images(pred_masks, gt_masks, score_logits, lam=1.0):
     kept = [b for b, gt in enumerate(gt_masks) if len(gt)]
-    return coverage_loss.coverage_loss(pred_masks[kept], [gt_masks[b] for b in kept], score_logits[kept], lam)
+    return coverage.coverage_loss(pred_masks[kept], [gt_masks[b] for b in kept], score_logits[kept], lam)
 
 
 @BATCH.mistake(
@@ -235,5 +233,5 @@ def skips_empty_images(pred_masks, gt_masks, score_logits, lam=1.0):
 )
 def takes_the_largest_count(pred_masks, gt_masks, score_logits, lam=1.0):
     most = max(map(len, gt_masks))
-    score = lam * coverage_loss.score_loss_with_logits(score_logits, most).mean()
-    return coverage_loss.coverage_loss(pred_masks, gt_masks, score_logits, lam) | {"score": score}
+    score = lam * coverage.score_loss_with_logits(score_logits, most).mean()
+    return coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam) | {"score": score}

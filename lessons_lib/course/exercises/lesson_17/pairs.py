@@ -5,7 +5,7 @@ import itertools
 import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
-from lessons_lib.ops import coverage_loss
+from lessons_lib.ops import coverage
 
 # 17.1
 
@@ -32,7 +32,7 @@ def mask_cases():
 PAIRS = Exercise(
     "17.1",
     "Soft IoU of all pairs",
-    oracle=coverage_loss.pairwise_soft_iou,
+    oracle=coverage.pairwise_soft_iou,
     cases=mask_cases,
     gradients=True,
     hints=(
@@ -123,7 +123,7 @@ def table_cases():
 ASSIGNMENT = Exercise(
     "17.2",
     "The best assignment",
-    oracle=coverage_loss.best_assignment,
+    oracle=coverage.best_assignment,
     cases=table_cases,
     hints=(
         "The tables are small: try every way. Which function of itertools lists all ways to choose without repeating?",
@@ -152,7 +152,7 @@ def best_assignment(values):
     "in [[0.6, 0.5], [0.5, 0]] it takes 0.6 + 0, and 0.5 + 0.5 is more."
 )
 def takes_the_largest_first(values):
-    return coverage_loss.greedy_assignment(values)
+    return coverage.greedy_assignment(values)
 
 
 @ASSIGNMENT.mistake(
@@ -177,7 +177,7 @@ def lets_every_column_choose(values):
     "This looks like the smallest sum. scipy's linear_sum_assignment minimises costs unless you say maximize=True."
 )
 def minimises(values):
-    return coverage_loss.best_assignment(-values)
+    return coverage.best_assignment(-values)
 
 
 @ASSIGNMENT.mistake(
@@ -185,9 +185,9 @@ def minimises(values):
     "matched, also a later one."
 )
 def keeps_the_first_n(values):
-    return coverage_loss.best_assignment(values[: values.shape[1]])
+    return coverage.best_assignment(values[: values.shape[1]])
 
 
 @ASSIGNMENT.mistake("This looks like (columns, rows): the predictions are the rows and come first.")
 def gives_columns_first(values):
-    return coverage_loss.best_assignment(values)[::-1]
+    return coverage.best_assignment(values)[::-1]

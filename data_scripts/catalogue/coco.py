@@ -1,0 +1,97 @@
+"""Microsoft COCO 2017: where it comes from, how scenes are written in its layout, and what is checked."""
+
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from data_scripts.check.coco import check_coco
+from data_scripts.check.findings import Report
+from data_scripts.entry import Entry, Export
+from data_scripts.export.coco import write_coco
+from data_scripts.export.relabel import SCENE_LABELS
+from data_scripts.fetch.remote import Download, RemoteFile
+from lessons_lib.data.scenes import CLASSES
+from lessons_lib.data.scenes.config import THINGS
+from lessons_lib.data.sets.coco import COCO2017
+
+DOWNLOAD = Download(
+    name=COCO2017.name,
+    title="Microsoft COCO 2017",
+    classes="80 things, 91 stuff",
+    splits={"train": 118_287, "val": 5000},
+    licence="CC BY 4.0; photographs Flickr's terms",
+    page="https://cocodataset.org/",
+    citation=(
+        "Lin, Maire, Belongie, Bourdev, Girshick, Hays, Perona, Ramanan, Zitnick, Dollár: Microsoft COCO: Common "
+        "Objects in Context. ECCV 2014"
+    ),
+    notes=("for a small start: --only val2017.zip annotations_trainval2017.zip",),
+    files=(
+        RemoteFile(
+            name="train2017.zip",
+            urls=(
+                "http://images.cocodataset.org/zips/train2017.zip",
+                "https://s3.amazonaws.com/fast-ai-coco/train2017.zip",
+            ),
+            size=19_336_861_798,
+            checksum="md5:cced6f7f71b7629ddf16f17bbcfab6b2",
+            gives=(("train2017/*.jpg", 118_287),),
+        ),
+        RemoteFile(
+            name="val2017.zip",
+            urls=(
+                "http://images.cocodataset.org/zips/val2017.zip",
+                "https://s3.amazonaws.com/fast-ai-coco/val2017.zip",
+            ),
+            size=815_585_330,
+            checksum="md5:442b8da7639aecaf257c1dceb8ba8c80",
+            gives=(("val2017/*.jpg", 5000),),
+        ),
+        RemoteFile(
+            name="annotations_trainval2017.zip",
+            urls=("http://images.cocodataset.org/annotations/annotations_trainval2017.zip",),
+            size=252_907_541,
+            checksum="md5:f4bbac642086de4f52a3fdda2de5fa2c",
+            gives=(("annotations/instances_train2017.json", 1), ("annotations/instances_val2017.json", 1)),
+        ),
+        RemoteFile(
+            name="stuffthingmaps_trainval2017.zip",
+            urls=(
+                "http://calvin.inf.ed.ac.uk/wp-content/uploads/data/cocostuffdataset/stuffthingmaps_trainval2017.zip",
+            ),
+            into="stuffthingmaps",
+            gives=(("stuffthingmaps/train2017/*.png", 118_287), ("stuffthingmaps/val2017/*.png", 5000)),
+            optional=True,
+        ),
+        RemoteFile(
+            name="stuff_annotations_trainval2017.zip",
+            urls=("http://images.cocodataset.org/annotations/stuff_annotations_trainval2017.zip",),
+            size=1_148_688_564,
+            gives=(("annotations/stuff_train2017.json", 1), ("annotations/stuff_val2017.json", 1)),
+            optional=True,
+        ),
+    ),
+)
+
+
+def check_json(root: Path, report: Report) -> None:
+    """Note what is wrong inside the annotations of each split."""
+    for split in COCO2017.splits:
+        if (file := root / "annotations" / f"instances_{split}.json").is_file():
+            check_coco(file, report)
+
+
+def check_label_maps(samples: Dataset, report: Report) -> None:
+    """Note once where a file can give no label maps: it holds boxes alone, or too many categories."""
+    if samples.no_label_maps:
+        report.add("no label maps", samples.file, "", samples.no_label_maps)
+
+
+_EXPORT = Export(
+    write=lambda samples, out, split: write_coco(samples, CLASSES, len(THINGS), out, split),
+    labels=SCENE_LABELS,
+    reads_back=COCO2017,
+    splits=COCO2017.splits,
+    crowds=True,
+)
+ENTRIES = (Entry(COCO2017, DOWNLOAD, _EXPORT, check_folder=check_json, check_samples=check_label_maps),)
