@@ -13,7 +13,7 @@ from data_scripts.check.findings import Report
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.sets.coco import read_record
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, segmentation_fault
-from lessons_lib.data.sets.coco_entries import Fault, annotation_faults, record_faults, side_fault
+from lessons_lib.data.sets.coco_entries import EntryFault, annotation_faults, record_faults, side_fault
 
 OUTSIDE = 1.0
 """Pixels that a box may leave its image by: COCO's own boxes are rounded."""
@@ -55,7 +55,7 @@ def _is_sound(image: object) -> bool:
     return not any(side_fault(image.get(side)) for side in ("height", "width")) and isinstance(image.get("id"), int)
 
 
-def _note(faults: Iterable[Fault], file: Path, report: Report) -> None:
+def _note(faults: Iterable[EntryFault], file: Path, report: Report) -> None:
     """Note faults, those of one cause a few times and then how many more there are."""
     causes = defaultdict(list)
     for fault in faults:
@@ -68,14 +68,14 @@ def _note(faults: Iterable[Fault], file: Path, report: Report) -> None:
             report.add(kind, file, f"other {part}, {field}", f"{reason}: {rest:,} more of the same")
 
 
-def _repeated_ids(annotations: list) -> Iterator[Fault]:
+def _repeated_ids(annotations: list) -> Iterator[EntryFault]:
     """Annotation ids that were there before: the reader does not need them, but pycocotools loses objects."""
     seen = set()
     for number, entry in enumerate(annotations):
         value = entry.get("id") if isinstance(entry, dict) else None
         if isinstance(value, int):
             if value in seen:
-                yield Fault(f"annotations[{number}], id", f"must be there once, got {value} again", "duplicate")
+                yield EntryFault(f"annotations[{number}], id", f"must be there once, got {value} again", "duplicate")
             seen.add(value)
 
 

@@ -1,5 +1,6 @@
 """Microsoft COCO: one JSON of polygons and run lengths, read into samples."""
 
+import gc
 import json
 import warnings
 from collections import defaultdict
@@ -17,7 +18,7 @@ from lessons_lib.data.class_table import voc_colour
 from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, run_lengths, segmentation_fault
-from lessons_lib.data.sets.coco_entries import Fault, category_faults, record_faults
+from lessons_lib.data.sets.coco_entries import EntryFault, category_faults, record_faults
 from lessons_lib.data.spec import DatasetSpec
 
 Window = tuple[slice, slice]
@@ -35,7 +36,7 @@ class CocoSamples(Dataset):
     objects wins; the rest is 0. Where COCO-Stuff's `stuffthingmaps/<split>/<name>.png` exist they are the label map
     instead (a pixel holds category id − 1, 255 is void), and `annotations/stuff_<split>.json` names the stuff: labels
     K + 1, … in ascending order of id, except a category of supercategory "background", which is 0.
-    Where there can be no label map, it is void everywhere, and `no_label_maps` says why; else that is "".
+    `lacks` says why there are no "masks" or no "label maps", which are then void everywhere: see `require_truth`.
 
     Raises FileNotFoundError for a missing set, DamagedFile with the file, the annotation and its field for a broken
     one: at once where the JSON cannot be read or `record_faults` finds something, in `samples[index]` for a
@@ -61,7 +62,7 @@ class CocoSamples(Dataset):
         names[0] = "no object" if "background" in names[1:] else "background"
         self._maps = Path(root) / "stuffthingmaps" / split
         self._table = self._read_stuff(names) if self._maps.is_dir() else None
-        self.no_label_maps = self._missing_label_maps(len(names) - 1)
+        self.lacks = self._missing(len(names) - 1)
         self.classes = tuple(names)
         self.colours = tuple(map(voc_colour, range(len(names))))
         self.names = tuple(_without_suffix(entry["file_name"]) for entry in self.images)
@@ -87,7 +88,7 @@ class CocoSamples(Dataset):
         with warnings.catch_warnings():  # pycocotools 2.0 passes arrays in a way that numpy 2 announces to change
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             instances, windows, areas = self._instances(annotations, size)
-        if self.no_label_maps:
+        if "label maps" in self.lacks:
             label_map = torch.full(size, VOID)
         elif maps:
             values = read_numbers(maps[0], size)
@@ -140,24 +141,33 @@ class CocoSamples(Dataset):
             raise DamagedFile(file, f"must name no thing of {self.file.name}, got {twice[0]!r}", "categories, name")
         return table
 
-    def _missing_label_maps(self, count: int) -> str:
-        """Why this set has no label maps, or ""."""
+    def _missing(self, count: int) -> dict[str, str]:
+        """What this set has not, and why."""
+        lacks = {}
+        if self._boxes_alone:
+            lacks["masks"] = "it holds boxes and no masks: no annotation has a segmentation"
+            if self._table is None:
+                lacks["label maps"] = lacks["masks"]
         if count >= VOID:
-            return f"a label map holds at most {VOID - 1} categories, as its label {VOID} means void, got {count}"
-        if self._boxes_alone and self._table is None:
-            return "it holds boxes and no masks: no annotation has a segmentation"
-        return ""
+            limit = f"a label map holds at most {VOID - 1} categories, as its label {VOID} means void"
+            lacks["label maps"] = f"{limit}, got {count}"
+        return lacks
 
 
 def read_record(file: Path) -> object:
     """The content of a JSON file, in UTF-8 whatever the machine's own encoding is. Raises DamagedFile."""
+    collecting = gc.isenabled()
+    gc.disable()  # there is no garbage in what is read, and to look for it takes as long as the reading
     try:
         return json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedFile(file, f"cannot be read as JSON: {error}") from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
-def _refuse_first(file: Path, faults: Iterable[Fault]) -> None:
+def _refuse_first(file: Path, faults: Iterable[EntryFault]) -> None:
     for fault in faults:
         raise DamagedFile(file, fault.reason, fault.place, fault.kind)
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 from pycocotools import mask as coco_mask
 
-from lessons_lib.data.sets.coco_entries import HUGE, is_number, shown
+from lessons_lib.data.sets.coco_entries import are_plain, is_number, shown
 
 
 def run_lengths(counts: Sequence[int] | str | bytes) -> Int64[np.ndarray, " R"]:
@@ -68,7 +68,7 @@ def segmentation_fault(segmentation: object, height: int, width: int) -> str:
             return f"must be a list of polygons, each a list x, y, x, y, …, got {got}"
         if len(polygon) < 6 or len(polygon) % 2:
             return f"must hold polygons of x, y for ≥ 3 corners, got {len(polygon)} values in polygon {number}"
-        if not set(map(type, polygon)) <= {int, float} or not abs(sum(polygon)) < HUGE:
+        if not are_plain(polygon):
             wrong = [value for value in polygon if not is_number(value)]
             return f"must hold finite numbers, got {shown((wrong or polygon)[0])} in polygon {number}"
         xs, ys = polygon[0::2], polygon[1::2]
