@@ -18,7 +18,7 @@ from lessons_lib.models.semantic.fcn import FCN, fcn_trunk
 from lessons_lib.shipped import load_checkpoint
 from lessons_lib.shipped.scores import THIN, UNSEEN_SEED
 
-PICTURES = 8
+IMAGES = 8
 FULL = 4  # quarters: a map counts whole
 
 
@@ -58,9 +58,9 @@ def _contributions(number: int) -> dict[str, Float[Tensor, "K H W"]]:
         return {name: model.fuse(parts, image.shape[2:])[0] for name, parts in alone.items()}
 
 
-def compute(picture: int, deep: int, middle: int, fine: int) -> Mixture:
+def compute(image: int, deep: int, middle: int, fine: int) -> Mixture:
     """The answer for one scene with c5, c4 and c3 weighted by quarters: 0 leaves a map out, 4 takes it whole."""
-    sample, parts = _scene(picture), _contributions(picture)
+    sample, parts = _scene(image), _contributions(image)
     weights = dict(zip(parts, (deep / FULL, middle / FULL, fine / FULL), strict=True))
     label_map = torch.stack([weight * parts[name] for name, weight in weights.items()]).sum(0).argmax(0)
     boundary, thin = BoundaryScores(), ThinRecall(THIN)
@@ -108,7 +108,7 @@ def caption(mixture: Mixture) -> str:
 def lab() -> Lab:
     """The scene, and how many quarters of each score map count."""
     controls = {
-        "picture": slider("scene", 0, 0, PICTURES - 1),
+        "image": slider("scene", 0, 0, IMAGES - 1),
         "deep": slider("c5, quarters", FULL, 0, FULL),
         "middle": slider("c4, quarters", FULL, 0, FULL),
         "fine": slider("c3, quarters", FULL, 0, FULL),
