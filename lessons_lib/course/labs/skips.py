@@ -49,7 +49,7 @@ def _scene(number: int) -> Sample:
 
 @cache
 def _contributions(number: int) -> dict[str, Float[Tensor, "K H W"]]:
-    """What each score map adds to the logits; all that follows them is linear, so their sum is the network's answer."""
+    """What each score map adds to the logits; all that follows them is linear, so their sum is the network's output."""
     model, image = _model(), _scene(number).image[None]
     with torch.no_grad():
         maps = model.backbone(image)
@@ -80,8 +80,8 @@ def compute(image: int, deep: int, middle: int, fine: int) -> Mixture:
 def draw(mixture: Mixture) -> Figure:
     """Above: the scene, its truth and the mixture; below: each score map by itself."""
     figure = bare_figure(6.6, 4.7)
-    place = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.94, "hspace": 0.14, "wspace": 0.05}
-    axes = figure.subplots(2, 3, gridspec_kw=place, subplot_kw={"xticks": [], "yticks": []})
+    layout = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.94, "hspace": 0.14, "wspace": 0.05}
+    axes = figure.subplots(2, 3, gridspec_kw=layout, subplot_kw={"xticks": [], "yticks": []})
     draw_image(axes[0, 0], mixture.sample.image)
     draw_label_map(axes[0, 1], mixture.sample.label_map)
     draw_label_map(axes[0, 2], mixture.label_map)
