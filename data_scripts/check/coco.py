@@ -2,8 +2,9 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -116,7 +117,7 @@ def _extent(mask: Bool[np.ndarray, "H W"]) -> list[int]:
     return [int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1]
 
 
-def _iou(a: list[float], b: list[float]) -> float:
+def _iou(a: Sequence[float], b: Sequence[float]) -> float:
     """IoU of two boxes x, y, width, height."""
     wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
@@ -124,7 +125,7 @@ def _iou(a: list[float], b: list[float]) -> float:
     return shared / (a[2] * a[3] + b[2] * b[3] - shared)
 
 
-def _decode(segmentation: list | dict, height: int, width: int) -> Bool[np.ndarray, "H W"]:
+def _decode(segmentation: Any, height: int, width: int) -> Bool[np.ndarray, "H W"]:
     with warnings.catch_warnings():  # pycocotools 2.0 passes arrays in a way that numpy 2 announces to change
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         return coco_mask.decode(compressed(segmentation, height, width)).astype(bool)

@@ -42,7 +42,7 @@ class Statistics:
 
     def sizes(self) -> dict[str, int]:
         """How many objects are small, medium and large by COCO's limits, which are meant for pictures of ~640 × 480."""
-        small, large = (self.areas < SMALL).sum().item(), (self.areas >= LARGE).sum().item()
+        small, large = int((self.areas < SMALL).sum()), int((self.areas >= LARGE).sum())
         return {"small": small, "medium": len(self.areas) - small - large, "large": large}
 
 

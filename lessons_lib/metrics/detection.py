@@ -17,8 +17,10 @@ from lessons_lib.ops.masks import pairwise_mask_iou
 MOST = (1, 10, 100)
 """Detections of a class in a picture that count, from the highest score down."""
 
-NUMBERS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
-NUMBERS += ("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large")
+NUMBERS = (
+    *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
+    *("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"),
+)
 """The twelve numbers in the order in which pycocotools prints them."""
 
 
@@ -42,15 +44,12 @@ class DetectionScores:
         """
         if prediction.scores is None:
             raise ValueError("prediction must have scores, got None")
-        for name, objects in (("prediction", prediction), ("target", target)):
-            if self.kind == "mask" and objects.masks is None:
-                raise ValueError(f"{name} must have masks for kind 'mask', got boxes alone")
         crowd = target.is_crowd
         if crowd is None:
             crowd = torch.zeros(len(target), dtype=torch.bool, device=target.labels.device)
         if self.kind == "mask":
-            iou = pairwise_mask_iou(prediction.masks, target.masks, crowd)
-            pred_areas = prediction.masks.flatten(1).sum(1)
+            iou = pairwise_mask_iou(prediction.known_masks, target.known_masks, crowd)
+            pred_areas = prediction.known_masks.flatten(1).sum(1)
         else:
             iou = pairwise_box_iou(prediction.boxes.double(), target.boxes.double(), crowd)
             pred_areas = box_areas(prediction.boxes.double())
@@ -125,8 +124,8 @@ class DetectionScores:
         order = order[labels[order].argsort(stable=True)]  # by class, in each from the highest score down
         classes = gt_labels[counted_gt[0]].unique()
         shape = (len(classes), len(AREA_RANGES), hits.shape[1])
-        precision = torch.zeros(*shape, 101, dtype=torch.float64)
-        recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64)
+        precision = torch.zeros(*shape, 101, dtype=torch.float64, device="cpu")
+        recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64, device="cpu")
         ends = torch.searchsorted(labels[order], torch.stack([classes, classes + 1], 1)).tolist()
         for k, (label, (start, end)) in enumerate(zip(classes.tolist(), ends, strict=True)):
             own = order[start:end]
@@ -140,4 +139,4 @@ class DetectionScores:
 
 
 def _joined(parts: list[Tensor], dtype: torch.dtype) -> Tensor | Float64[Tensor, " n"]:
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype)
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype, device="cpu")

@@ -6,16 +6,17 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int64
 from pycocotools import mask as coco_mask
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from lessons_lib.data.class_table import voc_colour
-from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate
+from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, translate
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, run_lengths, segmentation_fault
 from lessons_lib.data.sets.coco_entries import EntryFault, category_faults, record_faults
@@ -24,7 +25,7 @@ from lessons_lib.data.spec import DatasetSpec
 Window = tuple[slice, slice]
 
 
-class CocoSamples(Dataset):
+class CocoSamples(Reader):
     """COCO instances, map-style, in ascending order of image id; an image without annotations has N = 0.
 
     `root` holds the images in `<split>/` and `annotations/instances_<split>.json`. Category ids, which have gaps,
@@ -67,17 +68,14 @@ class CocoSamples(Dataset):
         self.colours = tuple(map(voc_colour, range(len(names))))
         self.names = tuple(_without_suffix(entry["file_name"]) for entry in self.images)
 
-    def __len__(self) -> int:
-        return len(self.names)
-
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, and its stuff map where there are any."""
         name = self.images[index]["file_name"]
         photo = self._photos / name
         return [photo] if self._table is None else [photo, self._maps / Path(name).with_suffix(".png")]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, *maps = self.paths(index)
         image, entry = read_photo(photo), self.images[index]
         size = tuple(image.shape[1:])
@@ -90,7 +88,7 @@ class CocoSamples(Dataset):
             instances, windows, areas = self._instances(annotations, size)
         if "label maps" in self.lacks:
             label_map = torch.full(size, VOID)
-        elif maps:
+        elif self._table is not None:
             values = read_numbers(maps[0], size)
             label_map = translate(values, self._table, maps[0], "category ids − 1, or 255")
         else:
@@ -154,7 +152,7 @@ class CocoSamples(Dataset):
         return lacks
 
 
-def read_record(file: Path) -> object:
+def read_record(file: Path) -> Any:
     """The content of a JSON file, in UTF-8 whatever the machine's own encoding is. Raises DamagedFile."""
     collecting = gc.isenabled()
     gc.disable()  # there is no garbage in what is read, and to look for it takes as long as the reading
@@ -179,16 +177,17 @@ def _without_suffix(file_name: str) -> str:
 
 def paint_label_map(instances: Instances) -> Int64[Tensor, "H W"]:
     """Paint masks into one label map: crowds first, then by falling area, so the smaller object wins; the rest is 0."""
-    corners = tight_boxes(instances.masks).long().tolist()
+    corners = tight_boxes(instances.known_masks).long().tolist()
     windows = [(slice(y0, y1), slice(x0, x1)) for x0, y0, x1, y1 in corners]
-    return _paint(instances, instances.masks.flatten(1).sum(1).tolist(), windows)
+    return _paint(instances, instances.known_masks.flatten(1).sum(1).tolist(), windows)
 
 
 def _paint(instances: Instances, areas: list[int], windows: list[Window]) -> Int64[Tensor, "H W"]:
     """The same, where the window around each mask is known: most are small, and painted fast."""
-    masks, labels = instances.masks.numpy(), instances.labels.tolist()
+    masks, labels = instances.known_masks.numpy(), instances.labels.tolist()
+    crowds = [False] * len(labels) if instances.is_crowd is None else instances.is_crowd.tolist()
     label_map = np.zeros(masks.shape[1:], dtype=np.int64)
-    for i in sorted(range(len(instances)), key=lambda i: (not instances.is_crowd[i], -areas[i])):
+    for i in sorted(range(len(instances)), key=lambda i: (not crowds[i], -areas[i])):
         label_map[windows[i]][masks[i][windows[i]]] = labels[i]
     return torch.from_numpy(label_map)
 

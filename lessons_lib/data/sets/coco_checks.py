@@ -4,6 +4,7 @@ Too few run lengths leave memory undefined there, and a coordinate that is NaN o
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -43,7 +44,7 @@ def has_mask(annotation: dict) -> bool:
     return annotation.get("segmentation") not in (None, [], [[]])
 
 
-def compressed(segmentation: list | dict, height: int, width: int) -> dict:
+def compressed(segmentation: Any, height: int, width: int) -> dict:
     """The compressed run lengths of polygons or run lengths in which `segmentation_fault` found nothing."""
     if isinstance(segmentation, list):
         return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
@@ -52,7 +53,7 @@ def compressed(segmentation: list | dict, height: int, width: int) -> dict:
     return segmentation
 
 
-def segmentation_fault(segmentation: object, height: int, width: int) -> str:
+def segmentation_fault(segmentation: Any, height: int, width: int) -> str:
     """What is wrong with a list of polygons, or with run lengths, for an image of this size; "" where all is well.
 
     Polygons may leave the image by up to its own length, as pycocotools cuts them at its edge.

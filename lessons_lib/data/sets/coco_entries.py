@@ -8,12 +8,16 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 PARTS = ("images", "categories", "annotations")
 HUGE = 1e12
 """What no coordinate or area reaches; larger numbers count as infinite."""
 
 _KINDS = {str: "a string", bool: "a bool", float: "a float", list: "a list", dict: "an object"}
+LONGEST = 10**6
+"""What no height or width exceeds."""
+
 MISSING = object()
 """Stands for a field that an entry has not."""
 
@@ -27,7 +31,7 @@ class EntryFault:
     kind: str = "broken annotation"
 
 
-def record_faults(record: object) -> Iterator[EntryFault]:
+def record_faults(record: Any) -> Iterator[EntryFault]:
     """Everything that is wrong with the content of `instances_<split>.json` apart from shapes: see `coco_checks`.
 
     Two things are allowed though pycocotools stumbles over them: no `iscrowd` or no `area`, and annotation ids that are
@@ -47,10 +51,7 @@ def record_faults(record: object) -> Iterator[EntryFault]:
     yield from category_faults(categories)
     image_ids, category_ids = ids_of(images), ids_of(categories)
     for number, entry in enumerate(annotations):
-        if isinstance(entry, dict):
-            yield from annotation_faults(entry, number, image_ids, category_ids)
-        else:
-            yield EntryFault(f"annotations[{number}]", f"must be an object, got {shown(entry)}")
+        yield from annotation_faults(entry, number, image_ids, category_ids)
 
 
 def category_faults(categories: list) -> Iterator[EntryFault]:
@@ -59,7 +60,7 @@ def category_faults(categories: list) -> Iterator[EntryFault]:
 
 
 def annotation_faults(
-    entry: dict,
+    entry: Any,
     number: int,
     images: Collection[int] | None,
     categories: Collection[int] | None,
@@ -70,11 +71,14 @@ def annotation_faults(
     `images` and `categories` are the ids that there are; None where those of the file are broken, so that one broken
     id does not accuse its annotations too. `box` says whether it must have one.
     """
+    if not isinstance(entry, dict):
+        yield EntryFault(f"annotations[{number}]", f"must be an object, got {shown(entry)}")
+        return
     known = {"image_id": images, "category_id": categories}
     for field, fault in _FIELDS if box else _FIELDS[:-1]:
         value = entry.get(field, MISSING)
         reason, kind = fault(value), "broken annotation"
-        if not reason and known.get(field) is not None and value not in known[field]:
+        if not reason and (ids := known.get(field)) is not None and value not in ids:
             wanted, kind = _UNKNOWN[field]
             reason = f"{wanted}, got {value}"
         if reason:
@@ -90,34 +94,34 @@ def ids_of(entries: list) -> set[int] | None:
     return None
 
 
-def id_fault(value: object) -> str:
+def id_fault(value: Any) -> str:
     """What is wrong with an id, or ""."""
     if type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool)):
         return ""
     return _reason("must be an integer", value)
 
 
-def name_fault(value: object) -> str:
+def name_fault(value: Any) -> str:
     """What is wrong with the name of a category or a file, or ""."""
     return "" if isinstance(value, str) and value.strip("/. ") else _reason("must be a name", value)
 
 
-def side_fault(value: object) -> str:
+def side_fault(value: Any) -> str:
     """What is wrong with the height or width of an image, or ""."""
-    return id_fault(value) or ("" if value >= 1 else f"must be ≥ 1, got {value}")
+    return id_fault(value) or ("" if 1 <= value <= LONGEST else f"must be in [1, {LONGEST}], got {shown(value)}")
 
 
-def crowd_fault(value: object) -> str:
+def crowd_fault(value: Any) -> str:
     """What is wrong with `iscrowd`, or ""; it may be missing, which is 0."""
     return "" if value is MISSING or (isinstance(value, int) and value in (0, 1)) else _reason("must be 0 or 1", value)
 
 
-def area_fault(value: object) -> str:
+def area_fault(value: Any) -> str:
     """What is wrong with `area`, or ""; it may be missing, and is then that of the mask."""
     return "" if value is MISSING or (is_number(value) and value >= 0) else _reason("must be a number ≥ 0", value)
 
 
-def box_fault(box: object) -> str:
+def box_fault(box: Any) -> str:
     """What is wrong with a box (x, y, width, height) by itself, or ""."""
     if not isinstance(box, list) or len(box) != 4 or not (are_plain(box) or all(map(is_number, box))):
         return _reason("must be four finite numbers x, y, width, height", box)
@@ -126,7 +130,7 @@ def box_fault(box: object) -> str:
     return ""
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and no bool."""
     kind = type(value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real)):
@@ -142,7 +146,7 @@ def are_plain(values: list) -> bool:
         return False
 
 
-def shown(value: object) -> str:
+def shown(value: Any) -> str:
     """A value as JSON has it, cut at 60 characters, with its type where it is no integer."""
     try:
         text = json.dumps(value, ensure_ascii=False)
@@ -152,7 +156,7 @@ def shown(value: object) -> str:
     return f"{text} ({_KINDS[type(value)]})" if type(value) in _KINDS else text
 
 
-_FIELDS: tuple[tuple[str, Callable[[object], str]], ...] = (
+_FIELDS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("id", id_fault),
     ("image_id", id_fault),
     ("category_id", id_fault),
@@ -168,15 +172,15 @@ _UNKNOWN = {
 }
 
 
-def _reason(wanted: str, value: object) -> str:
+def _reason(wanted: str, value: Any) -> str:
     return "is missing" if value is MISSING else f"{wanted}, got {shown(value)}"
 
 
 def _table_faults(
-    entries: list, part: str, fields: dict[str, Callable[[object], str]], unique: tuple[str, ...] = ("id",)
+    entries: list, part: str, fields: dict[str, Callable[[Any], str]], unique: tuple[str, ...] = ("id",)
 ) -> Iterator[EntryFault]:
     """Faults of images or categories, which have an id that must be there once."""
-    seen = {field: set() for field in unique}
+    seen: dict[str, set] = {field: set() for field in unique}
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             yield EntryFault(f"{part}[{number}]", f"must be an object, got {shown(entry)}")
