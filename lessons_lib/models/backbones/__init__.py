@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.pretrained import imagenet_weights
 from lessons_lib.models.backbones.resnet import DESIGNS, ResNet
@@ -14,6 +15,7 @@ BACKBONES = ("tiny", "vgg16", *DESIGNS)
 __all__ = [
     "BACKBONES",
     "VGG16",
+    "Backbone",
     "Normalisation",
     "ResNet",
     "TinyBackbone",
@@ -28,7 +30,7 @@ __all__ = [
 ]
 
 
-def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> nn.Module:
+def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> Backbone:
     """The trunk of that name: it gives {"c1": …, …, "c5": …}, which its `strides`, `channels` and `grids` describe.
 
     `output_stride`, 8, 16 or 32, is the distance of two cells of c5 in image pixels; below 32, dilation stands in for
@@ -38,7 +40,7 @@ def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> 
     if name not in BACKBONES:
         raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
     if name == "tiny":
-        trunk = TinyBackbone(output_stride=output_stride)
+        trunk: Backbone = TinyBackbone(output_stride=output_stride)
     else:
         trunk = VGG16(output_stride) if name == "vgg16" else ResNet(name, output_stride)
     if weights:

@@ -12,6 +12,9 @@ class Normalisation(nn.Module):
     device, and they stay out of the state dict, which holds what was learned.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)

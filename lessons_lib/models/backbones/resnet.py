@@ -5,6 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import Stage, plan_stages
 from lessons_lib.ops.grid import PIXELS
@@ -84,7 +85,7 @@ DESIGNS = {
 """He et al. (2016), table 1, and ResNeXt-101 32×8d of Xie et al., "Aggregated Residual Transformations" (2017)."""
 
 
-class ResNet(nn.Module):
+class ResNet(Backbone):
     """A residual trunk: c1 is the map after the first convolution, c2 to c5 are the outputs of the stages.
 
     `output_stride` 16 or 8 takes the stride out of the last stage or the last two, and dilates every later 3 × 3

@@ -5,6 +5,7 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
 from lessons_lib.ops.grid import PIXELS
@@ -13,7 +14,7 @@ GROUPS = 8
 """Groups of channels that a GroupNorm layer of a tiny decoder normalises together."""
 
 
-class TinyBackbone(nn.Module):
+class TinyBackbone(Backbone):
     """A trunk for lessons: five maps at strides 2, 4, 8, 16 and 32, about a hundred thousand parameters.
 
     The first map comes from one convolution of stride 2. Every later stage pools 2 × 2 and convolves once. There is no
@@ -55,7 +56,7 @@ def conv_relu(c_in: int, c_out: int, stride: int = 1, dilation: int = 1) -> nn.S
     """A 3 × 3 convolution that keeps the size (or halves it) and ReLU; outputs start with the variance that came in."""
     convolution = nn.Conv2d(c_in, c_out, 3, stride, padding=dilation, dilation=dilation)
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-    nn.init.zeros_(convolution.bias)
+    nn.init.zeros_(convolution.get_parameter("bias"))
     return nn.Sequential(convolution, nn.ReLU())
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
 from lessons_lib.ops.grid import PIXELS, Grid
@@ -16,7 +17,7 @@ DEPTHS = (2, 2, 3, 3, 3)
 """Convolutions of the five stages."""
 
 
-class VGG16(nn.Module):
+class VGG16(Backbone):
     """The trunk of the lecture's first systems: maps c1 to c5 are the outputs of the poolings, at strides 2 to 32.
 
     `output_stride` 16 leaves out the last pooling, and 8 the last two, so conv5 is dilated by 2 (Yu and Koltun,
@@ -58,8 +59,8 @@ class VGG16(nn.Module):
         """Where the cells of each map lie in the picture, from the paddings and dilations of the layers."""
         grids, grid = {}, PIXELS
         for name, stage, halves in zip(self.channels, self.stages, halve, strict=True):
-            for convolution, *_ in stage:
-                grid = grid.down(3, padding=convolution.padding[0], dilation=convolution.dilation[0])
+            for convolution in (layer for layer in stage.modules() if isinstance(layer, nn.Conv2d)):
+                grid = grid.down(3, padding=int(convolution.padding[0]), dilation=convolution.dilation[0])
             grids[name] = grid = grid.down(2, 2) if halves else grid
         return grids
 
@@ -98,7 +99,7 @@ def _layer(c_in: int, c_out: int, padding: int, dilation: int, batch_norm: bool)
     """A 3 × 3 convolution, BatchNorm where asked, and ReLU."""
     convolution = nn.Conv2d(c_in, c_out, 3, padding=padding, dilation=dilation)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
-    nn.init.zeros_(convolution.bias)
+    nn.init.zeros_(convolution.get_parameter("bias"))
     norm = [nn.BatchNorm2d(c_out)] if batch_norm else []
     return nn.Sequential(convolution, *norm, nn.ReLU(inplace=True))
 
@@ -111,7 +112,7 @@ def vgg16_classifier(dilation: int = 1, padding: int = 0, dropout: float = 0.5) 
     convolutions = [nn.Conv2d(512, 4096, 7, padding=padding, dilation=dilation), nn.Conv2d(4096, 4096, 1)]
     for convolution in convolutions:
         nn.init.normal_(convolution.weight, std=0.01)
-        nn.init.zeros_(convolution.bias)
+        nn.init.zeros_(convolution.get_parameter("bias"))
     return nn.Sequential(*(part for c in convolutions for part in (c, nn.ReLU(inplace=True), nn.Dropout(dropout))))
 
 
@@ -135,7 +136,7 @@ def load_vgg16(state: Mapping[str, Tensor], stages: nn.Module, classifier: nn.Mo
             raise ValueError(f"{name} must be a layer whose weights fill {wanted}, got {got}")
         with torch.no_grad():
             convolution.weight.copy_(weight.reshape(convolution.weight.shape))
-            convolution.bias.copy_(bias)
+            convolution.get_parameter("bias").copy_(bias)
 
 
 def _their_names() -> list[str]:

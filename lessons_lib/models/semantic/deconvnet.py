@@ -51,7 +51,7 @@ class DeconvNet(SemanticModel):
                 nn.init.constant_(layer.bias, 0.001)
             elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and not name.startswith("backbone."):
                 nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.get_parameter("bias"))
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
@@ -64,7 +64,8 @@ class DeconvNet(SemanticModel):
 
     def encode(self, images: Float[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B 512 h w"], Kept]:
         """The map after the fifth pooling, and what the five poolings kept."""
-        x, kept = self.backbone.normalise(images), []
+        x = self.backbone.normalise(images)
+        kept: Kept = []
         for stage in self.backbone.stages:
             x = _pool(stage(x), kept)
         return x, kept
@@ -105,11 +106,11 @@ class TinyDeconvNet(SemanticModel):
     def encode(self, images: Float[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], Kept]:
         """The trunk's map c5, and what the four poolings on the way kept."""
         first, *stages = self.backbone.stages
-        x, kept = first(self.backbone.normalise(images)), []
-        for _, *convolutions in stages:  # _ is the trunk's own pooling, which keeps nothing
-            x = _pool(x, kept)
-            for convolution in convolutions:
-                x = convolution(x)
+        x = first(self.backbone.normalise(images))
+        kept: Kept = []
+        for stage in stages:
+            _, convolution = stage.children()  # the backbone's own pooling comes first, and keeps nothing
+            x = convolution(_pool(x, kept))
         return x, kept
 
 
@@ -139,7 +140,8 @@ def mirrored_channels(stages: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
 def _pool(x: Float[Tensor, "B C H W"], kept: Kept) -> Float[Tensor, "B C h w"]:
     """The map pooled 2 × 2 by torch, for speed; its size and the switches are put at the end of `kept`."""
     pooled, switches = F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
-    kept.append((tuple(x.shape[2:]), switches))
+    height, width = x.shape[2:]
+    kept.append(((height, width), switches))
     return pooled
 
 

@@ -42,7 +42,7 @@ class FrontEnd(nn.Module):
         self.classifier = vgg16_classifier(dilation=4)
         self.score = nn.Conv2d(4096, num_classes, 1)
         nn.init.normal_(self.score.weight, std=0.001)
-        nn.init.zeros_(self.score.bias)
+        nn.init.zeros_(self.score.get_parameter("bias"))
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
         """Scores of pictures in [0, 1] of at least 380 pixels a side; h = (H − 372) / 8, rounded down."""
@@ -76,11 +76,11 @@ def context_module(
         sizes = before * channels, after * channels
         layers += [nn.Conv2d(*sizes, 3, padding=dilation, dilation=dilation), nn.ReLU()]
     layers.append(nn.Conv2d((1, *widths)[-1] * channels, channels, 1))
-    for layer in layers[::2]:
+    for layer in (layer for layer in layers if isinstance(layer, nn.Conv2d)):
         weight = identity_weight(layer.out_channels, layer.in_channels, channels, layer.kernel_size[0])
         with torch.no_grad():
             layer.weight.copy_(weight + torch.randn_like(weight) * noise * channels / layer.out_channels)
-            layer.bias.zero_()
+            layer.get_parameter("bias").zero_()
     return nn.Sequential(*layers)
 
 
@@ -145,7 +145,7 @@ class TinyDilated(SemanticModel):
         front = (nn.Conv2d(3, 16, 4, 2, 1), nn.Conv2d(16, width, 4, 2, 1), nn.Conv2d(width, width, 3, 1, 1))
         for layer in front:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.get_parameter("bias"))
         self.front = nn.Sequential(*(part for layer in front for part in (layer, nn.ReLU())))
         self.context = context_module(width, dilations)
         self.context[-1] = nn.Conv2d(width, num_classes, 1)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lessons_lib.models.backbones import VGG16, make_backbone, vgg16_classifier
+from lessons_lib.models.backbones import VGG16, Backbone, make_backbone, vgg16_classifier
 from lessons_lib.models.contract import SemanticModel
 from lessons_lib.ops.grid import PIXELS, Grid
 from lessons_lib.ops.transposed import bilinear_kernel
@@ -30,14 +30,14 @@ class FCN(SemanticModel):
     not have, that are not coarsest first, or that begin inside the picture because the backbone pads too little.
     """
 
-    def __init__(self, backbone: nn.Module, num_classes: int, scores: Sequence[str] = ("c5", "c4", "c3")) -> None:
+    def __init__(self, backbone: Backbone, num_classes: int, scores: Sequence[str] = ("c5", "c4", "c3")) -> None:
         super().__init__()
         _check(backbone, num_classes, scores)
         self.backbone = backbone
         self.scores = nn.ModuleDict({name: nn.Conv2d(backbone.channels[name], num_classes, 1) for name in scores})
         for layer in self.scores.values():
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
         self.upsamplings, self.offsets = nn.ModuleList(), []
         grid = backbone.grids[scores[0]]
         for finer in (*(backbone.grids[name] for name in scores[1:]), PIXELS):
@@ -65,7 +65,7 @@ class FCN(SemanticModel):
         return fine[:, :, start : start + size[0], start : start + size[1]]
 
 
-class ClassifierTrunk(nn.Module):
+class ClassifierTrunk(Backbone):
     """VGG-16 as FCN takes it: the whole classifier without its last layer, its c5 being the map of fc7 (section 4.1).
 
     The first convolution pads by 100 pixels, so that fc6, which sees 7 × 7 cells of the last pooling, finds them in a
@@ -76,7 +76,7 @@ class ClassifierTrunk(nn.Module):
         super().__init__()
         self.vgg, self.classifier = VGG16(first_padding=100), vgg16_classifier()
         self.strides = self.vgg.strides
-        self.channels = {**self.vgg.channels, "c5": self.classifier[-3].out_channels}
+        self.channels = {**self.vgg.channels, "c5": self.classifier[-3].get_parameter("weight").shape[0]}
         self.grids = {**self.vgg.grids, "c5": self.vgg.grids["c5"].down(7)}
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> dict[str, Float[Tensor, "B _ _ _"]]:
@@ -85,7 +85,7 @@ class ClassifierTrunk(nn.Module):
         return {**maps, "c5": self.classifier(maps["c5"])}
 
 
-def fcn_trunk(backbone: str) -> nn.Module:
+def fcn_trunk(backbone: str) -> Backbone:
     """The trunk of an FCN by name: for "vgg16" the paper's, with its dense layers, otherwise the backbone as it is."""
     return ClassifierTrunk() if backbone == "vgg16" else make_backbone(backbone)
 
@@ -115,7 +115,7 @@ def add_aligned(a: Float[Tensor, "B K hA wA"], b: Float[Tensor, "B K hB wB"], of
     return a[:, :, :height, :width] + b[:, :, :height, :width]
 
 
-def _check(backbone: nn.Module, num_classes: int, scores: Sequence[str]) -> None:
+def _check(backbone: Backbone, num_classes: int, scores: Sequence[str]) -> None:
     if num_classes < 1:
         raise ValueError(f"num_classes must be ≥ 1, got {num_classes}")
     if len(scores) == 0 or not set(scores) <= set(backbone.grids):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
-from lessons_lib.models.backbones import VGG16, vgg16_classifier
+from lessons_lib.models.backbones import VGG16, Backbone, vgg16_classifier
 from lessons_lib.models.contract import SemanticModel
 from lessons_lib.ops.grid import Grid
 
@@ -28,7 +28,7 @@ class Hypercolumns(SemanticModel):
     multiple of 8. The answers are upsampled to the picture and added up. Then follow GroupNorm, ReLU and the scores.
     """
 
-    def __init__(self, backbone: nn.Module, num_classes: int, hidden: int = 32) -> None:
+    def __init__(self, backbone: Backbone, num_classes: int, hidden: int = 32) -> None:
         super().__init__()
         check_ints(1, num_classes=num_classes, hidden=hidden)
         self.backbone = backbone
@@ -70,7 +70,7 @@ class BoxHypercolumns(nn.Module):
         maps = self.backbone(crops)
         answers = (self.pool3(maps["c3"]), self.pool4(maps["c4"]), self.fc7(self.classifier(maps["c5"])))
         size = (HEATMAP, HEATMAP)
-        added = sum(F.interpolate(answer, size, mode="bilinear") for answer in answers)
+        added = torch.stack([F.interpolate(answer, size, mode="bilinear") for answer in answers]).sum(0)
         return interpolate_classifiers(added.unflatten(1, (self.grid, self.grid, self.num_classes)))
 
 

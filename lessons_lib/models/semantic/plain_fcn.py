@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch
-from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones import Backbone, make_backbone
 from lessons_lib.models.backbones.tiny import GROUPS
 from lessons_lib.models.contract import SemanticModel, pixel_cross_entropy
 
@@ -30,7 +30,7 @@ class PlainFCN(SemanticModel):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         num_classes: int,
         auxiliary: bool = False,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from lessons_lib.checks import check_ints
-from lessons_lib.models.backbones import conv_norm_relu, make_backbone
+from lessons_lib.models.backbones import Backbone, conv_norm_relu, make_backbone
 from lessons_lib.models.contract import SemanticModel
 
 LEVELS = 4
@@ -45,7 +45,7 @@ class UNet(SemanticModel):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.get_parameter("bias"))
 
     def logits(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of pictures in [0, 1], any H and W."""
@@ -58,10 +58,11 @@ class UNet(SemanticModel):
         for n in tiles.shape[2:]:
             unet_sizes(n)
         x, kept = tiles - 0.5, []
-        for down in self.downs[:-1]:
+        *shallow, deepest = self.downs
+        for down in shallow:
             kept.append(down(x))
             x = self.pool(kept[-1])
-        x = self.downs[-1](x)
+        x = deepest(x)
         for up, join, skip in zip(self.ups, self.joins, reversed(kept), strict=True):
             higher = up(x)
             x = join(torch.cat([centre_crop(skip, higher.shape[2:]), higher], dim=1))
@@ -77,7 +78,7 @@ class TrunkUNet(SemanticModel):
     and zeros around each convolution, so no border is lost.
     """
 
-    def __init__(self, backbone: nn.Module, num_classes: int, widest: int = 48, stem: int = 16) -> None:
+    def __init__(self, backbone: Backbone, num_classes: int, widest: int = 48, stem: int = 16) -> None:
         super().__init__()
         check_ints(1, num_classes=num_classes, widest=widest, stem=stem)
         self.backbone = backbone

@@ -137,21 +137,28 @@ def _read(
     if 0 in samples:
         return features.new_zeros(len(image), features.shape[1], *bins)
     y, x = (sample_points(start[:, a], length[:, a], n, s) for a, n, s in zip((1, 0), bins, samples, strict=True))
-    return weighted_reads(features, image, _axis_reads(y, features.shape[2]), _axis_reads(x, features.shape[3]))
+    height, width = features.shape[2:]
+    return weighted_reads(features, image, _few(axis_reads(y, height), height), _few(axis_reads(x, width), width))
 
 
-def _axis_reads(at: Float[Tensor, "R bins samples"], size: int) -> Reads:
+def axis_reads(at: Float[Tensor, "R bins samples"], size: int | Int64[Tensor, " R"]) -> Reads:
     """Two cells a sample, weighted by nearness, so that a bin averages its samples.
 
-    Where that makes more reads than the map has cells, the reads of each cell are added up first.
+    `size` is how many cells the map has along this axis, one number for all regions or one for each.
     """
-    inside = (at >= -1) & (at <= size)
-    held = at.clamp(0, size - 1)
-    low = held.detach().long()
+    last = torch.as_tensor(size, device=at.device).view(-1, 1, 1) - 1
+    inside = (at >= -1) & (at <= last + 1)
+    held = at.clamp(min=0).minimum(last.to(at.dtype))
+    low = held.detach().nan_to_num().long()
     nearness = torch.stack([1 - (held - low), held - low], -1) * (inside.to(at.dtype) / at.shape[2])[..., None]
-    cell = torch.stack([low, (low + 1).clamp(max=size - 1)], -1).flatten(2)  # (R, bins, 2 * samples)
-    weight = nearness.flatten(2)
-    if cell.shape[2] <= size:
-        return Reads(cell, weight)
-    every_cell = torch.arange(size, device=at.device).expand(*cell.shape[:2], size)
-    return Reads(every_cell, weight.new_zeros(every_cell.shape).scatter_add(2, cell, weight))
+    cell = torch.stack([low, (low + 1).minimum(last)], -1)
+    return Reads(cell.flatten(2), nearness.flatten(2))  # (R, bins, 2 * samples)
+
+
+def _few(reads: Reads, size: int) -> Reads:
+    """The same reads, where they are more than the map has cells with those of each cell added up."""
+    if reads.cell.shape[2] <= size:
+        return reads
+    every_cell = torch.arange(size, device=reads.cell.device).expand(*reads.cell.shape[:2], size)
+    weight = reads.weight.new_zeros(every_cell.shape)
+    return Reads(every_cell, weight.scatter_add(2, reads.cell, reads.weight))

@@ -64,21 +64,38 @@ class Reads:
 def weighted_reads(
     features: Float[Tensor, "B C H W"], image: Int64[Tensor, " R"], rows: Reads, columns: Reads
 ) -> Float[Tensor, "R C P Q"]:
-    """Each bin as the weighted sum of the cells where its rows meet its columns: one sparse matrix times the map.
+    """Each bin as the weighted sum of the cells where its rows meet its columns: one sparse matrix times the map."""
+    height, width = features.shape[2:]
+    return read_cells(table_of(features), image * (height * width), width, rows, columns)
 
-    The matrix has a row for each bin and a column for each cell of the batch. It is never built: `embedding_bag` goes
-    through the reads. Differentiable in the features and in the weights, so in whatever the weights came from.
+
+def table_of(features: Float[Tensor, "B C H W"]) -> Float[Tensor, "cells C"]:
+    """The cells of all images, one a row: those of image b and row y begin at row (b·H + y)·W."""
+    return features.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # strided rows would be read slowly
+
+
+def read_cells(
+    table: Float[Tensor, "cells C"],
+    first: Int64[Tensor, " R"],
+    width: int | Int64[Tensor, " R"],
+    rows: Reads,
+    columns: Reads,
+) -> Float[Tensor, "R C P Q"]:
+    """Weighted sums over the rows and columns of maps that stand in one table, cell after cell.
+
+    `first` is where in the table each region's map begins, and `width` how many cells a row of it has. The sums are a
+    sparse matrix, with a row for each bin and a column for each cell, times the table. It is never built:
+    `embedding_bag` goes through the reads. Differentiable in the table and in the weights, so in whatever these came
+    from.
     """
-    width, channels = features.shape[3], features.shape[1]
-    first_row = image[:, None, None] * features.shape[2]  # of this image, when all images lie under each other
-    cells = ((first_row + rows.cell) * width)[:, :, None, :, None] + columns.cell[:, None, :, None, :]
+    row = first[:, None, None] + rows.cell * torch.as_tensor(width, device=first.device).view(-1, 1, 1)
+    cells = row[:, :, None, :, None] + columns.cell[:, None, :, None, :]
     weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]  # (R, P, Q, K, K')
-    table = features.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (B*H*W, C); strided rows would be read slowly
     per_bin = cells.shape[3] * cells.shape[4]
     bins = F.embedding_bag(
         cells.reshape(-1, per_bin), table, per_sample_weights=weights.reshape(-1, per_bin).to(table.dtype), mode="sum"
     )
-    return bins.view(*cells.shape[:3], channels).permute(0, 3, 1, 2)
+    return bins.view(*cells.shape[:3], table.shape[1]).permute(0, 3, 1, 2)
 
 
 def _table(features: Tensor, boxes: Boxes) -> tuple[Int64[Tensor, " R"], Float[Tensor, "R 4"]]:

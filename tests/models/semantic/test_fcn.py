@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons_lib.models.backbones import TinyBackbone, make_backbone
+from lessons_lib.models.backbones import Backbone, TinyBackbone, make_backbone
 from lessons_lib.models.semantic.fcn import FCN, add_aligned, bilinear_upsampling
 from lessons_lib.models.zoo import build_model
 from lessons_lib.ops.grid import PIXELS, Grid
@@ -19,7 +19,7 @@ PAPER = {"c3": Grid(8, -95.5), "c4": Grid(16, -91.5), "c5": Grid(32, 12.5)}
 RESNET = make_backbone("resnet18").grids
 
 
-class Maps(nn.Module):
+class Maps(Backbone):
     """A trunk with the given grids whose maps are filled beforehand, one channel each."""
 
     def __init__(self, grids, fill):

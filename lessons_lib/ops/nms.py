@@ -1,0 +1,181 @@
+"""Non-maximum suppression: of boxes that overlap, only the most confident stays. As a loop, and as a fixpoint.
+
+Boxes are visited from the highest score down. A box stays unless one that stayed before it overlaps it by an IoU above
+the threshold. Whether a box stays thus depends on the boxes above it alone, which makes the answer the only fixpoint of
+
+    stays[j] = not any(stays[i] and overlaps[i, j] for i above j).
+
+Applying the right-hand side to a first guess again and again reaches it: after t rounds at least the first t boxes are
+right, and in practice some ten rounds are enough, each of them one operation on the whole matrix.
+"""
+
+import math
+from numbers import Real
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+BLOCK = 128
+"""Boxes that a CPU settles at once: their IoU matrix stays in its cache."""
+
+
+def nms_loop(
+    boxes: Float[Tensor, "N 4"], scores: Float[Tensor, " N"], iou_threshold: float = 0.5
+) -> Bool[Tensor, " N"]:
+    """Which boxes stay, box by box: slow, to be read. `nms` says what the arguments mean."""
+    _check(boxes, scores, iou_threshold)
+    if boxes.dim() != 2:
+        raise ValueError(f"boxes must be a float tensor (N, 4), got {boxes.dtype} {tuple(boxes.shape)}")
+    keep = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    for j in scores.argsort(descending=True, stable=True).tolist():
+        kept = boxes[keep]
+        overlapped = _overlap(kept.T, boxes[j, :, None], iou_threshold)  # (kept, 1)
+        keep[j] = not overlapped.any()
+    return keep
+
+
+def nms(
+    boxes: Float[Tensor, "*batch N 4"],
+    scores: Float[Tensor, "*batch N"],
+    iou_threshold: float = 0.5,
+    groups: Int64[Tensor, "*batch N"] | None = None,
+    valid: Bool[Tensor, "*batch N"] | None = None,
+) -> Bool[Tensor, "*batch N"]:
+    """Which boxes stay when each suppresses the less confident ones that it overlaps by more than `iou_threshold`.
+
+    Leading dimensions are images (or any sets) that do not meet. `groups`, for example classes or levels, keeps boxes
+    of different groups apart too, without moving them. Where `valid` is false, a box neither stays nor suppresses.
+
+    Boxes are xyxy. Of equal scores the first box goes first; NaN scores go before all others. An IoU of exactly the
+    threshold suppresses nothing, nor does a box that is empty, inverted or NaN. The same boxes stay as with
+    `torchvision.ops.nms` on a CPU. No gradient. A CPU works through sorted blocks and gathers what stays; elsewhere
+    every shape depends on the arguments' shapes alone, and the memory grows with N². Raises ValueError naming the
+    argument.
+
+    >>> boxes = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10], [20, 0, 30, 10]])
+    >>> nms(boxes, torch.tensor([0.8, 0.9, 0.7])).tolist()
+    [False, True, True]
+    """
+    _check(boxes, scores, iou_threshold)
+    for name, extra, dtype in (("groups", groups, torch.int64), ("valid", valid, torch.bool)):
+        if extra is not None and (extra.dtype != dtype or extra.shape != scores.shape or extra.device != scores.device):
+            want = f"{dtype} {tuple(scores.shape)} on {scores.device}, one value for each box"
+            raise ValueError(f"{name} must be {want}, got {extra.dtype} {tuple(extra.shape)} on {extra.device}")
+    form = nms_in_blocks if boxes.device.type == "cpu" else nms_by_mask
+    with torch.no_grad():
+        return form(boxes, scores, iou_threshold, groups, valid)
+
+
+def nms_by_mask(
+    boxes: Float[Tensor, "*batch N 4"],
+    scores: Float[Tensor, "*batch N"],
+    iou_threshold: float,
+    groups: Int64[Tensor, "*batch N"] | None = None,
+    valid: Bool[Tensor, "*batch N"] | None = None,
+) -> Bool[Tensor, "*batch N"]:
+    """`nms` in fixed shapes: the matrix of all overlaps, and its fixpoint; a GPU waits once a round."""
+    order = scores.argsort(dim=-1, descending=True, stable=True)
+    planes = boxes.gather(-2, order[..., None].expand(boxes.shape)).movedim(-1, 0)  # (4, *batch, N)
+    overlaps = _overlap(planes, planes, iou_threshold)
+    alive = torch.ones_like(order, dtype=torch.bool) if valid is None else valid.gather(-1, order)
+    if groups is not None:
+        group = groups.gather(-1, order)
+        overlaps &= group[..., :, None] == group[..., None, :]
+    keep = _fixpoint(overlaps.triu(1), alive)
+    return torch.empty_like(keep).scatter_(-1, order, keep)
+
+
+def nms_in_blocks(
+    boxes: Float[Tensor, "*batch N 4"],
+    scores: Float[Tensor, "*batch N"],
+    iou_threshold: float,
+    groups: Int64[Tensor, "*batch N"] | None = None,
+    valid: Bool[Tensor, "*batch N"] | None = None,
+) -> Bool[Tensor, "*batch N"]:
+    """`nms` in blocks of the sorted boxes: first what stayed before suppresses, then the block settles in itself.
+
+    All images and groups go through one line, one group after the other; a block meets only what stayed of its own.
+    """
+    order, group = _queue(scores, groups, valid)
+    keep = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
+    planes = boxes.reshape(-1, 4)[order].T.contiguous()  # (4, n)
+    kept, kept_group, count = torch.empty_like(planes), torch.empty_like(group), 0
+    for start, first in zip(range(0, len(order), BLOCK), group[::BLOCK].tolist(), strict=True):
+        block, own = planes[:, start : start + BLOCK], group[start : start + BLOCK]
+        since = int(torch.searchsorted(kept_group[:count], first))  # what stayed of the group that goes on
+        met = _overlap(kept[:, since:count], block, iou_threshold).any(0) & (own == first)
+        alive = (~met).nonzero()[:, 0]
+        block, own = block[:, alive], own[alive]
+        overlaps = _overlap(block, block, iou_threshold).triu(1) & (own[:, None] == own)
+        stays = _fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool)).nonzero()[:, 0]
+        end = count + len(stays)
+        kept[:, count:end], kept_group[count:end], count = block[:, stays], own[stays], end
+        keep[order[start + alive[stays]]] = True
+    return keep.view(scores.shape)
+
+
+def _queue(
+    scores: Float[Tensor, "*batch N"], groups: Int64[Tensor, "*batch N"] | None, valid: Bool[Tensor, "*batch N"] | None
+) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"]]:
+    """The valid boxes of the whole batch by image, then by group, then by score; and a number for each group."""
+    order = scores.flatten().argsort(descending=True, stable=True)
+    if valid is not None:
+        order = order[valid.flatten()[order]]
+    keys = [] if groups is None else [groups.flatten()]
+    if scores.dim() > 1:
+        keys.append(torch.arange(scores.numel(), device=scores.device) // max(scores.shape[-1], 1))
+    begins = torch.zeros_like(order, dtype=torch.bool)
+    for key in keys:  # stable sorts keep the order by score
+        order = order[key[order].argsort(stable=True)]
+    for key in keys:
+        begins[1:] |= key[order[1:]] != key[order[:-1]]
+    return order, begins.cumsum(0)
+
+
+def _overlap(
+    first: Float[Tensor, "4 *batch M"], second: Float[Tensor, "4 *batch N"], iou_threshold: float
+) -> Bool[Tensor, "*batch M N"]:
+    """Whether the IoU of each pair exceeds the threshold; the coordinates x0, y0, x1, y1 come first."""
+    if first.dtype in (torch.float16, torch.bfloat16):
+        first, second = first.float(), second.float()
+    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second)]
+    x0, y0, x1, y1 = (side[..., None] for side in first)  # (*batch, M, 1)
+    u0, v0, u1, v1 = (side[..., None, :] for side in second)  # (*batch, 1, N)
+    width = torch.minimum(x1, u1).sub_(torch.maximum(x0, u0)).clamp_(min=0)
+    intersection = torch.minimum(y1, v1).sub_(torch.maximum(y0, v0)).clamp_(min=0).mul_(width)
+    union = (areas[0][..., None] + areas[1][..., None, :]).sub_(intersection)
+    return intersection.div_(union) > _not_above(iou_threshold, first.dtype)  # 0 / 0 is NaN, which exceeds nothing
+
+
+def _not_above(threshold: float, dtype: torch.dtype) -> float:
+    """The largest number of that dtype that is not above the threshold, so that comparing with it rounds nothing."""
+    if dtype == torch.float64:
+        return threshold
+    near = np.float32(threshold)
+    return float(np.nextafter(near, np.float32(-1)) if float(near) > threshold else near)
+
+
+def _fixpoint(overlaps: Bool[Tensor, "*batch N N"], alive: Bool[Tensor, "*batch N"]) -> Bool[Tensor, "*batch N"]:
+    """Which of the boxes that are alive stay; `overlaps[i, j]` is true only where i goes before j."""
+    keep = alive
+    while True:
+        before, keep = keep, alive & ~(overlaps & keep[..., None]).any(-2)
+        if torch.equal(before, keep):
+            return keep
+
+
+def _check(boxes: Tensor, scores: Tensor, iou_threshold: float) -> None:
+    if not isinstance(boxes, Tensor) or not boxes.is_floating_point() or boxes.dim() < 2 or boxes.shape[-1] != 4:
+        got = f"{boxes.dtype} {tuple(boxes.shape)}" if isinstance(boxes, Tensor) else repr(boxes)
+        raise ValueError(f"boxes must be a float tensor (…, N, 4), got {got}")
+    if not isinstance(scores, Tensor) or not scores.is_floating_point() or scores.shape != boxes.shape[:-1]:
+        got = f"{scores.dtype} {tuple(scores.shape)}" if isinstance(scores, Tensor) else repr(scores)
+        raise ValueError(f"scores must be a float tensor {tuple(boxes.shape[:-1])}, one for each box, got {got}")
+    if scores.device != boxes.device:
+        raise ValueError(f"scores must be on {boxes.device}, as boxes are, got {scores.device}")
+    if isinstance(iou_threshold, bool) or not isinstance(iou_threshold, Real):
+        raise TypeError(f"iou_threshold must be a number, got {iou_threshold!r}")
+    if not (math.isfinite(iou_threshold) and 0 <= iou_threshold <= 1):
+        raise ValueError(f"iou_threshold must be between 0 and 1, got {iou_threshold}")
