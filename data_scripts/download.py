@@ -8,12 +8,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_scripts.catalogue import CATALOGUE, dataset
-from data_scripts.catalogue.dataset_entry import RemoteFile, about, table
+from data_scripts.catalogue import DOWNLOADS, download_of
 from data_scripts.fetch.download_errors import DownloadError
 from data_scripts.fetch.fetching import Progress
 from data_scripts.fetch.free_space import require_space
 from data_scripts.fetch.placing import Job, place, space_for
+from data_scripts.fetch.remote import RemoteFile, about, table
 from data_scripts.fetch.verifying import verify
 
 USAGE = """\
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m data_scripts.download",
         description="Get a dataset of the catalogue. Without a name: list the catalogue.",
     )
-    top.add_argument("name", nargs="?", metavar="NAME", help=f"one of {', '.join(CATALOGUE)}")
+    top.add_argument("name", nargs="?", metavar="NAME", help=f"one of {', '.join(DOWNLOADS)}")
     top.add_argument("--about", action="store_true", help="print all that the catalogue says of it, and fetch nothing")
     top.add_argument("--to", type=Path, metavar="FOLDER", help="the dataset's folder (default: datasets/NAME)")
     top.add_argument("--only", nargs="+", metavar="FILE", help="only these of its files, the optional ones included")
@@ -70,10 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
     where the user stopped it."""
     options = parser().parse_args(arguments)
     if options.name is None:
-        print(f"{table(list(CATALOGUE.values()))}\n\n{USAGE}")
+        print(f"{table(list(DOWNLOADS.values()))}\n\n{USAGE}")
         return 0
     try:
-        entry = dataset(options.name)
+        entry = download_of(options.name)
         files = entry.chosen(options.only)
         if options.parallel < 1:
             raise ValueError(f"--parallel must be ≥ 1, got {options.parallel}")

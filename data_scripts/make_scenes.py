@@ -2,63 +2,20 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from data_scripts.export.ade20k import write_ade20k
-from data_scripts.export.camvid import write_camvid
-from data_scripts.export.cityscapes import write_cityscapes
-from data_scripts.export.coco import write_coco
-from data_scripts.export.leaves import write_leaves
-from data_scripts.export.nuclei import write_nuclei
-from data_scripts.export.pascal_context import write_pascal_context
-from data_scripts.export.penn_fudan import write_penn_fudan
-from data_scripts.export.relabel import SCENE_LABELS, WITHOUT_VOID, relabel
-from data_scripts.export.sbd import write_sbd
-from data_scripts.export.sunrgbd import write_sunrgbd
-from data_scripts.export.voc import write_voc
+from data_scripts.datasets import DATASETS
+from data_scripts.export.relabel import relabel
 from lessons_lib.data.sample import VOID, Sample
-from lessons_lib.data.scenes import CLASSES, PRESETS, SceneConfig, draw_scenes
-from lessons_lib.data.scenes.config import THINGS
+from lessons_lib.data.scenes import PRESETS, SceneConfig, draw_scenes
 
 DRAWN_AT_ONCE = 32
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What writes a layout: `write(samples, out, split)`, or without a split where `splits` is empty.
-
-    `splits` are the names it may have, the default first. `crowds` says whether it can hold scenes with a crowd.
-    """
-
-    write: Callable[..., int]
-    splits: tuple[str, ...]
-    crowds: bool = False
-
-
-def _write_voc(samples: Iterator[Sample], out: Path, split: str) -> int:
-    return write_voc(samples, CLASSES, out, split)
-
-
-def _write_coco(samples: Iterator[Sample], out: Path, split: str) -> int:
-    return write_coco(samples, CLASSES, len(THINGS), out, split)
-
-
-LAYOUTS = {
-    "voc2012": Layout(_write_voc, ("train", "val", "trainval")),
-    "sbd": Layout(write_sbd, ("train", "val", "train_noval")),
-    "pascal_context": Layout(write_pascal_context, ("train", "val", "trainval"), crowds=True),
-    "sunrgbd": Layout(write_sunrgbd, ("train", "test"), crowds=True),
-    "coco2017": Layout(_write_coco, ("train2017", "val2017"), crowds=True),
-    "cityscapes": Layout(write_cityscapes, ("train", "val")),
-    "ade20k": Layout(write_ade20k, ("training", "validation")),
-    "penn_fudan": Layout(write_penn_fudan, ()),
-    "camvid": Layout(write_camvid, ("train", "val", "test"), crowds=True),
-    "nuclei": Layout(write_nuclei, ()),
-    "leaves": Layout(write_leaves, ()),
-}
+LAYOUTS = {name: entry.export for name, entry in DATASETS.items() if entry.export is not None}
 """Every layout that scenes are written in, by the name that `open_dataset` reads it under."""
 
 
@@ -67,7 +24,7 @@ def make_scenes(
 ) -> int:
     """Write the scenes 0 to count − 1 of `seed` in a layout; return how many there are.
 
-    The labels are `SCENE_LABELS[layout]`; a layout without void has background there, one without instances has none.
+    The labels are the layout's own; a layout without void has background there, one without instances has none.
     Raises ValueError for a layout or split that there is not, a count below 1, or crowds in a layout that cannot
     express them; FileExistsError where `out` is not empty.
     """
@@ -81,8 +38,8 @@ def make_scenes(
     if config.crowd_probability > 0 and not chosen.crowds:
         raise ValueError(f"crowd_probability must be 0 in the layout {layout}, got {config.crowd_probability}")
     names = [split or chosen.splits[0]] if chosen.splits else []
-    void = 0 if layout in WITHOUT_VOID else VOID
-    renamed = map(partial(relabel, labels=SCENE_LABELS[layout], void=void), _scenes(count, config, seed))
+    void = VOID if chosen.reads_back.void else 0
+    renamed = map(partial(relabel, labels=chosen.labels, void=void), _scenes(count, config, seed))
     return chosen.write(renamed, out, *names)
 
 

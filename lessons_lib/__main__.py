@@ -40,15 +40,17 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
+    from lessons_lib.course import run_figures
     from lessons_lib.training.command import run_train
 
-    return run_train(args)
+    return run_train(args, run_figures)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from lessons_lib.course import run_figures
     from lessons_lib.training.command import run_evaluate
 
-    return run_evaluate(args)
+    return run_evaluate(args, run_figures)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,8 +74,8 @@ def parser() -> argparse.ArgumentParser:
     verb("progress", _progress, "the map of the course with the exercises that you passed")
     check = verb("check", _check, "run each submitted notebook in a folder and print a CSV of the exercises passed")
     check.add_argument("folder", help="a folder of notebooks; their code is run")
-    add_train(verb("train", _train, "train a model, on drawn scenes or on your own folder of pictures"))
-    add_evaluate(verb("evaluate", _evaluate, "score a trained model on pictures that it has not seen"))
+    add_train(verb("train", _train, "train a model, on drawn scenes or on a dataset in a folder"))
+    add_evaluate(verb("evaluate", _evaluate, "score a trained model, by default on images that it has not seen"))
     return top
 
 

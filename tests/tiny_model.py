@@ -1,13 +1,11 @@
 """The smallest model that keeps the contract of the semantic ones, for tests of what surrounds a model."""
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from lessons_lib.data.sample import VOID, Batch
+from lessons_lib.models.contract import SemanticModel
 
 
-class TinyModel(nn.Module):
+class TinyModel(SemanticModel):
     """A 3 × 3 convolution to a few channels, dropout, and a 1 × 1 convolution to the classes."""
 
     def __init__(self, num_classes: int = 11, width: int = 8, dropout: float = 0.0):
@@ -18,15 +16,3 @@ class TinyModel(nn.Module):
 
     def logits(self, images: Tensor) -> Tensor:
         return self.score(self.dropout(self.features(images).relu()))
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self.logits(batch.images)
-        return {"cross_entropy": F.cross_entropy(logits.float(), batch.label_maps, ignore_index=VOID)}
-
-    @torch.no_grad()
-    def predict(self, images: list[Tensor]) -> list[Tensor]:
-        mode = self.training
-        self.eval()
-        answers = [self.logits(image[None])[0].argmax(0) for image in images]
-        self.train(mode)
-        return answers

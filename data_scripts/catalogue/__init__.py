@@ -1,21 +1,20 @@
-"""The catalogue: the datasets that the course reads, by the names that its readers have too."""
+"""The catalogue: where each dataset comes from, one module a dataset, found by its place in this folder.
 
-from data_scripts.catalogue.dataset_entry import Dataset
-from data_scripts.catalogue.pascal_entries import PASCAL_CONTEXT, SBD, VOC2012
-from data_scripts.catalogue.scene_entries import ADE20K, CITYSCAPES, COCO2017, SUNRGBD
-from data_scripts.catalogue.small_entries import CAMVID, NUCLEI, PENN_FUDAN
+It opens neither torch nor the readers, so that the downloader starts at once.
+"""
 
-CATALOGUE: dict[str, Dataset] = {
-    entry.name: entry
-    for entry in (
-        *(VOC2012, SBD, PASCAL_CONTEXT, SUNRGBD, COCO2017, CITYSCAPES, ADE20K),
-        *(PENN_FUDAN, CAMVID, NUCLEI),
-    )
-}
+from importlib import import_module
+from pkgutil import iter_modules
+
+from data_scripts.fetch.remote import Download
+
+_FOUND = [import_module(f"{__name__}.{module.name}").DOWNLOAD for module in iter_modules(__path__)]
+DOWNLOADS: dict[str, Download] = {download.name: download for download in _FOUND}
+"""Every dataset whose files can be fetched, or that says how to ask for them, by the name that its reader has too."""
 
 
-def dataset(name: str) -> Dataset:
-    """The entry of this name. Raises ValueError that lists the names there are."""
-    if name not in CATALOGUE:
-        raise ValueError(f"the dataset must be one of {', '.join(CATALOGUE)}; got {name!r}")
-    return CATALOGUE[name]
+def download_of(name: str) -> Download:
+    """Where the dataset of this name comes from. Raises ValueError that lists the names there are."""
+    if name not in DOWNLOADS:
+        raise ValueError(f"the dataset must be one of {', '.join(DOWNLOADS)}; got {name!r}")
+    return DOWNLOADS[name]

@@ -1,4 +1,4 @@
-"""Write samples in the layout of SceneParse150, so that reading them back gives the same samples."""
+"""ADE20K, SceneParse150: how scenes are written in its layout."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +7,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from data_scripts.check.pictures import save_numbers, save_photo
-from data_scripts.export.voc import object_map
+from data_scripts.check.findings import Report
+from data_scripts.check.orphans import beside, check_orphans
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import object_map, save_numbers, save_photo
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.data.sets.ade20k import ADE20K
 from lessons_lib.data.sets.classes_ade20k import INSTANCE_CATEGORIES
 
 
@@ -44,3 +47,21 @@ def _objects(sample: Sample) -> np.ndarray:
             raise ValueError(f"labels of instances must be among the 100 categories with instances, got {label}")
         pixels[numbers == i] = (INSTANCE_CATEGORIES.index(label + 1) + 1, i, 0)
     return pixels
+
+
+def check_labels(root: Path, report: Report) -> None:
+    """Note labels without a photograph."""
+    check_orphans(
+        root, report, "**/annotations/*/*.png", lambda file: beside(file, "annotations", "images", ".png", ".jpg")
+    )
+
+
+_EXPORT = Export(
+    write=write_ade20k,
+    labels=(13, 119, 41, 149, 82, 148, 93, 126, 108, 21, 9),  # earth; ball, box, flag, light, clock, pole, …
+    reads_back=ADE20K,
+    splits=ADE20K.splits,
+)
+
+
+ENTRIES = (Entry(ADE20K, _EXPORT, check_folder=check_labels),)

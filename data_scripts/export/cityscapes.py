@@ -1,4 +1,4 @@
-"""Write samples in the layout of Cityscapes, so that reading them back gives the same samples."""
+"""Cityscapes: how scenes are written in its layout."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from data_scripts.check.pictures import save_numbers, save_photo
-from data_scripts.export.voc import object_map
+from data_scripts.check.findings import Report
+from data_scripts.check.orphans import beside, check_orphans
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import object_map, save_numbers, save_photo
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
-from lessons_lib.data.sets.cityscapes import THING_IDS, TRAIN_IDS
+from lessons_lib.data.sets.cityscapes import CITYSCAPES, THING_IDS, TRAIN_IDS
 
 CITY = "scenes"
 
@@ -53,3 +55,20 @@ def _instance_ids(sample: Sample, ids: Int64[Tensor, "256"]) -> Int64[Tensor, "H
         values[mask] = number * 1000 + used[number]
         used[number] += 1
     return values
+
+
+def check_labels(root: Path, report: Report) -> None:
+    """Note labels without a photograph."""
+    ends = ("_gtFine_labelIds.png", "_leftImg8bit.png")
+    check_orphans(root, report, f"gtFine/*/*/*{ends[0]}", lambda file: beside(file, "gtFine", "leftImg8bit", *ends))
+
+
+_EXPORT = Export(
+    write=write_cityscapes,
+    labels=(0, *range(11, 19), 8, 9),  # road; the eight classes with instances; vegetation and terrain
+    reads_back=CITYSCAPES,
+    splits=CITYSCAPES.splits,
+)
+
+
+ENTRIES = (Entry(CITYSCAPES, _EXPORT, check_folder=check_labels),)

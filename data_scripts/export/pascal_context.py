@@ -1,4 +1,4 @@
-"""Write samples in the layout of Pascal Context, so that reading its 459 labels back gives the same label maps."""
+"""Pascal Context: how scenes are written in its layout."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from scipy.io import savemat
 
-from data_scripts.check.pictures import save_photo
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import save_photo
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import Sample
-from lessons_lib.data.sets.pascal_context import context_table
+from lessons_lib.data.sets.pascal_context import CLASSES459, PASCAL_CONTEXT, PASCAL_CONTEXT459, context_table
 
 
 def write_pascal_context(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
@@ -33,3 +34,18 @@ def write_pascal_context(samples: Iterable[Sample], out: Path | str, split: str 
         listing = home / "ImageSets" / "Main" / f"{split}.txt"
         listing.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     return len(names)
+
+
+_NAMES = ("ground", "ball", "box", "kite", "ornament", "tire", "pole", "duck", "chicken", "water", "grass")
+
+
+_EXPORT = Export(
+    write=write_pascal_context,
+    labels=tuple(map(CLASSES459.names.index, _NAMES)),
+    reads_back=PASCAL_CONTEXT459,
+    splits=("train", "val", "trainval"),
+    crowds=True,
+)
+
+
+ENTRIES = (Entry(PASCAL_CONTEXT, _EXPORT),)

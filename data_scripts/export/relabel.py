@@ -6,30 +6,12 @@ from dataclasses import replace
 import torch
 
 from lessons_lib.data.sample import VOID, Sample
-from lessons_lib.data.sets.classes_context import CONTEXT459
 
-_SAME = tuple(range(11))
-_ONE_KIND = (0, *[1] * 8, 0, 0)
-_CONTEXT = ("ground", "ball", "box", "kite", "ornament", "tire", "pole", "duck", "chicken", "water", "grass")
+SCENE_LABELS = tuple(range(11))
+"""The labels of the scenes as they are, for a layout whose classes do not correspond to them."""
 
-# Scene labels: ground, ball, crate, kite, star, ring, pole, duck, hen, water, grass.
-SCENE_LABELS = {
-    "voc2012": _SAME,
-    "sbd": _SAME,
-    "pascal_context": tuple(index + (index >= VOID) for index in map(CONTEXT459.names.index, _CONTEXT)),
-    "sunrgbd": _SAME,
-    "coco2017": _SAME,
-    "cityscapes": (0, *range(11, 19), 8, 9),  # road; the eight classes with instances; vegetation and terrain
-    "ade20k": (13, 119, 41, 149, 82, 148, 93, 126, 108, 21, 9),  # earth; ball, box, flag, light, clock, pole, …
-    "penn_fudan": _ONE_KIND,
-    "camvid": _SAME,
-    "nuclei": _ONE_KIND,
-    "leaves": _ONE_KIND,
-}
-"""For each layout, its label for each label of the scenes. Where classes have no counterpart, the number decides."""
-
-WITHOUT_VOID = ("penn_fudan", "nuclei", "leaves")
-"""Layouts that know no void: a void border becomes background there."""
+ONE_KIND = (0, *[1] * 8, 0, 0)
+"""For a layout that knows one kind of object and the background."""
 
 
 def relabel(sample: Sample, labels: Sequence[int], void: int = VOID) -> Sample:

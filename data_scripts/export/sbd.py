@@ -1,4 +1,4 @@
-"""Write samples in the layout of the Semantic Boundaries Dataset, so that reading them back gives the same samples."""
+"""SBD, the Semantic Boundaries Dataset: how scenes are written in its layout."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +7,12 @@ import numpy as np
 from scipy.io import savemat
 from scipy.sparse import csc_array
 
-from data_scripts.check.pictures import save_photo
-from data_scripts.export.voc import object_map
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import object_map, save_photo
+from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import Sample
+from lessons_lib.data.sets.sbd import SBD
 
 
 def write_sbd(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
@@ -54,3 +56,9 @@ def _cells(values: list) -> np.ndarray:
     for row, value in enumerate(values):
         cells[row, 0] = value
     return cells
+
+
+_EXPORT = Export(write=write_sbd, labels=SCENE_LABELS, reads_back=SBD, splits=("train", "val", "train_noval"))
+
+
+ENTRIES = (Entry(SBD, _EXPORT),)

@@ -1,14 +1,16 @@
-"""Write samples in the layout of SUN RGB-D, so that reading them back gives the same label maps."""
+"""SUN RGB-D: how scenes are written in its layout."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
-from data_scripts.check.pictures import save_numbers, save_photo
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import save_numbers, save_photo
+from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
-from lessons_lib.data.sets.sunrgbd import TEST_COUNT
+from lessons_lib.data.sets.sunrgbd import SUNRGBD, TEST_COUNT
 
 
 def write_sunrgbd(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
@@ -27,3 +29,9 @@ def write_sunrgbd(samples: Iterable[Sample], out: Path | str, split: str = "trai
             values = torch.where(sample.label_map == VOID, 0, sample.label_map + 1)
             save_numbers(values, labels / f"img-{count + shift:06d}.png")
     return count
+
+
+_EXPORT = Export(write=write_sunrgbd, labels=SCENE_LABELS, reads_back=SUNRGBD, splits=SUNRGBD.splits, crowds=True)
+
+
+ENTRIES = (Entry(SUNRGBD, _EXPORT),)

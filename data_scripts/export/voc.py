@@ -1,19 +1,20 @@
-"""Write samples in the layout of Pascal VOC 2012, so that reading them back gives the same samples."""
+"""Pascal VOC: how scenes are written in its layout, and what its XML must say."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-import torch
-from jaxtyping import Int64
-from torch import Tensor
-
-from data_scripts.check.pictures import save_numbers, save_photo
+from data_scripts.check.voc_xml import check_voc_xml
+from data_scripts.entry import Entry, Export
+from data_scripts.export.pictures import object_map, save_numbers, save_photo
+from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.whole_folder import whole_folder
-from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.data.sample import Sample
+from lessons_lib.data.scenes import CLASSES
+from lessons_lib.data.sets.voc import VOC2007, VOC2012
 
 
-def write_voc(samples: Iterable[Sample], classes: Sequence[str], out: Path | str, image_set: str = "train") -> int:
+def write_voc(samples: Iterable[Sample], classes: Sequence[str], out: Path | str, split: str = "train") -> int:
     """Write `out/VOCdevkit/VOC2012` and return how many pictures it holds.
 
     `classes[label]` is a label's name. The files in JPEGImages are named .jpg, as the format wants, and hold PNG data,
@@ -39,24 +40,9 @@ def write_voc(samples: Iterable[Sample], classes: Sequence[str], out: Path | str
             except ValueError as error:
                 raise ValueError(f"sample {number}: {error}") from None
             names.append(name)
-        listing = root / "ImageSets" / "Segmentation" / f"{image_set}.txt"
+        listing = root / "ImageSets" / "Segmentation" / f"{split}.txt"
         listing.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     return len(names)
-
-
-def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
-    """Number of the instance at each pixel, from 1; 0 where there is none and 255 where the label map is void."""
-    instances = sample.instances
-    if instances.is_crowd is not None and instances.is_crowd.any():
-        raise ValueError("is_crowd must be false for every instance in the VOC layout, which has no crowds")
-    if len(instances) >= VOID:
-        raise ValueError(f"instances must be at most 254 a picture in the VOC layout, got {len(instances)}")
-    numbers = torch.where(sample.label_map == VOID, VOID, 0)
-    for i, mask in enumerate(instances.masks):
-        if not mask.any() or (numbers[mask] != 0).any() or (sample.label_map[mask] != instances.labels[i]).any():
-            raise ValueError(f"mask {i} must be non-empty, free of others, and of its label in the label map")
-        numbers[mask] = i + 1
-    return numbers
 
 
 def _write_sample(sample: Sample, classes: Sequence[str], root: Path, name: str) -> None:
@@ -87,3 +73,17 @@ def _annotation(sample: Sample, classes: Sequence[str], name: str) -> ElementTre
 def _add(parent: ElementTree.Element, values: dict[str, object]) -> None:
     for tag, value in values.items():
         ElementTree.SubElement(parent, tag).text = str(value)
+
+
+_EXPORT = Export(
+    write=lambda samples, out, split: write_voc(samples, CLASSES, out, split),
+    labels=SCENE_LABELS,
+    reads_back=VOC2012,
+    splits=("train", "val", "trainval"),
+)
+
+
+ENTRIES = (
+    Entry(VOC2012, _EXPORT, check_samples=check_voc_xml),
+    Entry(VOC2007, check_samples=check_voc_xml),
+)

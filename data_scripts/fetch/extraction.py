@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data_scripts.catalogue.archive_entries import open_entries
+from data_scripts.fetch.archive_entries import open_entries
 from data_scripts.fetch.download_errors import DownloadError, UnsafeArchive
 
 CHUNK = 1 << 20

@@ -4,8 +4,8 @@ import errno
 import shutil
 from pathlib import Path
 
-from data_scripts.catalogue.dataset_entry import readable_size
 from data_scripts.fetch.download_errors import NotEnoughSpace
+from data_scripts.fetch.remote import readable_size
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
 

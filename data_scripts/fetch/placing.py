@@ -9,7 +9,6 @@ from threading import Event
 
 from filelock import FileLock, Timeout
 
-from data_scripts.catalogue.dataset_entry import Dataset, RemoteFile, readable_size
 from data_scripts.fetch.bookkeeping import Books, Receipt
 from data_scripts.fetch.by_hand import advice, shortfall
 from data_scripts.fetch.checksums import file_checksum
@@ -18,6 +17,7 @@ from data_scripts.fetch.extraction import check_archive, extract, unpacked_size
 from data_scripts.fetch.fetching import Manners, Progress, Wanted, fetch
 from data_scripts.fetch.free_space import disk_is_full, require_space
 from data_scripts.fetch.partial_file import PartialFile
+from data_scripts.fetch.remote import Download, RemoteFile, readable_size
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Job:
     """How to place files of a dataset in the folder `root`. `mirrors` are folders on the web that hold the files under
     their own names, and are asked first. Once `stop` is set, the work ends with Stopped."""
 
-    dataset: Dataset
+    dataset: Download
     root: Path
     mirrors: tuple[str, ...] = ()
     manners: Manners | None = None

@@ -4,12 +4,12 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_scripts.catalogue.dataset_entry import RemoteFile
 from data_scripts.fetch.by_hand import shortfall
 from data_scripts.fetch.checksums import file_checksum
 from data_scripts.fetch.download_errors import DownloadError
 from data_scripts.fetch.extraction import Extracted, check_archive
 from data_scripts.fetch.placing import Job
+from data_scripts.fetch.remote import RemoteFile
 
 SHOWN = 10  # of one file's findings
 

@@ -6,11 +6,9 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from lessons_lib.data.files import DamagedFile
-from lessons_lib.data.open import FORMATS, open_dataset
+from lessons_lib.data.leftovers import listed
+from lessons_lib.data.open import SPECS, open_dataset
 from lessons_lib.data.photo import REAL_DATA
-
-VARIANTS = ("coco", "sunrgbd13", "pascal_context459")
-"""Other names or label lists of sets that are found under their first name."""
 
 
 def found_sets(folder: Path | str | None = None) -> dict[str, Dataset]:
@@ -26,12 +24,14 @@ def found_sets(folder: Path | str | None = None) -> dict[str, Dataset]:
     if not home.is_dir():
         raise FileNotFoundError(f"folder must be a folder with datasets, got {named}")
     sets = {}
-    for root in [home, *sorted(path for path in home.iterdir() if path.is_dir())]:
-        for name in sorted(set(FORMATS) - set(VARIANTS)):
+    for root in [home, *(path for path in listed(home) if path.is_dir())]:
+        for spec in SPECS.values():
+            if spec.drawn or spec.variant_of:  # a variant is the same folder again
+                continue
             try:
-                samples = open_dataset(name, root, "val")
+                samples = open_dataset(spec.name, root, "val")
             except (FileNotFoundError, DamagedFile):
                 continue
             if len(samples):
-                sets[f"{name} in {root.name}"] = samples
+                sets[f"{spec.name} in {root.name}"] = samples
     return sets

@@ -1,10 +1,11 @@
 """Objects of a picture, from masks or from a map of numbers, one number an object."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from lessons_lib.data.sample import Instances, tight_boxes
@@ -45,3 +46,9 @@ def with_masks(instances: Instances, masks: Bool[Tensor, "N H W"]) -> Instances:
         scores=None if scores is None else scores[kept],
         is_crowd=None if crowds is None else crowds[kept],
     )
+
+
+def with_boxes(instances: Instances, boxes: Float[Tensor, "N 4"]) -> Instances:
+    """Instances without masks that have moved boxes, without those whose box is empty now."""
+    kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+    return replace(instances, boxes=boxes)[kept]

@@ -5,6 +5,7 @@ For use and for comparison; `detection` computes the same from scratch.
 
 import contextlib
 import io
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -14,6 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
 from lessons_lib.data.sample import Instances
+from lessons_lib.metrics.coco_copies import copy_of_results, copy_of_truth
 from lessons_lib.metrics.detection import NUMBERS
 from lessons_lib.ops.masks import encode_rle
 
@@ -33,6 +35,8 @@ class CocoScores:
         """Add one picture; an object's area is that of its mask. ValueError for a prediction without scores."""
         if prediction.scores is None:
             raise ValueError("prediction must have scores, got None")
+        if self.kind == "mask":
+            _ = prediction.known_masks, target.known_masks  # refuses boxes alone
         self.predictions.append(prediction.to("cpu"))
         self.targets.append(target.to("cpu"))
 
@@ -51,20 +55,21 @@ class CocoScores:
 
 def evaluate_coco(truth: dict, results: Sequence[dict], kind: str = "mask") -> dict[str, float]:
     """The twelve numbers of `results` (entries with image_id, category_id, score, and bbox or segmentation) against the
-    ground truth, a dict as in COCO's annotation files, over all its pictures.
+    ground truth, a dict as in COCO's annotation files, over all its images. Neither is changed.
 
-    ValueError for an annotation id < 1: pycocotools marks an object as found by writing down its id, and reads 0 as
-    "not found". Where a result has a segmentation and a bbox, only what `kind` names is used, also for its area:
-    pycocotools would take the area of the box.
+    Annotations are numbered anew: pycocotools marks an object as found by writing down its id, so it takes an id of 0
+    for "not found" and loses objects whose id is there twice. No `iscrowd` is 0, no `area` that of the mask, or of the
+    box without a mask. Where a result has a segmentation and a bbox, only what `kind` names is used, also for its area:
+    pycocotools would take the area of the box. A result of a category that the truth has not counts nowhere.
+    ValueError for a truth or a result whose image, category, confidence, box or mask is not as COCO's format wants it.
     """
     _check_kind(kind)
-    _check_truth(truth)
-    field = "segmentation" if kind == "mask" else "bbox"
-    used = ("image_id", "category_id", "score", field)
-    with contextlib.redirect_stdout(io.StringIO()):
-        gt = _index(truth)
-        plain = [{name: result[name] for name in used} for result in results]
-        found = gt.loadRes(plain) if plain else _index({**truth, "annotations": []})
+    own = copy_of_truth(truth, kind)
+    plain = copy_of_results(results, own["images"], kind)
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # pycocotools with numpy 2
+        gt = _index(own)
+        found = gt.loadRes(plain) if plain else _index({**own, "annotations": []})
         scorer = COCOeval(gt, found, KINDS[kind])
         scorer.evaluate()
         scorer.accumulate()
@@ -74,17 +79,24 @@ def evaluate_coco(truth: dict, results: Sequence[dict], kind: str = "mask") -> d
 
 
 def truth_json(targets: Sequence[Instances]) -> dict:
-    """Ground truth as in COCO's annotation files: `box_annotations` with masks as run lengths, their areas, crowds."""
-    sizes = [target.masks.shape[1:] for target in targets]
-    images = [{"id": n, "height": height, "width": width} for n, (height, width) in enumerate(sizes, start=1)]
+    """Ground truth as in COCO's annotation files: `box_annotations` with masks as run lengths, their areas, crowds.
+
+    Where an image's masks are None its annotations are boxes, with the areas of the boxes.
+    """
+    images = [{"id": n} for n in range(1, len(targets) + 1)]
     annotations = box_annotations([target.boxes for target in targets], [target.labels for target in targets])
     rest = []
-    for target in targets:
+    for image, target in zip(images, targets, strict=True):
         crowd = [False] * len(target) if target.is_crowd is None else target.is_crowd.tolist()
-        areas = target.masks.flatten(1).sum(1).tolist()
-        rest += zip(encode_rle(target.masks), areas, crowd, strict=True)
-    for annotation, (rle, area, many) in zip(annotations, rest, strict=True):
-        annotation.update(segmentation=rle, area=area, iscrowd=int(many))
+        shapes: list[dict] = [{}] * len(target)
+        if target.masks is not None:
+            image["height"], image["width"] = target.masks.shape[1:]
+            areas = target.masks.flatten(1).sum(1).tolist()
+            pairs = zip(encode_rle(target.masks), areas, strict=True)
+            shapes = [{"segmentation": rle, "area": area} for rle, area in pairs]
+        rest += [{**shape, "iscrowd": int(many)} for shape, many in zip(shapes, crowd, strict=True)]
+    for annotation, more in zip(annotations, rest, strict=True):
+        annotation.update(more)
     labels = sorted({annotation["category_id"] for annotation in annotations})
     categories = [{"id": label, "name": str(label)} for label in labels]
     return {"images": images, "annotations": annotations, "categories": categories}
@@ -96,7 +108,7 @@ def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int6
     Ids count from 1 through all pictures, since pycocotools reads an id of 0 as "not found"; so do those of pictures.
     ValueError where the lists or a picture's boxes and labels have different lengths.
     """
-    annotations = []
+    annotations: list[dict] = []
     for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):
         sides = (corners[:, 2:] - corners[:, :2]).double()
         rows = torch.cat([corners[:, :2].double(), sides], 1).tolist()
@@ -107,16 +119,21 @@ def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int6
 
 
 def results_json(predictions: Sequence[Instances]) -> list[dict]:
-    """Detections as in COCO's results files; pictures are numbered from 1, as `truth_json` numbers them."""
+    """Detections as in COCO's results files; images are numbered from 1, as `truth_json` numbers them.
+
+    Where an image's masks are None its entries have no segmentation.
+    """
     boxes, labels = [found.boxes for found in predictions], [found.labels for found in predictions]
-    rest = [pair for found in predictions for pair in zip(found.scores.tolist(), encode_rle(found.masks), strict=True)]
+    rest = []
+    for found in predictions:
+        if found.scores is None:
+            raise ValueError("predictions must have scores, got None")
+        rles = [None] * len(found) if found.masks is None else encode_rle(found.masks)
+        for score, rle in zip(found.scores.tolist(), rles, strict=True):
+            rest.append({"score": score} if rle is None else {"score": score, "segmentation": rle})
     return [
-        {
-            **{name: entry[name] for name in ("image_id", "category_id", "bbox")},
-            "score": score,
-            "segmentation": rle,
-        }
-        for entry, (score, rle) in zip(box_annotations(boxes, labels), rest, strict=True)
+        {**{name: entry[name] for name in ("image_id", "category_id", "bbox")}, **more}
+        for entry, more in zip(box_annotations(boxes, labels), rest, strict=True)
     ]
 
 
@@ -130,9 +147,3 @@ def _index(dataset: dict) -> COCO:
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind must be 'mask' or 'box', got {kind!r}")
-
-
-def _check_truth(truth: dict) -> None:
-    for annotation in truth["annotations"]:
-        if annotation["id"] < 1:
-            raise ValueError(f"truth must number its annotations from 1, got the id {annotation['id']}")

@@ -1,9 +1,11 @@
 """The two contracts of the models: one class for every pixel, or one mask, box, class and confidence for every object.
 
 Both are `nn.Module`s whose `forward(batch)` returns the losses by name, already weighted; their sum is the training
-loss. `predict(images)` answers each image at its own size, in eval mode and without gradient.
+loss. `expected_losses()` says what fresh weights lose, so that a mistake is seen before the first step.
+`predict(images)` answers each image at its own size, in eval mode and without gradient.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -28,6 +30,12 @@ class SemanticModel(nn.Module):
         """The loss {"cross_entropy": …}: the mean over the pixels that are not void."""
         return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
 
+    def expected_losses(self) -> dict[str, float]:
+        """What fresh weights lose: ln K, since they find each of K classes about equally likely."""
+        image = next(self.parameters()).new_zeros(3, 32, 32)
+        (classes,) = predict_one_by_one(self, lambda image: self.logits(image[None]).shape[1], [image])
+        return {"cross_entropy": math.log(classes)}
+
     def predict(self, images: Sequence[Float[Tensor, "3 _ _"]]) -> list[Int64[Tensor, "_ _"]]:
         """The likeliest class of each pixel, for each image at its own size."""
         return predict_one_by_one(self, lambda image: self.logits(image[None]).argmax(1)[0], images)
@@ -41,6 +49,11 @@ class InstanceModel(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The losses by name, already weighted. Every parameter takes part, also in a batch without objects."""
+        raise NotImplementedError
+
+    def expected_losses(self) -> dict[str, float]:
+        """What fresh weights lose, by the loss's name, such as ln 2 for a yes-or-no question; without the losses of
+        which nothing is known beforehand, such as those of boxes."""
         raise NotImplementedError
 
     def stages(self, image: Float[Tensor, "3 H W"]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
+from lessons_lib.atomic import whole_file, write_whole
 from lessons_lib.data.cached import Memory
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes.config import CLASSES, PRESETS, SceneConfig
@@ -29,7 +30,6 @@ from lessons_lib.models.zoo import build_model
 from lessons_lib.shipped import FOLDER
 from lessons_lib.shipped.scores import UNSEEN_SEED, scene_scores
 from lessons_lib.shipped.trunk import PATCH, accuracy, train_trunk
-from lessons_lib.training.atomic import whole_file, write_whole
 from lessons_lib.training.loop import fit
 
 SEEDS = (0, 1, 2)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lessons_lib.training.atomic import whole_file
+from lessons_lib.atomic import whole_file
 
 KIND = "from-strides-to-masks run, format 1"
 

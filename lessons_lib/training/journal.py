@@ -1,10 +1,10 @@
-"""The journal of a run: a JSON line a step, cut back when the run is taken up again, and the curve drawn from it."""
+"""The journal of a run: one JSON line per step, cut back when the run is taken up again."""
 
 import json
 from pathlib import Path
 from types import TracebackType
 
-from lessons_lib.training.atomic import flush_to_disk, whole_file
+from lessons_lib.atomic import flush_to_disk, whole_file
 
 
 class Journal:
@@ -52,17 +52,3 @@ def read_journal(path: Path) -> list[dict]:
         except json.JSONDecodeError:
             raise ValueError(f"{path} must hold a JSON line a step, got {line[:60]!r} in line {number}") from None
     return found
-
-
-def draw_curve(journal: Path, picture: Path) -> None:
-    """Draws the losses of a journal into a PNG file; a journal without lines leaves none."""
-    from lessons_lib.course.plotting import loss_curve  # matplotlib takes longer to import than a step takes
-
-    lines = read_journal(journal)
-    if lines:
-        figure = loss_curve(
-            [line["step"] for line in lines],
-            {name: [line["losses"][name] for line in lines] for name in lines[0]["losses"]},
-        )
-        with whole_file(picture) as part:
-            figure.savefig(part, format="png", dpi=120)

@@ -1,11 +1,11 @@
 """Training: one loop for every model, as a generator that yields after each step.
 
-The loop knows a model by its contract alone: `model(batch)` answers a dict of named losses, already weighted, and their
+The loop knows a model by its contract alone: `model(batch)` returns a dict of named losses, already weighted, and their
 sum is what training makes smaller. Whoever iterates over the loop logs, draws, saves, evaluates and stops.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -29,20 +29,30 @@ class Record:
 
 
 def fit(
-    model: nn.Module, loader: Iterable[Batch], optimizer: Optimizer, steps: int, start: int = 0
-) -> Iterator[Record]:
-    """Train until `steps` steps are made, of which `start` are already behind, and yield a `Record` after each.
+    model: nn.Module, loader: Iterable[Batch], optimizer: Optimizer, steps: int, start: int = 0, *,
+    rate: Callable[[int], float] | None = None, clip: float | None = None,
+) -> Iterator[Record]:  # fmt: skip
+    """Train until `steps` steps are made, of which `start` are already made, and yield a `Record` after each.
 
-    `loader` is anything that can be iterated again and again, a list or a DataLoader; when it ends, it begins anew.
-    Each batch is brought to the model's device. With several processes (torch's DDP around the model) the gradient and
-    the recorded losses are means over the processes: the same as one process with all their pictures where each holds
-    equally many pixels that count, and otherwise a mean that gives each process, not each pixel, the same weight.
+    Args:
+        loader: anything that can be iterated again and again, a list or a DataLoader; when it ends, it begins anew.
+            Each batch is brought to the model's device.
+        rate: the learning rate of a step, counted from 1, such as `one_cycle(0.005, steps)`; None leaves the
+            optimiser's own.
+        clip: the largest norm of the whole gradient, to which a longer one is cut; None cuts nothing.
 
-    FloatingPointError for a loss that is NaN or infinite: the parameters are still those of the step before.
-    ValueError for a loader without batches, or counts of steps that do not fit.
+    With several processes (torch's DDP around the model) the gradient and the recorded losses are means over the
+    processes: the same as one process with all their images where each holds equally many pixels that count, and
+    otherwise a mean that gives each process, not each pixel, the same weight.
+
+    Raises:
+        FloatingPointError: for a loss that is NaN or infinite: the parameters are still those of the step before.
+        ValueError: for a loader without batches, or counts of steps that do not fit.
     """
     if not 0 <= start <= steps:
         raise ValueError(f"start and steps must be 0 ≤ start ≤ steps, got start {start}, steps {steps}")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip must be > 0 or None, got {clip}")
     device = next(model.parameters()).device
     batches = _cycle(loader)
     for step in range(start + 1, steps + 1):
@@ -52,6 +62,11 @@ def fit(
         sum(losses.values()).backward()
         record = Record(step, _mean_over_processes(losses))
         _require_finite(record)
+        if rate is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = rate(step)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         yield record
 

@@ -1,24 +1,36 @@
 """Settings of a run: all that decides its weights, and therefore what may not change when it is taken up again."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from lessons_lib.training.schedule import SCHEDULES, Rate
 
 PRECISIONS = ("fp32", "bf16")
+AUGMENTATIONS = ("none", "crop", "flip", "full")
+"""How an image is brought to the training's size: augment.py says what each does."""
+
 MAY_CHANGE = ("steps", "root")
-"""A run may be made longer, and its pictures may have moved."""
+"""A run may be made longer, and its images may have moved."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """What is trained, on what, and how; two runs of equal settings on a CPU end with the same weights, bit by bit.
 
-    model, backbone: names that `build_model` knows. pretrained: begin with the backbone that ImageNet trained.
-    data, root, split, preset: what `open_data` opens to learn from; `preset` is one of the scenes'.
-    size: height and width of the pictures in a step, ≥ 32.
-    steps, batch: how many steps, with how many pictures in each, over all processes together.
-    lr: AdamW's learning rate at the first step; it falls to 0 as (1 − step / steps) to the power of 0.9.
-    seed: of the fresh weights, the order of the pictures, their cropping, and dropout.
-    precision: "fp32", or "bf16" for a forward pass under autocast, which pays on a GPU.
+    Args:
+        model, backbone: names that `build_model` knows; `options` are the model's own options by name.
+        pretrained: begin with the backbone that torchvision trained on ImageNet.
+        data, root, split, preset: what `open_dataset` opens to learn from; `preset` is one of the scenes'.
+        count: learn from the first so many images only, which are kept in memory; None is all.
+        size: height and width of the images in a step, ≥ 32.
+        augment: how an image is brought to that size, a name in `AUGMENTATIONS`.
+        steps, batch: how many steps, with how many images in each, over all processes together.
+        lr: the highest learning rate of AdamW; `schedule`, a name in `SCHEDULES`, says what becomes of it.
+        weight_decay: of AdamW. clip: the largest norm of the gradient, to which longer ones are cut; None cuts none.
+        seed: of the fresh weights, the order of the images, their augmentation, and dropout.
+        precision: "fp32", or "bf16" for a forward pass under autocast, which pays on a GPU.
+        recipe: the name of the shipped recipe that these settings come from, if they do.
     """
 
     model: str
@@ -26,29 +38,42 @@ class Settings:
     root: str | None = None
     split: str = "train"
     preset: str = "easy"
+    count: int | None = None
     size: int = 96
+    augment: str = "flip"
     backbone: str = "tiny"
     pretrained: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
     steps: int = 1000
     batch: int = 8
     lr: float = 1e-3
+    schedule: str = "polynomial"
+    weight_decay: float = 0.01
+    clip: float | None = None
     seed: int = 0
     precision: str = "fp32"
+    recipe: str | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 32), ("steps", 1), ("batch", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be ≥ {least}, got {getattr(self, name)}")
-        if not 0 < self.lr < math.inf:
-            raise ValueError(f"lr must be a number > 0, got {self.lr}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        for name, least in (("count", 1), ("size", 32), ("steps", 1), ("batch", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be ≥ {least}, got {value}")
+        for name in ("lr", "clip"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} must be a number > 0, got {value}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be a number ≥ 0, got {self.weight_decay}")
+        for name, allowed in (("precision", PRECISIONS), ("schedule", SCHEDULES), ("augment", AUGMENTATIONS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 1: a function of the step alone, so that nothing need be kept."""
-        return self.lr * (1 - (step - 1) / self.steps) ** 0.9
+    def rate(self) -> Rate:
+        """The learning rate of each step, counted from 1."""
+        return SCHEDULES[self.schedule](self.lr, self.steps)
 
-    def require_same(self, kept: dict) -> None:
+    def require_same(self, kept: dict[str, Any]) -> None:
         """Refuse to take up a run that was begun with other settings; ValueError names the first that differs."""
         for name, value in asdict(self).items():
             if name not in MAY_CHANGE and kept.get(name) != value:

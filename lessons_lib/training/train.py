@@ -1,127 +1,144 @@
-"""Training into a folder: the steps and what they leave behind, stopped and taken up again between any two of them."""
+"""Training into a folder, top to bottom: set up, announce, steps, save, score. It stops and resumes between steps."""
 
 import json
-import signal
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from torch.utils.data import DataLoader
+import torch
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from lessons_lib.data.open import open_data
+from lessons_lib.atomic import write_whole
+from lessons_lib.data.open import open_dataset, spec_of
 from lessons_lib.data.sample import collate
-from lessons_lib.training.atomic import write_whole
-from lessons_lib.training.evaluate import score
-from lessons_lib.training.journal import Journal, draw_curve
+from lessons_lib.training.figures import Figures
+from lessons_lib.training.journal import Journal, read_journal
 from lessons_lib.training.loop import Record, fit
-from lessons_lib.training.machine import agreed, inner_model
+from lessons_lib.training.machine import agreed
 from lessons_lib.training.memory import is_out_of_memory, largest_that_fits
-from lessons_lib.training.order import generator_for, step_draws
-from lessons_lib.training.run import CURVE, JOURNAL, SCORES, Run, set_up
+from lessons_lib.training.run import CURVE, JOURNAL, PREDICTIONS, SCORES, Run, Start, set_up
+from lessons_lib.training.scoring import score
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.stopping import stop_between_steps
 
 UNSEEN = 200
-"""How many pictures of the split "val" the finished model is scored on, at most."""
+"""On how many images of the split "val" the finished model is scored, at most."""
 
 
 def train(
     settings: Settings, folder: Path, *, save_every: int = 100, device: str = "auto", workers: int | None = None,
-    resume: bool = False, go_on: str = "the same command with --resume",
+    resume: bool = False, on_error: str = "raise", figures: Figures | None = None, start_from: Start | None = None,
+    go_on: str = "the same command with --resume",
 ) -> int | None:  # fmt: skip
-    """Trains in a folder until the last step and scores the model on unseen pictures; answers None.
+    """Trains in a folder until the last step and scores the model on images of the split "val"; returns None.
 
-    A signal that asks to stop ends it after a step, saved, and is the answer; `go_on` says to the reader how to go on.
-    `save_every` counts steps. `workers` read pictures ahead; None is 0 on a CPU and 4 on a GPU. With `resume` the run
-    in the folder is taken up, or begun if there is none.
+    A signal that asks to stop ends it after a step, saved, and is returned.
 
-    FloatingPointError for a loss or weight that is no number, MemoryError with the batch that fits, ValueError for
-    arguments that do not fit, FileExistsError for a folder with a run where `resume` was not said.
+    Args:
+        save_every: steps from one checkpoint to the next.
+        workers: processes that read images ahead; None is 0 on a CPU and 4 on a GPU.
+        resume: take up the run in the folder, or begin it if there is none.
+        on_error: "skip" passes over damaged images and reports them; "raise" stops at the first.
+        figures: draws the losses and some predictions; None draws nothing.
+        start_from: gives the fresh model its first weights.
+        go_on: what tells the reader how to go on after a stop.
+
+    Raises:
+        FloatingPointError: for a loss or weight that is no number.
+        MemoryError: with the batch that fits.
+        ValueError: for arguments that do not fit.
+        FileExistsError: for a folder with a run where `resume` was not said.
     """
     if save_every < 1:
         raise ValueError(f"save_every must be ≥ 1, got {save_every}")
     if workers is not None and workers < 0:
         raise ValueError(f"workers must be ≥ 0, got {workers}")
-    run = set_up(settings, folder, device, resume)
-    main = run.machine.is_main_process
+    run = set_up(settings, folder, device, resume, on_error, start_from)
     if workers is None:
         workers = 4 if run.machine.device.type == "cuda" else 0
-    if main:
-        count = sum(parameter.numel() for parameter in run.model.parameters())
-        processes = run.machine.num_processes
-        place = f"{run.machine.device.type}, {processes} process{'es' * (processes > 1)}"
-        print(
-            f"{settings.model}, {count:,} parameters, {place}, in {folder}: {run.start} of {settings.steps} steps made",
-            flush=True,
-        )
     try:
         asked = _steps_or_what_fits(run, save_every, workers)
     finally:
-        if main:
-            draw_curve(folder / JOURNAL, folder / CURVE)
+        lines = read_journal(folder / JOURNAL) if run.is_main else []
+        if lines and figures is not None:
+            figures.losses(lines, folder / CURVE)
+    if run.is_main and on_error == "skip":
+        print(run.samples.report())
     if asked is not None:
-        if main:
+        if run.is_main:
             how = go_on if run.machine.num_processes == 1 else "the same command, launcher and all, with --resume"
             print(f"stopped, and saved in {folder}. To go on: {how}")
     else:
-        _score_unseen(run)
+        _score_val(run, figures)
     run.machine.end_training()
     return asked
 
 
-def _loader(run: Run, workers: int) -> DataLoader:
-    machine, settings = run.machine, run.settings
-    plan = step_draws(run.start, settings.steps, settings.batch, machine.process_index, machine.num_processes)
-    return DataLoader(
-        run.draws,
-        batch_sampler=plan,
-        collate_fn=collate,
-        num_workers=workers,
-        pin_memory=machine.device.type == "cuda",
-        generator=generator_for(settings.seed, "workers"),  # or it would take a number from the model's own
-        worker_init_fn=_leave_signals_to_the_run,
-        persistent_workers=workers > 0,
+def _announce(run: Run) -> None:
+    """Says what is trained and where, and, of fresh weights, the losses expected beside those found."""
+    s, machine = run.settings, run.machine
+    count = sum(parameter.numel() for parameter in run.model.parameters())
+    processes = f"{machine.num_processes} process{'es' * (machine.num_processes > 1)}"
+    print(
+        f"{s.model}, {count:,} parameters, {machine.device.type}, {processes}, in {run.folder}: "
+        f"{run.start} of {s.steps} steps made",
+        flush=True,
     )
+    if run.start == 0:
+        expected = run.inner.expected_losses()
+        for name, value in first_losses(run).items():
+            hoped = f"{expected[name]:.3f} expected of fresh weights, " if name in expected else ""
+            print(f"before the first step: {name} {hoped}{value:.3f} found", flush=True)
 
 
-def _leave_signals_to_the_run(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; a reader of pictures has to live until the step is whole."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def first_losses(run: Run) -> dict[str, float]:
+    """The losses of the first step's images before any step; model and random numbers are left as they were."""
+    plan = range(run.settings.batch // run.machine.num_processes)
+    batch = collate(run.draws.__getitems__(plan)).to(run.machine.device)
+    model, buffers = run.inner.train(), {name: buffer.clone() for name, buffer in run.inner.named_buffers()}
+    run.seed_step(1)
+    with torch.no_grad():
+        losses = {name: loss.item() for name, loss in model(batch).items()}
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])  # such as BatchNorm's means, which this look has moved
+    return losses
 
 
 def _steps(run: Run, save_every: int, workers: int) -> int | None:
-    """Makes the steps; answers the signal that asked to stop, None after the last step."""
-    steps, machine = run.settings.steps, run.machine
-    main = machine.is_main_process
-    bar = tqdm(total=steps, initial=run.start, unit="step", disable=not (main and sys.stderr.isatty()))
+    """Makes the steps; returns the signal that asked to stop, None after the last step."""
+    s, machine, rate = run.settings, run.machine, run.settings.rate()
+    if run.is_main:
+        _announce(run)
+    bar = tqdm(total=s.steps, initial=run.start, unit="step", disable=not (run.is_main and sys.stderr.isatty()))
     with ExitStack() as stack:
         stack.enter_context(bar)
         stop = stack.enter_context(stop_between_steps(impatient=machine.num_processes == 1))
-        journal = stack.enter_context(Journal(run.folder / JOURNAL, run.start)) if main else None
+        journal = stack.enter_context(Journal(run.folder / JOURNAL, run.start)) if run.is_main else None
         before = time.perf_counter()
-        run.get_ready_for(run.start + 1)
-        for record in fit(run.model, _loader(run, workers), run.optimizer, steps, run.start):
+        run.seed_step(run.start + 1)
+        for record in fit(run.model, run.loader(workers), run.optimizer, s.steps, run.start, rate=rate, clip=s.clip):
             asked = agreed(machine, stop.signal)
-            if main:
+            if run.is_main:
                 now = time.perf_counter()
-                journal.write(_line(record, run.settings.rate(record.step), now - before))
+                journal.write(_line(record, rate(record.step), now - before))
                 before = now
                 bar.set_postfix_str(f"loss {record.loss:.3f}", refresh=False)
                 bar.update()
-                if asked or record.step % save_every == 0 or record.step == steps:
+                if asked or record.step % save_every == 0 or record.step == s.steps:
                     journal.flush_to_disk()
                     run.save(record.step)
                     if bar.disable:
-                        print(f"step {record.step}/{steps}  loss {record.loss:.4f}", flush=True)
+                        print(f"step {record.step}/{s.steps}  loss {record.loss:.4f}", flush=True)
             if asked:
                 return asked
-            run.get_ready_for(record.step + 1)
+            run.seed_step(record.step + 1)
     return None
 
 
-def _line(record: Record, rate: float, seconds: float) -> dict:
+def _line(record: Record, rate: float, seconds: float) -> dict[str, Any]:
     return {
         "step": record.step, "loss": record.loss, "losses": record.losses, "lr": rate, "seconds": round(seconds, 4),
     }  # fmt: skip
@@ -140,8 +157,8 @@ def _steps_or_what_fits(run: Run, save_every: int, workers: int) -> int | None:
     if processes > 1:
         raise MemoryError(f"batch {batch} needs more memory than there is; try half of it ({reason})")
 
-    def attempt(pictures: int) -> None:
-        samples = run.draws.__getitems__(range(pictures))
+    def attempt(images: int) -> None:
+        samples = run.draws.__getitems__(range(images))
         sum(run.model(collate(samples).to(run.machine.device)).values()).backward()
         run.optimizer.step()  # the weights are of no use any more; this is for the memory that it takes
         run.optimizer.zero_grad()
@@ -151,21 +168,42 @@ def _steps_or_what_fits(run: Run, save_every: int, workers: int) -> int | None:
     raise MemoryError(f"batch {batch} needs more memory than there is; {advice} ({reason})")
 
 
-def _score_unseen(run: Run) -> None:
-    """Scores the model on pictures of the split "val", writes them beside the checkpoint and prints the gist."""
-    s, machine = run.settings, run.machine
+def _score_val(run: Run, figures: Figures | None) -> None:
+    """Scores the model on images of the split "val", writes the scores beside the checkpoint and prints the gist.
+
+    The run is finished and saved: a damaged image is left out and reported, and a set without a val split is no error.
+    """
+    s, classes = run.settings, run.meaning["classes"]
     try:
-        samples, classes = open_data(s.data, "val", s.root, s.size, s.preset)
-    except FileNotFoundError as error:
-        if machine.is_main_process:
-            print(f"trained, and not scored on unseen pictures: {error}")
+        samples = open_dataset(s.data, s.root, "val", size=s.size, preset=s.preset)
+        if list(samples.classes) != classes:
+            raise ValueError("its classes are not those of the images that were learned from")
+    except (ValueError, OSError) as error:
+        if run.is_main:
+            print(f"trained, and not scored: the split val cannot be opened: {error}")
         return
-    scores = score(inner_model(machine, run.model), samples, classes, s.size, machine, UNSEEN)
-    if machine.is_main_process:
+    found = score(run.inner, run.task, samples, classes, s.size, run.machine, UNSEEN, on_error="skip")
+    if run.is_main:
         path = run.folder / SCORES
-        write_whole(path, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
-        shown = "  ".join(
-            f"{text} {'–' if scores[name] is None else format(scores[name], '.3f')}"
-            for name, text in (("miou", "mIoU"), ("pixel_accuracy", "pixel accuracy"), ("boundary_f", "boundary F"))
-        )
-        print(f"{shown}  on {scores['pictures']} unseen pictures; all scores: {path}")
+        write_whole(path, json.dumps(found.scores, indent=2, ensure_ascii=False) + "\n")
+        if figures is not None and found.examples:
+            figures.predictions(found.examples, classes, run.folder / PREDICTIONS)
+        for line in found.skipped:
+            print(f"skipped {line}")
+        seen = shared_images(run.samples, samples, s.data, s.split, "val")
+        count = found.scores["images"]
+        where = f"{count} unseen images" if seen is None else f"{count} images, {seen}"
+        print(f"{run.task.in_one_line(found.scores)}  on {where}; all scores: {path}")
+
+
+def shared_images(learned: Dataset, judged: Dataset, data: str, learned_split: str, judged_split: str) -> str | None:
+    """In words, how many of the images that a model is judged on it has learned from; None if none of them."""
+    spec = spec_of(data)
+    if spec.own_split(learned_split) == spec.own_split(judged_split):
+        both = min(len(learned), len(judged))
+    else:
+        names = [getattr(samples, "names", None) for samples in (learned, judged)]
+        both = 0 if None in names else len(set(names[0]) & set(names[1]))
+    if not both:
+        return None
+    return f"of which it has learned from {'all' if both == len(judged) else f'{both} of {len(judged)}'}"

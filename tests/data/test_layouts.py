@@ -6,18 +6,18 @@ import torch
 from PIL import Image
 
 from lessons_lib.data.class_table import voc_colour
-from lessons_lib.data.sets.ade20k import Ade20kSamples
-from lessons_lib.data.sets.camvid import CamVidSamples
+from lessons_lib.data.sets.ade20k import ADE20K, Ade20kSamples
+from lessons_lib.data.sets.camvid import CAMVID, CamVidSamples
 from lessons_lib.data.sets.cityscapes import THING_IDS, TRAIN_IDS, CityscapesSamples
-from lessons_lib.data.sets.classes import CAMVID, SUNRGBD13, SUNRGBD37, SUNRGBD_37_TO_13, VOC
-from lessons_lib.data.sets.classes_ade20k import ADE20K, INSTANCE_CATEGORIES
+from lessons_lib.data.sets.classes import VOC
+from lessons_lib.data.sets.classes_ade20k import INSTANCE_CATEGORIES
 from lessons_lib.data.sets.classes_context import CONTEXT59, CONTEXT459
 from lessons_lib.data.sets.leaves import LeafSamples
 from lessons_lib.data.sets.nuclei import NucleiSamples
 from lessons_lib.data.sets.pascal_context import PascalContextSamples, context_table
 from lessons_lib.data.sets.penn_fudan import PennFudanSamples
 from lessons_lib.data.sets.sbd import SbdSamples
-from lessons_lib.data.sets.sunrgbd import SunRgbdSamples
+from lessons_lib.data.sets.sunrgbd import CLASSES13, CLASSES37, FROM_37_TO_13, SunRgbdSamples
 from tests.data.published import mat, numbers, photo, png, structure
 
 
@@ -97,8 +97,8 @@ def test_sunrgbd(tmp_path, num_classes, labels):
 def test_sunrgbd_test_pictures_come_first(tmp_path):
     put(tmp_path, {"test/img-000002.jpg": photo(1, 1), "labels/img-000002.png": png([[37]])})
     assert only(SunRgbdSamples(tmp_path, "test")).label_map.tolist() == [[36]]
-    assert len(SUNRGBD37) == len(SUNRGBD_37_TO_13) == 37 and set(SUNRGBD_37_TO_13) == set(range(1, 14))
-    assert SUNRGBD13.names[SUNRGBD_37_TO_13[SUNRGBD37.names.index("night stand")] - 1] == "furniture"
+    assert len(CLASSES37) == len(FROM_37_TO_13) == 37 and set(FROM_37_TO_13) == set(range(1, 14))
+    assert CLASSES13.names[FROM_37_TO_13[CLASSES37.names.index("night stand")] - 1] == "furniture"
 
 
 def test_camvid(tmp_path):
@@ -107,7 +107,11 @@ def test_camvid(tmp_path):
         "CamVid/valannot/0016E5_07959.png": png([[0, 10, 11], [3, 4, 8]]),
     }
     assert only(CamVidSamples(put(tmp_path, files), "val")).label_map.tolist() == [[0, 10, 255], [3, 4, 8]]
-    assert CAMVID.names[8] == "car" and CAMVID.colours[8] == (64, 0, 128) and CAMVID.names[6] == "sign symbol"
+    assert (
+        CAMVID.classes.names[8] == "car"
+        and CAMVID.classes.colours[8] == (64, 0, 128)
+        and CAMVID.classes.names[6] == "sign symbol"
+    )
 
 
 def test_cityscapes(tmp_path):
@@ -147,7 +151,11 @@ def test_ade20k(tmp_path):
 
 
 def test_tables_of_ade20k():
-    assert len(ADE20K) == 150 and ADE20K.names[0] == "wall" and ADE20K.colours[0] == (120, 120, 120)
+    assert (
+        len(ADE20K.classes) == 150
+        and ADE20K.classes.names[0] == "wall"
+        and ADE20K.classes.colours[0] == (120, 120, 120)
+    )
     assert len(set(INSTANCE_CATEGORIES)) == len(INSTANCE_CATEGORIES) == 100
     assert INSTANCE_CATEGORIES[0] == 8 and INSTANCE_CATEGORIES[99] == 150
 

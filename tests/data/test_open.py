@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lessons_lib.data.open import FORMATS, NAMES, open_data, open_dataset
+from lessons_lib.data.open import NAMES, SPECS, open_dataset, spec_of
 from lessons_lib.data.scenes import CLASSES, PRESETS
 from lessons_lib.data.skipping import Skipping
 from tests.data.published import photo, png
@@ -17,21 +17,22 @@ CATALOGUE = {
 
 
 def test_every_set_has_its_name():
-    assert set(NAMES) >= CATALOGUE and FORMATS["coco"] is FORMATS["coco2017"]
-    for entry in FORMATS.values():
+    assert set(NAMES) >= CATALOGUE and spec_of("coco") is spec_of("coco2017")
+    for entry in SPECS.values():
         assert {entry.own_split("train"), entry.own_split("val")} <= set(entry.splits)
         assert entry.own_split("somewhere") == "somewhere"
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_scenes_need_no_root(split):
-    samples, classes = open_data("scenes", split)
-    assert classes == samples.classes == CLASSES and len(samples.colours) == len(classes)
+    samples = open_dataset("scenes", split=split)
+    assert samples.classes == spec_of("scenes").classes.names == CLASSES
+    assert samples.colours == spec_of("scenes").classes.colours and len(samples.colours) == len(CLASSES)
     assert (open_dataset("scenes", split=split)[3].label_map == samples[3].label_map).all()
 
 
 def test_scenes_by_split_size_and_preset():
-    train, val = (open_data("scenes", split, size=64, preset="context")[0] for split in ("train", "val"))
+    train, val = (open_dataset("scenes", split=split, size=64, preset="context") for split in ("train", "val"))
     assert (train.config.size, train.config.classes) == (64, PRESETS["context"].classes)
     assert train.config.void_border and not val.config.void_border
     assert not any(train[i].image.equal(val[j].image) for i in range(4) for j in range(4))
@@ -46,9 +47,8 @@ def test_a_set_on_the_disk_with_both_words_for_its_splits(tmp_path):
         (tmp_path / "labels" / file).write_bytes(png([[number]]))
     assert open_dataset("sunrgbd", tmp_path)[0].label_map.item() == 0
     assert open_dataset("sunrgbd", tmp_path, "val")[0].label_map.item() == 1
-    assert (
-        open_data("sunrgbd13", "test", tmp_path)[1][open_dataset("sunrgbd13", tmp_path, "val")[0].label_map] == "floor"
-    )
+    samples = open_dataset("sunrgbd13", tmp_path, "val")
+    assert samples.classes[samples[0].label_map] == "floor" and samples.names == ("img-000002",)
 
 
 def test_damage_is_skipped_on_demand(tmp_path):

@@ -86,17 +86,17 @@ def place_one(
     report: str | None = None,
 ) -> int:
     """In the child: place the file of this address, and say in the file `report` how many moments and bytes it took."""
-    from data_scripts.catalogue.dataset_entry import Dataset, RemoteFile
     from data_scripts.fetch.download_errors import DownloadError, NotEnoughSpace
     from data_scripts.fetch.fetching import Manners
     from data_scripts.fetch.placing import Job, place
+    from data_scripts.fetch.remote import Download, RemoteFile
 
     if most_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, resource.RLIM_INFINITY))
     name = url.rpartition("/")[2]
     gives = "out/*/*.bin" if name.startswith("set") else f"out/{name}"
     file = RemoteFile(name=name, urls=(url,), checksum=checksum, into="out", gives=((gives, None),))
-    entry = Dataset("tried", "Tried", "1", {"train": 1}, None, "here", "nobody", (file,))
+    entry = Download("tried", "Tried", "1", {"train": 1}, None, "here", "nobody", (file,))
     moments = Moments(die_at)
     sys.addaudithook(moments)
     job = Job(entry, Path(root), manners=Manners(rounds=3, timeout=(30, 30)), say=lambda text: None)

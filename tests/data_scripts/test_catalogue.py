@@ -7,45 +7,52 @@ import pytest
 from torchvision.datasets import SBDataset
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 
-from data_scripts.catalogue import CATALOGUE, dataset
-from data_scripts.catalogue.dataset_entry import about, download_size, readable_size, table
+from data_scripts.catalogue import DOWNLOADS, download_of
+from data_scripts.datasets import DATASETS
 from data_scripts.fetch.checksums import parse_checksum
-from lessons_lib.data.open import FORMATS
+from data_scripts.fetch.remote import about, download_size, readable_size, table
+from lessons_lib.data.open import SPECS
 
 NAMES = [
-    *("voc2012", "sbd", "pascal_context", "sunrgbd", "coco2017", "cityscapes", "ade20k"),
-    *("penn_fudan", "camvid", "nuclei"),
+    *("ade20k", "camvid", "cityscapes", "coco2017", "nuclei", "pascal_context", "penn_fudan", "sbd", "sunrgbd"),
+    "voc2012",
 ]
 
 
 def test_names_are_those_of_the_readers():
-    assert list(CATALOGUE) == NAMES
-    assert all(dataset(name).name == name for name in NAMES)
-    assert set(NAMES) <= set(FORMATS)
+    assert list(DOWNLOADS) == NAMES
+    assert all(download_of(name).name == name for name in NAMES)
+    assert set(NAMES) <= set(DATASETS) and all(DATASETS[name].download is DOWNLOADS[name] for name in NAMES)
+
+
+def test_every_set_on_the_disk_is_one_object():
+    own = {name for name, spec in SPECS.items() if not spec.drawn and not spec.variant_of}
+    assert set(DATASETS) == own and all(DATASETS[name].spec is SPECS[name] for name in own)
+    assert own - set(NAMES) == {"leaves", "voc2007"}  # which nobody gives away at a fixed address
 
 
 def test_checksums_are_those_of_torchvision():
     for name, year in (("voc2012", "2012"), ("pascal_context", "2010")):
-        file, theirs = CATALOGUE[name].files[0], DATASET_YEAR_DICT[year]
+        file, theirs = DOWNLOADS[name].files[0], DATASET_YEAR_DICT[year]
         assert (file.name, file.checksum) == (theirs["filename"], f"md5:{theirs['md5']}")
         assert file.gives[0][0].startswith(theirs["base_dir"])
-    archive, split = CATALOGUE["sbd"].files
+    archive, split = DOWNLOADS["sbd"].files
     assert (archive.name, archive.checksum) == (SBDataset.filename, f"md5:{SBDataset.md5}")
     assert archive.urls == (SBDataset.url,)
     assert (split.name, split.checksum) == (SBDataset.voc_split_filename, f"md5:{SBDataset.voc_split_md5}")
 
 
 def test_counts_add_up():
-    voc, context, sun, ade = (CATALOGUE[name].splits for name in ("voc2012", "pascal_context", "sunrgbd", "ade20k"))
+    voc, context, sun, ade = (DOWNLOADS[name].splits for name in ("voc2012", "pascal_context", "sunrgbd", "ade20k"))
     assert sum(voc.values()) == 2913 and sum(context.values()) == 10_103 and sum(sun.values()) == 10_335
-    assert sum(CATALOGUE["sbd"].splits.values()) == 11_355 and sum(CATALOGUE["camvid"].splits.values()) == 701
-    assert list(ade.values()) == [20_210, 2000] and CATALOGUE["coco2017"].splits == {"train": 118_287, "val": 5000}
-    assert CATALOGUE["cityscapes"].splits == {"train": 2975, "val": 500, "test": 1525}
+    assert sum(DOWNLOADS["sbd"].splits.values()) == 11_355 and sum(DOWNLOADS["camvid"].splits.values()) == 701
+    assert list(ade.values()) == [20_210, 2000] and DOWNLOADS["coco2017"].splits == {"train": 118_287, "val": 5000}
+    assert DOWNLOADS["cityscapes"].splits == {"train": 2975, "val": 500, "test": 1525}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_entry_holds_together(name):
-    entry = CATALOGUE[name]
+    entry = DOWNLOADS[name]
     assert entry.splits and all(count > 0 for count in entry.splits.values())
     assert entry.title and entry.classes and entry.citation and re.match(r"https?://[\w.-]+/", entry.page)
     assert len({file.name for file in entry.files}) == len(entry.files)
@@ -67,15 +74,15 @@ def test_entry_holds_together(name):
 
 
 def test_table_has_a_row_for_each():
-    lines = table(list(CATALOGUE.values())).splitlines()
+    lines = table(list(DOWNLOADS.values())).splitlines()
     assert lines[0].split() == ["name", "classes", "pictures", "download", "licence", "registration"]
     assert [line.split()[0] for line in lines[2:]] == NAMES and max(map(len, lines)) <= 150
-    assert re.search(r"^cityscapes .* train 2,975, val 500, test 1,525 +11.8 GB .* required$", lines[7])
-    assert "not published" in lines[5] and "CC0" in lines[11]
+    assert re.search(r"^cityscapes .* train 2,975, val 500, test 1,525 +11.8 GB .* required$", lines[4])
+    assert "not published" in lines[10] and "CC0" in lines[6]
 
 
 def test_only_registered_sets_have_no_address():
-    assert [name for name in NAMES if CATALOGUE[name].registration] == ["cityscapes"]
+    assert [name for name in NAMES if DOWNLOADS[name].registration] == ["cityscapes"]
 
 
 @pytest.mark.parametrize(
@@ -90,8 +97,8 @@ def test_readable_size(size, text):
 
 
 def test_download_size_counts_what_comes_by_default():
-    assert download_size(CATALOGUE["coco2017"]) == "20.4 GB"  # without the stuff annotations
-    assert download_size(CATALOGUE["nuclei"]) == "not published"
-    assert [file.name for file in CATALOGUE["coco2017"].chosen()][1:] == ["val2017.zip", "annotations_trainval2017.zip"]
-    chosen = CATALOGUE["sbd"].chosen(["train_noval.txt", "train_noval.txt"])
+    assert download_size(DOWNLOADS["coco2017"]) == "20.4 GB"  # without the stuff annotations
+    assert download_size(DOWNLOADS["nuclei"]) == "not published"
+    assert [file.name for file in DOWNLOADS["coco2017"].chosen()][1:] == ["val2017.zip", "annotations_trainval2017.zip"]
+    chosen = DOWNLOADS["sbd"].chosen(["train_noval.txt", "train_noval.txt"])
     assert [file.name for file in chosen] == ["train_noval.txt"]

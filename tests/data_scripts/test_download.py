@@ -19,12 +19,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_scripts import catalogue
-from data_scripts.catalogue.dataset_entry import Dataset, RemoteFile
 from data_scripts.download import Bars, _place_all, main
 from data_scripts.fetch.bookkeeping import Books
 from data_scripts.fetch.download_errors import Stopped
 from data_scripts.fetch.fetching import Manners
 from data_scripts.fetch.placing import Job, place
+from data_scripts.fetch.remote import Download, RemoteFile
 from lessons_lib.data.open import open_dataset
 from tests.data_scripts.bad_server import Page, bad_server
 
@@ -69,8 +69,8 @@ def server(monkeypatch):
                 "list.txt", (running.url("/list.txt"),), into="lists", gives=(("lists/list.txt", 1),), optional=True
             ),
         )
-        entry = Dataset("toy", "Toy set", "1", {"train": 2}, "CC0", "http://toy.example/", "Nobody: Toys. 2026", files)
-        monkeypatch.setitem(catalogue.CATALOGUE, "toy", entry)
+        entry = Download("toy", "Toy set", "1", {"train": 2}, "CC0", "http://toy.example/", "Nobody: Toys. 2026", files)
+        monkeypatch.setitem(catalogue.DOWNLOADS, "toy", entry)
         yield running
 
 
@@ -190,13 +190,13 @@ def test_a_wrong_archive_placed_by_hand_is_refused_and_left(server, tmp_path, ca
 
 
 def test_a_registered_set_says_what_to_get_and_checks_what_is_placed(server, tmp_path, capsys, monkeypatch):
-    toy = catalogue.CATALOGUE["toy"]
+    toy = catalogue.DOWNLOADS["toy"]
     by_hand = replace(
         toy,
         registration="register at http://toy.example/register",
         files=tuple(replace(file, urls=()) for file in toy.files[:2]),
     )
-    monkeypatch.setitem(catalogue.CATALOGUE, "toy", by_hand)
+    monkeypatch.setitem(catalogue.DOWNLOADS, "toy", by_hand)
     assert main(["toy", "--to", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "It is given to registered users only: register at http://toy.example/register." in told
@@ -279,7 +279,7 @@ def test_files_come_at_the_same_time(server, tmp_path):
 
         return tell
 
-    entry = catalogue.CATALOGUE["toy"]
+    entry = catalogue.DOWNLOADS["toy"]
     job = Job(entry, tmp_path, manners=PATIENT, say=lambda text: None, progress=progress)
     assert _place_all(job, list(entry.files[:2]), parallel=2) == 0
     assert waited == {"pictures.zip", "labels.zip"}
@@ -287,7 +287,7 @@ def test_files_come_at_the_same_time(server, tmp_path):
 
 def test_stopped_it_keeps_what_came_and_goes_on(server, tmp_path):
     server.pages["/pictures.zip"].pace, server.pages["/pictures.zip"].piece = 0.05, 20
-    entry = catalogue.CATALOGUE["toy"]
+    entry = catalogue.DOWNLOADS["toy"]
 
     def progress(name):
         return lambda phase, done, total: job.stop.set() if done else None
@@ -302,7 +302,7 @@ def test_stopped_it_keeps_what_came_and_goes_on(server, tmp_path):
 
 
 def test_a_list_of_files_is_forgotten_before_others_come(server, tmp_path):
-    entry = catalogue.CATALOGUE["toy"]
+    entry = catalogue.DOWNLOADS["toy"]
     job = Job(entry, tmp_path, manners=PATIENT, say=lambda text: None)
     place(job, entry.files[1])
     (tmp_path / "labels" / "1.png").unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data_scripts.catalogue import archive_entries
+from data_scripts.fetch import archive_entries
 from data_scripts.fetch.download_errors import DownloadError, Stopped, UnsafeArchive
 from data_scripts.fetch.extraction import Extracted, check_archive, contents_text, extract, read_contents
 

@@ -14,12 +14,12 @@ from pycocotools import mask as coco_mask
 from torchvision.datasets import SBDataset
 
 from data_scripts import make_scenes as script
-from data_scripts.check.pictures import save_numbers, voc_palette
 from data_scripts.export.ade20k import write_ade20k
 from data_scripts.export.cityscapes import write_cityscapes
 from data_scripts.export.coco import write_coco
 from data_scripts.export.nuclei import write_nuclei
-from data_scripts.export.relabel import SCENE_LABELS, WITHOUT_VOID, relabel
+from data_scripts.export.pictures import save_numbers, voc_palette
+from data_scripts.export.relabel import relabel
 from data_scripts.export.sbd import write_sbd
 from data_scripts.export.voc import write_voc
 from data_scripts.fetch.whole_folder import whole_folder
@@ -57,11 +57,13 @@ def test_every_layout_gives_the_same_samples_back(tmp_path, layout, preset):
     config = replace(PRESETS[preset], crowd_probability=crowds, size=48)
     split = LAYOUTS[layout].splits[-1] if LAYOUTS[layout].splits else None
     assert make_scenes(layout, tmp_path / "out", 6, config, seed=2, split=split) == 6
-    samples = open_dataset(layout + "459" * (layout == "pascal_context"), tmp_path / "out", split or "all")
-    void = 0 if layout in WITHOUT_VOID else 255
-    drawn = [relabel(sample, SCENE_LABELS[layout], void) for sample in draw_scenes(range(6), config, 2)]
+    chosen = LAYOUTS[layout]
+    samples = open_dataset(chosen.reads_back.name, tmp_path / "out", split or "all")
+    void = 0 if layout in ("penn_fudan", "nuclei", "leaves") else 255
+    drawn = [relabel(sample, chosen.labels, void) for sample in draw_scenes(range(6), config, 2)]
     assert any((sample.label_map == 255).any() for sample in drawn) == (void == 255)
     assert_same([samples[i] for i in range(len(samples))], [as_kept(layout, sample) for sample in drawn])
+    assert (samples.classes, samples.colours) == (chosen.reads_back.classes.names, chosen.reads_back.classes.colours)
     for sample in samples:
         assert all(samples.classes[label] for label in sample.label_map.unique().tolist() if label != 255)
 
@@ -233,7 +235,7 @@ def test_samples_that_a_layout_cannot_express(tmp_path):
         write_coco([replace(good, label_map=torch.full_like(good.label_map, 12))], CLASSES, 8, tmp_path)
     with pytest.raises(ValueError, match=r"things must be in \[1, 10\], got 11"):
         write_coco([good], CLASSES, 11, tmp_path)
-    with pytest.raises(ValueError, match=r"layout must be among voc2012, sbd, .* got 'yolo'"):
+    with pytest.raises(ValueError, match=r"layout must be among ade20k, camvid, .* got 'yolo'"):
         make_scenes("yolo", tmp_path, 1, PRESETS["easy"])
     assert list(tmp_path.iterdir()) == []
 

@@ -46,7 +46,12 @@ def test_nothing_is_found_in_real_sets(folder, count):
     if not root.is_dir():
         pytest.skip(f"{root} is not there")
     report = validate(root)
-    assert report.findings == [] and sum(whole for _, whole in report.splits.values()) == count
+    assert sum(whole for _, whole in report.splits.values()) == count
+    in_both = {path.name for path in root.glob("train2017/*.jpg")} & {path.name for path in root.glob("val2017/*.jpg")}
+    assert len(in_both) == (11 if folder.startswith("coco") else 0)  # this sample of COCO has them in both folders
+    assert [(found.kind, found.file) for found in report.findings] == [
+        ("duplicate", f"val2017/{name}") for name in sorted(in_both)
+    ]
 
 
 def cut(file):
@@ -153,22 +158,24 @@ PLANTED = [
     ("voc2012", LIST, empty, "missing file", "voc2012, train", "must hold a picture, got none"),
     ("coco2017", COCO, cut, "broken file", "", "cannot be read as JSON"),
     ("coco2017", COCO, coco(lambda r: r.pop("categories")), "broken file", "categories", "must be a list, got"),
-    ("coco2017", COCO, coco(lambda r: r["annotations"][0].pop("bbox")), BAD, "annotations[0], bbox", "is"),
+    ("coco2017", COCO, coco(lambda r: r["annotations"][0].pop("bbox")), BAD, "annotation 1, bbox", "is missing"),
     ("coco2017", COCO, coco(lambda r: r["images"][0].pop("id")), BAD, "images[0], id", "is missing"),
     ("coco2017", COCO, coco(lambda r: r["annotations"][1].update(id=1)), "duplicate", "annotations[1], id", "got 1 ag"),
     ("coco2017", COCO, coco(lambda r: r["images"][1].update(id=1)), "duplicate", "images[1], id", "got 1 again"),
     ("coco2017", COCO, coco(lambda r: r["categories"][1].update(id=1)), "duplicate", "categories[1], id", "got 1 ag"),
-    ("coco2017", COCO, coco(lambda r: r["images"][0].update(width=31)), "wrong size", "image 1", "got (32, 31)"),
+    ("coco2017", COCO, coco(lambda r: r["images"][0].update(width=31)), "wrong size", "image 1, he", "got (32, 31)"),
     ("coco2017", COCO, first(image_id=77), BAD, "annotation 1, image_id", "got 77"),
     ("coco2017", COCO, first(category_id=77), "unknown label", "annotation 1, category_id", "got 77"),
     ("coco2017", COCO, first(iscrowd=2), BAD, "annotation 1, iscrowd", "must be 0 or 1, got 2"),
-    ("coco2017", COCO, first(area=-1), BAD, "annotation 1, area", "must be in [0, 1024], got -1"),
-    ("coco2017", COCO, first(bbox=[20, 20, 30, 4]), "box outside", "annotation 1, bbox", "must lie in its picture"),
+    ("coco2017", COCO, first(area=-1), BAD, "annotation 1, area", "must be a number ≥ 0, got -1"),
+    ("coco2017", COCO, first(area=1025), BAD, "annotation 1, area", "must be in [0, 1024], got 1025"),
+    ("coco2017", COCO, first(bbox=[20, 20, 30, 4]), "box outside", "annotation 1, bbox", "must lie in its image"),
     ("coco2017", COCO, first(bbox=[1, 1, 0, 4]), BAD, "annotation 1, bbox", "must have an area"),
     ("coco2017", COCO, first(bbox=[1, 1, -2, 4]), BAD, "annotation 1, bbox", "must have width and"),
     ("coco2017", COCO, first(bbox=[1, 1, "2", 4]), BAD, "annotation 1, bbox", "four finite numbers"),
     ("coco2017", COCO, first(bbox=[0, 0, 32, 32]), "box off its mask", "annotation 1, bbox", "must be around its mask"),
     ("coco2017", COCO, first(segmentation=[]), BAD, SEG, "must be polygons or"),
+    ("coco2017", COCO, first(segmentation=[1, 1, 5, 1, 5, 5]), BAD, SEG, "got 6 numbers without it"),
     ("coco2017", COCO, first(segmentation=[[1, 1, 2, 2]]), BAD, SEG, "≥ 3 co"),
     ("coco2017", COCO, first(segmentation=[[1, 1, 5, 1, 5]]), BAD, SEG, "got 5"),
     ("coco2017", COCO, first(segmentation=[[1, 1, 2, 2, 3, 1e9]]), BAD, SEG, "near"),
@@ -245,7 +252,7 @@ def test_a_picture_in_two_splits(clean, tmp_path):
 def test_a_set_without_its_labels(tmp_path):
     (tmp_path / "leftImg8bit" / "train" / "ulm").mkdir(parents=True)
     (found,) = validate(tmp_path).findings
-    assert (found.kind, found.field) == ("missing file", "cityscapes") and "root must hold" in found.what
+    assert (found.kind, found.field) == ("missing file", "cityscapes, train") and "root must hold" in found.what
 
 
 def test_a_folder_with_two_layouts(tmp_path):
@@ -254,7 +261,7 @@ def test_a_folder_with_two_layouts(tmp_path):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "stage1_train").mkdir()
     report = validate(tmp_path)
-    assert list(report.splits) == [("nuclei", "all"), ("leaves", "all")]
+    assert list(report.splits) == [("leaves", "all"), ("nuclei", "all")]
     assert [found.what for found in report.findings] == ["must hold a picture, got none"]
 
 
@@ -275,6 +282,6 @@ def test_the_command_line(clean, tmp_path, capsys):
 
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
-    assert "path must hold a dataset in a layout that is known (voc2007: " in capsys.readouterr().err
+    assert "path must hold a dataset in a layout that is known (ade20k: " in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "path must be a folder, got" in capsys.readouterr().err

@@ -38,12 +38,12 @@ def batch(**changes):
 @pytest.mark.parametrize(
     ("build", "changes", "message"),
     [
-        (instances, {"boxes": torch.zeros(3, 4)}, "boxes must have shape (2, 4), got (3, 4)"),
+        (instances, {"boxes": torch.zeros(3, 4)}, "masks must have shape (3, H, W), got (2, 5, 6)"),
         (instances, {"boxes": torch.zeros(2, 4).long()}, "boxes must be torch.float32, got torch.int64"),
         (instances, {"labels": torch.ones(2)}, "labels must be torch.int64, got torch.float32"),
         (instances, {"labels": torch.ones(1).long()}, "labels must have shape (2,), got (1,)"),
         (instances, {"masks": torch.zeros(2, 5, 6)}, "masks must be torch.bool, got torch.float32"),
-        (instances, {"masks": torch.zeros(2, 5).bool()}, "masks must have shape (N, H, W), got (2, 5)"),
+        (instances, {"masks": torch.zeros(2, 5).bool()}, "masks must have shape (2, H, W), got (2, 5)"),
         (instances, {"scores": torch.zeros(3)}, "scores must have shape (2,), got (3,)"),
         (instances, {"is_crowd": torch.zeros(2)}, "is_crowd must be torch.bool, got torch.float32"),
         (sample, {"image": torch.zeros(5, 6, 3)}, "image must have shape (3, H, W), got (5, 6, 3)"),
@@ -187,7 +187,7 @@ def test_broken_coco_files_are_named(tmp_path):
     )
     (tmp_path / "a").mkdir()
     with pytest.raises(
-        ValueError, match=re.escape("annotation 5, segmentation: must be as large as its picture, (4, 3), got (3, 3)")
+        ValueError, match=re.escape("annotation 5, segmentation: must be as large as its image, (4, 3), got (3, 3)")
     ):
         write_coco(tmp_path / "a", wrong_size)[0]
     (tmp_path / "b").mkdir()

@@ -2,20 +2,20 @@
 
 import pytest
 
-from data_scripts.catalogue import dataset
+from data_scripts.catalogue import download_of
 from data_scripts.download import main
 from data_scripts.fetch.checksums import parse_checksum
 from data_scripts.fetch.extraction import check_archive, read_contents
 
 
 def test_unknown_dataset_lists_the_known():
-    with pytest.raises(ValueError, match=r"the dataset must be one of voc2012, sbd, .*nuclei; got 'voc'"):
-        dataset("voc")
+    with pytest.raises(ValueError, match=r"the dataset must be one of ade20k, camvid, .*voc2012; got 'voc'"):
+        download_of("voc")
 
 
 def test_unknown_file_lists_the_known():
     with pytest.raises(ValueError, match=r"--only must name files of nuclei, stage1_train.zip; got x.zip"):
-        dataset("nuclei").chosen(["x.zip"])
+        download_of("nuclei").chosen(["x.zip"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """What the readers answer to missing sets and damaged files: the file, the field, what came, what is allowed."""
 
 import io
-import json
 import re
 
 import numpy as np
@@ -13,15 +12,12 @@ from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sets.ade20k import Ade20kSamples
 from lessons_lib.data.sets.camvid import CamVidSamples
 from lessons_lib.data.sets.cityscapes import CityscapesSamples
-from lessons_lib.data.sets.coco import CocoSamples
-from lessons_lib.data.sets.coco_checks import run_lengths
 from lessons_lib.data.sets.leaves import LeafSamples
 from lessons_lib.data.sets.nuclei import NucleiSamples
 from lessons_lib.data.sets.pascal_context import PascalContextSamples
 from lessons_lib.data.sets.penn_fudan import PennFudanSamples
 from lessons_lib.data.sets.sbd import SbdSamples
 from lessons_lib.data.sets.sunrgbd import SunRgbdSamples
-from lessons_lib.data.skipping import Skipping
 from lessons_lib.data.transforms import RandomScale, training_transform
 from tests.data.published import mat, numbers, photo, png, structure
 
@@ -67,7 +63,7 @@ def test_pictures_that_cannot_be_read(tmp_path, content, message):
         (PascalContextSamples, r"root must hold VOCdevkit/VOC2010/JPEGImages and .*train\.txt, which is not there"),
         (SunRgbdSamples, r"root must hold SUNRGBD-train_images, which is not there"),
         (CamVidSamples, r"root must hold train and trainannot, which is not there"),
-        (CityscapesSamples, r"root must hold .*leftImg8bit.train, which is not there"),
+        (CityscapesSamples, r"root must hold leftImg8bit/train and gtFine/train, which is not there"),
         (Ade20kSamples, r"root must hold images/training and annotations/training, which is not there"),
         (PennFudanSamples, r"root must hold PNGImages and PedMasks, which is not there"),
         (NucleiSamples, r"root must hold stage1_train, which is not there"),
@@ -199,68 +195,6 @@ def test_nuclei(tmp_path):
     put(tmp_path, {"stage1_train/a/masks/b.png": png([[255]])})
     with pytest.raises(DamagedFile, match=r"b\.png: must be as large as its picture, \(1, 2\), got \(1, 1\)"):
         NucleiSamples(tmp_path)[0]
-
-
-GOOD = {"id": 5, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 2, "bbox": [1, 1, 1, 2]}
-
-
-def coco(root, **changes):
-    entry = {**GOOD, "segmentation": {"size": [4, 3], "counts": "525"}, **changes}
-    entry = {key: value for key, value in entry.items() if value != "gone"}
-    images = [{"id": 1, "file_name": "a.png", "height": 4, "width": 3}]
-    record = {"images": images, "annotations": [entry], "categories": [{"id": 1, "name": "dog"}]}
-    put(root, {"val2017/a.png": photo(4, 3), "annotations/instances_val2017.json": json.dumps(record).encode()})
-    return CocoSamples(root)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"category_id": 2}, "annotation 5, category_id: must be a category of the file, got 2"),
-        ({"bbox": [1, 1, 1]}, "bbox: must be four finite numbers x, y, width, height, got [1, 1, 1]"),
-        ({"bbox": [1, 1, float("nan"), 1]}, "bbox: must be four finite numbers"),
-        ({"bbox": [1, 1, -1, 1]}, "bbox: must have width and height ≥ 0, got -1 and 1"),
-        ({"area": "gone"}, "annotation 5, area: is missing"),
-        ({"segmentation": "gone"}, "annotation 5, segmentation: is missing"),
-        ({"segmentation": []}, "segmentation: must be polygons or run lengths, got list of 0"),
-        ({"segmentation": None}, "segmentation: must be polygons or run lengths, got NoneType of no length"),
-        ({"segmentation": [[1, 1, 2, 2]]}, "must hold polygons of x, y for ≥ 3 corners, got 4 values in polygon 0"),
-        ({"segmentation": [[0, 0, 1, 1, 2, 2, 3]]}, "for ≥ 3 corners, got 7 values in polygon 0"),
-        ({"segmentation": [[0, 0, 1, 1, 2, float("nan")]]}, "must hold finite numbers, got others in polygon 0"),
-        ({"segmentation": [[0, 0, 1, 1, 2, 1e12]]}, "must lie near its picture of 3 × 4"),
-        ({"segmentation": {"size": [3, 4], "counts": "525"}}, "must be as large as its picture, (4, 3), got (3, 4)"),
-        ({"segmentation": {"size": [4, 3], "counts": "52"}}, "counts must be ≥ 0 and cover 12 pixels, got 7 in 2 runs"),
-        ({"segmentation": {"size": [4, 3], "counts": ""}}, "and cover 12 pixels, got 0 in 0 runs"),
-        ({"segmentation": {"size": [4, 3], "counts": [5, 2, 6]}}, "and cover 12 pixels, got 13 in 3 runs"),
-        ({"segmentation": {"size": [4, 3], "counts": [13, -1]}}, "must be ≥ 0 and cover 12 pixels, got 12 in 2 runs"),
-        (
-            {"segmentation": {"size": [4, 3], "counts": "5!5"}},
-            "counts cannot be read: counts must be characters 0 to o",
-        ),
-        ({"segmentation": {"size": [4, 3], "counts": "5o"}}, "counts cannot be read: counts must be characters 0 to o"),
-        ({"segmentation": {"size": [4, 3]}}, "must hold size and counts, got size"),
-    ],
-)
-def test_coco_annotations_are_checked_before_they_are_decoded(tmp_path, changes, message):
-    samples = coco(tmp_path, **changes)
-    with pytest.raises(DamagedFile, match=re.escape(message)) as caught:
-        samples[0]
-    assert caught.value.file.endswith("instances_val2017.json")
-    with pytest.raises(DamagedFile):
-        Skipping(samples)[0]
-
-
-def test_coco_files_that_cannot_be_read(tmp_path):
-    coco(tmp_path)
-    for content in (b"{", b"[]", b'{"images": [{}]}'):
-        put(tmp_path, {"annotations/instances_val2017.json": content})
-        with pytest.raises(DamagedFile, match=r"instances_val2017\.json: cannot be read as COCO annotations: "):
-            CocoSamples(tmp_path)
-
-
-def test_run_lengths():
-    with pytest.raises(ValueError, match="counts must be numbers of at most 7 characters"):
-        run_lengths("o" * 8 + "0")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from accelerate.state import AcceleratorState, PartialState
 from lessons_lib.__main__ import main
 from lessons_lib.course.plotting import loss_curve
 from lessons_lib.data.crop import crop, resize_short_side
-from lessons_lib.data.open import open_data
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.scenes import Scenes
 from lessons_lib.training.machine import start_machine
-from lessons_lib.training.order import Draws, step_draws
+from lessons_lib.training.sampling import Draws, step_draws
 from lessons_lib.training.settings import Settings
 
 NOTHING = Instances(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4, 5, dtype=torch.bool))
@@ -29,17 +29,17 @@ CASES = [
     (lambda: Settings("fcn8s", lr=float("inf")), "lr must be a number > 0, got inf"),
     (lambda: Settings("fcn8s", precision="fp16"), "precision must be one of fp32, bf16, got 'fp16'"),
     (lambda: Settings("fcn8s").require_same({"model": "unet"}), "model must be as the run began, 'unet', got 'fcn8s'"),
-    (lambda: Draws(Scenes(length=0), 0), "samples must hold at least 1 picture, got 0"),
+    (lambda: Draws(Scenes(length=0), 0), "samples must hold at least 1 image, got 0"),
     (lambda: step_draws(0, 5, batch=8, process=0, processes=3), "batch must be a multiple of the 3 processes, got 8"),
     (lambda: start_machine("tpu"), "device must be auto or one that this machine has (cpu"),
     (lambda: crop(SAMPLE, 1, 0, 4, 5), "window must lie within (4, 5), got rows 1 to 5, columns 0 to 5"),
     (lambda: crop(SAMPLE, 0, -1, 4, 5), "window must lie within (4, 5), got rows 0 to 4, columns -1 to 4"),
     (lambda: crop(SAMPLE, 0, 0, 0, 5), "window must lie within (4, 5), got rows 0 to 0, columns 0 to 5"),
     (lambda: resize_short_side(SAMPLE, 0), "size must be ≥ 1, got 0"),
-    (lambda: open_data("imagenet"), "data must be one of scenes, ade20k, camvid"),
-    (lambda: open_data("coco"), "root must be the folder that holds coco (--root FOLDER), got none"),
-    (lambda: open_data("scenes", "test"), "split must be one of train, val for scenes, got 'test'"),
-    (lambda: open_data("scenes", preset="hard"), "preset must be one of easy, context, "),
+    (lambda: open_dataset("imagenet"), "data must be one of scenes, ade20k, camvid"),
+    (lambda: open_dataset("coco"), "root must be the folder that holds coco (--root FOLDER), got none"),
+    (lambda: open_dataset("scenes", split="test"), "split must be one of train, val for scenes, got 'test'"),
+    (lambda: open_dataset("scenes", preset="hard"), "preset must be one of easy, context, "),
     (lambda: loss_curve([1, 2], {"a": [1.0]}), "losses must have 2 values each, one a step, got 1 for 'a'"),
 ]
 

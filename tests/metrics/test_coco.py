@@ -1,14 +1,16 @@
-"""COCO evaluation through pycocotools: its JSON, its silence, and the two traps that it sets."""
+"""COCO evaluation through pycocotools: its JSON, its silence, and the traps that it sets."""
 
+import copy
 import json
 import math
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
 
 from lessons_lib.metrics.coco import CocoScores, evaluate_coco, results_json, truth_json
-from lessons_lib.metrics.detection import NUMBERS
+from lessons_lib.metrics.detection import NUMBERS, DetectionScores
 from tests.metrics.detection_cases import instances, random_pictures
 
 BOXES = [[0, 0, 20, 20], [40, 0, 60, 20]]
@@ -38,15 +40,78 @@ def test_perfect_is_1_and_says_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_ids_from_0_are_refused_since_they_lose_an_object(monkeypatch):
-    """Two objects found perfectly: with the ids 0 and 1, pycocotools takes the first for missed, and prints 0.252."""
-    truth = truth_json([TARGET])
-    for annotation in truth["annotations"]:
-        annotation["id"] -= 1
-    with pytest.raises(ValueError, match=r"truth must number its annotations from 1, got the id 0"):
-        evaluate_coco(truth, results_json([FOUND]))
-    monkeypatch.setattr("lessons_lib.metrics.coco._check_truth", lambda truth: None)
-    assert evaluate_coco(truth, results_json([FOUND]))["ap"] == pytest.approx(0.2525, abs=1e-3)
+@pytest.mark.parametrize("ids", [[0, 1], [1, 1], [7, 7], [-1, 0], [2, 1]])
+def test_annotation_ids_do_not_matter(ids):
+    """Two objects found perfectly, in two images. With the ids 0 and 1, or 1 and 1, pycocotools itself loses one."""
+    truth = truth_json([TARGET, TARGET])
+    for annotation, number in zip(truth["annotations"], ids * 2, strict=True):
+        annotation["id"] = number
+    for kind in ("mask", "box"):
+        assert evaluate_coco(truth, results_json([FOUND, FOUND]), kind)["ap"] == pytest.approx(1)
+
+
+def test_the_caller_keeps_truth_and_results():
+    polygons = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 20, 20], "iscrowd": 0, "area": 400}
+    polygons["segmentation"] = [[0, 0, 20, 0, 20, 20, 0, 20]]
+    runs = {**polygons, "id": 2, "segmentation": {"size": [160, 160], "counts": [0, 20, 140, 20, 160 * 160 - 180]}}
+    truth = {**truth_json([TARGET]), "annotations": [polygons, runs]}
+    results = results_json([FOUND])
+    before = copy.deepcopy((truth, results))
+    for kind in ("mask", "box"):
+        evaluate_coco(truth, results, kind)
+        evaluate_coco(truth, [], kind)
+    assert (truth, results) == before
+    assert json.loads(json.dumps([truth, results])) == [truth, results]
+
+
+def test_no_iscrowd_is_0_and_no_area_that_of_the_mask():
+    """A ring's mask is small, its box medium; without a mask the box counts."""
+    ring = instances([[0, 0, 40, 40]], [1])
+    ring.masks[0, 4:36, 4:36] = False
+    truth, found = truth_json([ring]), results_json([instances([[0, 0, 40, 40]], [1], scores=[0.9])])
+    for name in ("iscrowd", "area"):
+        del truth["annotations"][0][name]
+    assert evaluate_coco(truth, found, "box")["ap_small"] == pytest.approx(1)
+    del truth["annotations"][0]["segmentation"]
+    numbers = evaluate_coco(truth, found, "box")
+    assert numbers["ap_medium"] == pytest.approx(1) and math.isnan(numbers["ap_small"])
+
+
+def test_boxes_without_masks():
+    def bare(objects):
+        return replace(objects, masks=None)
+
+    for scores in (CocoScores("box"), DetectionScores("box")):
+        scores.update(bare(FOUND), bare(TARGET))
+        scores.update(bare(instances([], [], scores=[])), bare(instances([[0, 0, 50, 50]], [1])))
+        numbers = scores.compute()
+        assert (numbers["ap_small"], numbers["ap_medium"]) == (pytest.approx(1), 0)
+
+
+def test_polygons_and_plain_run_lengths_as_results():
+    """pycocotools takes compressed run lengths alone."""
+    first, second = results_json([FOUND])
+    first["segmentation"] = [[0, 0, 20, 0, 20, 20, 0, 20]]
+    counts = [40 * 160, *[20, 140] * 19, 20, 140 + 100 * 160]
+    second["segmentation"] = {"size": [160, 160], "counts": counts}
+    assert evaluate_coco(truth_json([TARGET]), [first, second])["ap"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["mask", "box"])
+def test_oddities_are_those_of_pycocotools(kind):
+    """Images without detections or objects, categories without truth, and crowds; from scratch and by pycocotools."""
+    crowd = instances([[0, 0, 90, 90], [100, 0, 130, 30]], [1, 2], is_crowd=[True, False])
+    inside = instances([[5, 5, 30, 30], [100, 0, 130, 30], [0, 0, 9, 9]], [1, 2, 3], scores=[0.9, 0.8, 0.7])
+    nothing, none_found = instances([], []), instances([], [], scores=[])
+    pairs = [(inside, crowd), (FOUND, nothing), (none_found, TARGET), (none_found, nothing)]
+    ours, theirs = DetectionScores(kind), CocoScores(kind)
+    for pair in pairs:
+        ours.update(*pair)
+        theirs.update(*pair)
+    numbers = ours.compute()
+    want = theirs.compute()
+    assert {name: numbers[name] for name in NUMBERS} == pytest.approx(want, abs=1e-12, nan_ok=True)
+    assert want["ap"] == pytest.approx(0.5)  # class 1: nothing found, class 2: found, class 3: no object
 
 
 def test_the_area_of_a_result_is_that_of_its_kind():
@@ -60,13 +125,6 @@ def test_the_area_of_a_result_is_that_of_its_kind():
     both = results_json([ring]) + results_json([instances([[100, 100, 110, 110]], [1], scores=[0.8])])
     assert evaluate_coco(truth, both, "mask")["ap_small"] == pytest.approx(0.5)  # small, so it is wrong
     assert evaluate_coco(truth, both, "box")["ap_small"] == pytest.approx(1)  # medium, so it is passed by
-
-
-def test_results_are_left_as_they_were():
-    results = results_json([FOUND])
-    before = json.dumps(results)
-    evaluate_coco(truth_json([TARGET]), results)
-    assert json.dumps(results) == before
 
 
 def test_no_results():

@@ -3,7 +3,7 @@
 import pytest
 from accelerate.state import AcceleratorState, PartialState
 
-from lessons_lib.models.zoo import MODELS
+from lessons_lib.models.zoo import MODELS, Entry
 from tests.tiny_model import TinyModel
 
 
@@ -17,4 +17,4 @@ def fresh_machine():
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     """The model "tiny", with dropout, so that a step depends on its random numbers too."""
-    monkeypatch.setitem(MODELS, "tiny", lambda classes, backbone: TinyModel(classes, dropout=0.3))
+    monkeypatch.setitem(MODELS, "tiny", Entry("semantic", lambda classes, backbone: TinyModel(classes, dropout=0.3)))

@@ -15,7 +15,7 @@ import lessons_lib.training.train
 from lessons_lib.__main__ import main
 from lessons_lib.data.sample import VOID, Batch, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
-from lessons_lib.models.zoo import MODELS
+from lessons_lib.models.zoo import MODELS, Entry
 from lessons_lib.training.loop import fit
 from lessons_lib.training.machine import start_machine
 from tests.tiny_model import TinyModel
@@ -67,7 +67,7 @@ def _live(said: Path, environment: dict[str, str], work, arguments: tuple) -> No
     with said.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    MODELS["tiny"] = lambda classes, backbone: TinyModel(classes, dropout=0.3)
+    MODELS["tiny"] = Entry("semantic", lambda classes, backbone: TinyModel(classes, dropout=0.3))
     lessons_lib.training.train.UNSEEN = 16
     status = work(*arguments)
     sys.stdout.flush()

@@ -1,9 +1,8 @@
-"""The journal: lines as they come, cut back for a run that is taken up, and the curve."""
+"""The journal: lines as they come, cut back for a run that is taken up."""
 
 import pytest
-from PIL import Image
 
-from lessons_lib.training.journal import Journal, draw_curve, read_journal
+from lessons_lib.training.journal import Journal, read_journal
 
 
 def written(path, start: int, *steps: int) -> list[int]:
@@ -36,13 +35,3 @@ def test_a_broken_line_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"metrics.jsonl must hold a JSON line a step, got 'what\?' in line 2"):
         read_journal(path)
     assert read_journal(tmp_path / "none.jsonl") == []
-
-
-def test_the_curve_is_a_picture(tmp_path):
-    written(tmp_path / "metrics.jsonl", 0, *range(1, 40))
-    draw_curve(tmp_path / "metrics.jsonl", tmp_path / "losses.png")
-    with Image.open(tmp_path / "losses.png") as picture:
-        assert picture.format == "PNG"
-        assert picture.size == (840, 480)
-    draw_curve(tmp_path / "none.jsonl", tmp_path / "none.png")
-    assert not (tmp_path / "none.png").exists()

@@ -5,7 +5,7 @@ Names: the first word of each entry in the benchmark's objectInfo150.txt; colour
 
 from lessons_lib.data.class_table import class_table
 
-ADE20K = class_table("""
+CLASSES = class_table("""
 wall 120 120 120
 building 180 120 120
 sky 6 230 230

@@ -1,13 +1,16 @@
-"""COCO annotations, checked before pycocotools decodes them: its C code trusts what it is given.
+"""Shapes of COCO annotations, checked before pycocotools decodes them: its C code trusts what it is given.
 
 Too few run lengths leave memory undefined there, and a coordinate that is NaN or huge takes all memory.
 """
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
+from pycocotools import mask as coco_mask
+
+from lessons_lib.data.sets.coco_entries import are_plain, is_number, shown
 
 
 def run_lengths(counts: Sequence[int] | str | bytes) -> Int64[np.ndarray, " R"]:
@@ -36,56 +39,60 @@ def run_lengths(counts: Sequence[int] | str | bytes) -> Int64[np.ndarray, " R"]:
     return values
 
 
-def box_fault(box: object) -> str:
-    """What is wrong with a box (x, y, width, height) by itself, or ""."""
-    if not _numbers(box) or len(box) != 4:
-        return f"must be four finite numbers x, y, width, height, got {box}"
-    if box[2] < 0 or box[3] < 0:
-        return f"must have width and height ≥ 0, got {box[2]} and {box[3]}"
-    return ""
+def has_mask(annotation: dict) -> bool:
+    """Whether an annotation says anything of its shape; exports of boxes leave `segmentation` out or empty."""
+    return annotation.get("segmentation") not in (None, [], [[]])
 
 
-def segmentation_fault(segmentation: object, height: int, width: int) -> str:
-    """What is wrong with a list of polygons, or with run lengths, for a picture of this size; "" where all is well.
+def compressed(segmentation: Any, height: int, width: int) -> dict:
+    """The compressed run lengths of polygons or run lengths in which `segmentation_fault` found nothing."""
+    if isinstance(segmentation, list):
+        return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    if isinstance(segmentation["counts"], list):
+        return coco_mask.frPyObjects(segmentation, height, width)
+    return segmentation
 
-    Polygons may leave the picture by up to its own length, as pycocotools cuts them at its edge.
+
+def segmentation_fault(segmentation: Any, height: int, width: int) -> str:
+    """What is wrong with a list of polygons, or with run lengths, for an image of this size; "" where all is well.
+
+    Polygons may leave the image by up to its own length, as pycocotools cuts them at its edge.
     """
     if isinstance(segmentation, dict):
         return _runs_fault(segmentation, height, width)
     if not isinstance(segmentation, list) or len(segmentation) == 0:
-        return f"must be polygons or run lengths, got {type(segmentation).__name__} of {_length(segmentation)}"
+        return f"must be polygons or run lengths, got {shown(segmentation)}"
     for number, polygon in enumerate(segmentation):
-        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-            return f"must hold polygons of x, y for ≥ 3 corners, got {_length(polygon)} values in polygon {number}"
-        if not set(map(type, polygon)) <= {int, float} or not math.isfinite(sum(polygon)):
-            return f"must hold finite numbers, got others in polygon {number}"
+        if not isinstance(polygon, list):
+            flat = all(map(is_number, segmentation))
+            got = f"{len(segmentation)} numbers without it" if flat else f"{shown(polygon)} as polygon {number}"
+            return f"must be a list of polygons, each a list x, y, x, y, …, got {got}"
+        if len(polygon) < 6 or len(polygon) % 2:
+            return f"must hold polygons of x, y for ≥ 3 corners, got {len(polygon)} values in polygon {number}"
+        if not are_plain(polygon):
+            wrong = [value for value in polygon if not is_number(value)]
+            return f"must hold finite numbers, got {shown((wrong or polygon)[0])} in polygon {number}"
         xs, ys = polygon[0::2], polygon[1::2]
         if min(xs) < -width or max(xs) > 2 * width or min(ys) < -height or max(ys) > 2 * height:
             corners = [min(xs), min(ys), max(xs), max(ys)]
-            return f"must lie near its picture of {width} × {height}, got {corners} in polygon {number}"
+            return f"must lie near its image of {width} × {height}, got {corners} in polygon {number}"
     return ""
 
 
 def _runs_fault(segmentation: dict, height: int, width: int) -> str:
     if not {"size", "counts"} <= set(segmentation):
         return f"must hold size and counts, got {', '.join(segmentation) or 'nothing'}"
-    if list(segmentation["size"]) != [height, width]:
-        return f"must be as large as its picture, {(height, width)}, got {tuple(segmentation['size'])}"
+    size, counts = segmentation["size"], segmentation["counts"]
+    if not isinstance(size, list | tuple) or [*map(type, size)] != [int, int] or [*size] != [height, width]:
+        got = tuple(size) if isinstance(size, list | tuple) else shown(size)
+        return f"must be as large as its image, {(height, width)}, got {got}"
+    if isinstance(counts, list) and not set(map(type, counts)) <= {int}:
+        wrong = next(value for value in counts if type(value) is not int)
+        return f"counts must be integers, got {shown(wrong)}"
     try:
-        counts = run_lengths(segmentation["counts"])
+        runs = run_lengths(counts)
     except (TypeError, ValueError, OverflowError) as error:
         return f"counts cannot be read: {error}"
-    if len(counts) == 0 or counts.min() < 0 or counts.sum() != height * width:
-        return f"counts must be ≥ 0 and cover {height * width} pixels, got {counts.sum()} in {len(counts)} runs"
+    if len(runs) == 0 or runs.min() < 0 or runs.max() > height * width or runs.sum() != height * width:
+        return f"counts must be ≥ 0 and cover {height * width} pixels, got {runs.sum()} in {len(runs)} runs"
     return ""
-
-
-def _numbers(values: object) -> bool:
-    """Whether this is a list of finite numbers."""
-    return isinstance(values, list) and all(
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for value in values
-    )
-
-
-def _length(value: object) -> str:
-    return str(len(value)) if hasattr(value, "__len__") else "no length"

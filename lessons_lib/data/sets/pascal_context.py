@@ -1,29 +1,34 @@
 """Pascal Context: every pixel of Pascal VOC 2010's photographs, 459 labels or the 59 that are scored."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
-from torch.utils.data import Dataset
 
 from lessons_lib.data.class_table import voc_coloured
 from lessons_lib.data.files import (
     DamagedFile,
-    first_folder,
     read_mat,
-    read_names,
     read_photo,
-    require_index,
     require_size,
     require_split,
     translate,
 )
+from lessons_lib.data.folders import first_folder, read_names
 from lessons_lib.data.objects import no_instances
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.classes_context import CONTEXT59, CONTEXT459, RENAMED
+from lessons_lib.data.spec import DatasetSpec
+
+SPLITS = ("train", "val", "trainval")
+CLASSES459 = voc_coloured((*CONTEXT459.names[:VOID], "void", *CONTEXT459.names[VOID:]))
+"""The 459 with an entry for label 255, which is void."""
 
 
-class PascalContextSamples(Dataset):
+class PascalContextSamples(Reader):
     """Pascal Context, map-style; the label maps come from its MATLAB files, and it names no single objects.
 
     `root` holds `VOCdevkit/VOC2010/` (JPEGImages and the lists ImageSets/Main/<split>.txt) and `trainval/<name>.mat`
@@ -36,7 +41,7 @@ class PascalContextSamples(Dataset):
     """
 
     def __init__(self, root: Path | str, split: str = "train", label_set: int = 59):
-        require_split(split, ("train", "val", "trainval"))
+        require_split(split, SPLITS)
         if label_set not in (59, 459):
             raise ValueError(f"label_set must be 59 or 459, got {label_set}")
         home = first_folder(root, ("VOCdevkit/VOC2010", "VOC2010"), ("JPEGImages", f"ImageSets/Main/{split}.txt"))
@@ -44,21 +49,15 @@ class PascalContextSamples(Dataset):
         self._photos = home / "JPEGImages"
         self.names = read_names(home / "ImageSets" / "Main" / f"{split}.txt")
         self._table = context_table(label_set)
-        if label_set == 59:
-            self.classes, self.colours = CONTEXT59.names, CONTEXT59.colours
-        else:
-            names = (*CONTEXT459.names[:VOID], "void", *CONTEXT459.names[VOID:])
-            self.classes, self.colours = names, voc_coloured(names).colours
-
-    def __len__(self) -> int:
-        return len(self.names)
+        table = CONTEXT59 if label_set == 59 else CLASSES459
+        self.classes, self.colours = table.names, table.colours
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, labels."""
         return [self._photos / f"{self.names[index]}.jpg", self._maps / f"{self.names[index]}.mat"]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, labels = self.paths(index)
         image = read_photo(photo)
         values = read_mat(labels, "LabelMap")
@@ -78,3 +77,21 @@ def context_table(label_set: int) -> Int64[np.ndarray, "460"]:
     for label, name in enumerate(CONTEXT59.names[1:], start=1):
         table[1 + CONTEXT459.names.index(RENAMED.get(name, name))] = label
     return table
+
+
+PASCAL_CONTEXT = DatasetSpec(
+    name="pascal_context",
+    reader=PascalContextSamples,
+    splits=SPLITS,
+    classes=CONTEXT59,
+    signs=("trainval/*.mat", "VOCdevkit/VOC2010/trainval/*.mat"),
+)
+PASCAL_CONTEXT459 = replace(
+    PASCAL_CONTEXT,
+    name="pascal_context459",
+    reader=partial(PascalContextSamples, label_set=459),
+    classes=CLASSES459,
+    void=(0,),
+    variant_of=PASCAL_CONTEXT.name,
+)
+DATASETS = (PASCAL_CONTEXT, PASCAL_CONTEXT459)

@@ -54,6 +54,13 @@ class PlainFCN(SemanticModel):
             losses["auxiliary"] = AUXILIARY_WEIGHT * pixel_cross_entropy(scores, batch.label_maps)
         return losses
 
+    def expected_losses(self) -> dict[str, float]:
+        """ln K, and half of it for the second head."""
+        losses = super().expected_losses()
+        if self.aux_classifier is not None:
+            losses["auxiliary"] = AUXILIARY_WEIGHT * losses["cross_entropy"]
+        return losses
+
 
 def fcn_head(c_in: int, num_classes: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> nn.Sequential:
     """A 3 × 3 convolution to a quarter of the channels, normalisation, ReLU, dropout, and a score for each class."""

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lessons_lib.data.open import open_data
-from lessons_lib.data.scenes import PRESETS, SceneConfig, Scenes
+from lessons_lib.data.open import open_dataset
+from lessons_lib.data.scenes import CLASSES, PRESETS, SceneConfig, Scenes
 from lessons_lib.data.scenes.mixed import MixedScenes, mixed_configs
 
 
@@ -28,8 +28,8 @@ def test_smaller_objects_are_as_large_in_pixels_as_those_of_smaller_pictures():
 
 
 def test_opened_by_name():
-    train, classes = open_data("scenes", "train", size=64, preset="mixed")
-    unseen, _ = open_data("scenes", "val", size=64, preset="mixed")
-    assert classes == train.classes and len(unseen) == 500
+    train = open_dataset("scenes", split="train", size=64, preset="mixed")
+    unseen = open_dataset("scenes", split="val", size=64, preset="mixed")
+    assert train.classes == unseen.classes == CLASSES and len(unseen) == 500
     assert not any((sample.label_map == 255).any() for sample in unseen.__getitems__(list(range(12))))
     assert not torch.equal(train[0].image, unseen[0].image)

@@ -95,10 +95,95 @@ def test_stuff_maps_hold_category_ids_less_one(tmp_path):
 
 
 def test_painting_order_by_hand():
+    """Crowds first, then the largest mask, of equals the first."""
     masks = torch.tensor([[[1, 1, 0]], [[1, 1, 1]], [[0, 1, 0]], [[1, 0, 0]]], dtype=torch.bool)
     crowd = torch.tensor([False, False, False, True])
     instances = Instances(tight_boxes(masks), torch.tensor([1, 2, 3, 4]), masks, is_crowd=crowd)
-    assert paint_label_map(instances, [2, 3, 1, 1]).tolist() == [[1, 3, 2]]
+    assert paint_label_map(instances).tolist() == [[1, 3, 2]]
+
+
+def write_record(root, **changes):
+    (root / "annotations" / "instances_val2017.json").write_text(json.dumps({**json.loads(JSON), **changes}))
+    return CocoSamples(root)
+
+
+@pytest.mark.parametrize("area", [None, 0, 1e4])
+def test_the_area_of_the_file_does_not_paint(tmp_path, area):
+    """Some tools write the area of the box, others none: the masks decide."""
+    root, annotations = write_root(tmp_path), json.loads(JSON)["annotations"]
+    want = CocoSamples(root)[1].label_map
+    for annotation in annotations:
+        del annotation["area"]
+        if area is not None:
+            annotation["area"] = area if annotation["id"] == 3 else 1
+    assert torch.equal(write_record(root, annotations=annotations)[1].label_map, want)
+
+
+def test_no_iscrowd_and_ids_that_start_again(tmp_path):
+    root, annotations = write_root(tmp_path), json.loads(JSON)["annotations"]
+    for annotation in annotations:
+        annotation["id"] = 1
+        del annotation["iscrowd"]
+    instances = write_record(root, annotations=annotations)[1].instances
+    assert instances.is_crowd.tolist() == [False] * 4 and instances.labels.tolist() == [2, 1, 3, 3]
+    for annotation, crowd in zip(annotations, (True, False, 1, 0), strict=True):
+        annotation["iscrowd"] = crowd
+    instances = write_record(root, annotations=annotations)[1].instances
+    assert instances.is_crowd.tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize("none", ["gone", None, [], [[]]])
+def test_boxes_alone(tmp_path, none):
+    root, annotations = write_root(tmp_path), json.loads(JSON)["annotations"]
+    for annotation in annotations:
+        annotation["segmentation"] = none
+        if none == "gone":
+            del annotation["segmentation"]
+    samples = write_record(root, annotations=annotations)
+    assert samples.lacks.keys() == {"masks", "label maps"}
+    assert samples.lacks["masks"] == "it holds boxes and no masks: no annotation has a segmentation"
+    for sample, count in zip(samples, (0, 4), strict=True):
+        assert sample.instances.masks is None and len(sample.instances) == count
+        assert (sample.label_map == 255).all()
+    assert samples[1].instances.boxes.tolist() == [[1, 0, 3, 2], [0, 0, 3, 4], [1, 1, 2, 3], [0.5, 3, 3, 4]]
+    assert write_record(root, annotations=[]).lacks == {}  # no objects at all
+
+
+@pytest.mark.parametrize("count", [254, 255, 300])
+def test_more_categories_than_a_label_map_holds(tmp_path, count):
+    categories = [{"id": number, "name": f"c{number}"} for number in range(count)]
+    samples = write_record(write_root(tmp_path), categories=categories)
+    assert samples[1].instances.labels.tolist() == [19, 2, 91, 91] and samples[1].instances.masks.any()
+    if count == 254:
+        assert samples.lacks == {} and samples[1].label_map.unique().tolist() == [2, 19, 91]
+    else:
+        wanted = f"a label map holds at most 254 categories, as its label 255 means void, got {count}"
+        assert samples.lacks == {"label maps": wanted} and (samples[1].label_map == 255).all()
+
+
+def test_names_of_images_and_classes(tmp_path):
+    """Two cameras number their images alike; a category is called background; a byte-order mark."""
+    root, record = write_root(tmp_path), json.loads(JSON)
+    record["images"][0]["file_name"], record["images"][1]["file_name"] = "cam1/1.png", "cam2/1.png"
+    record["categories"][1]["name"] = "background"
+    record["categories"][2]["name"] = "chien à poil"
+    content = json.dumps(record, ensure_ascii=False).encode("utf-8-sig")
+    (root / "annotations" / "instances_val2017.json").write_bytes(content)
+    samples = CocoSamples(root)
+    assert samples.names == ("cam2/1", "cam1/1") and samples.paths(0) == [root / "val2017" / "cam2" / "1.png"]
+    assert samples.classes == ("no object", "background", "chien à poil", "toothbrush")
+
+
+@pytest.mark.parametrize(
+    "polygon", [[-2, -3, 2, -3, 2, 3, -2, 3], [1, 1, 5, 1, 5, 7, 1, 7], [-3, -4, 6, -4, 6, 8, -3, 8]]
+)
+def test_polygons_are_cut_at_the_edge(tmp_path, polygon):
+    x0, y0, x1, y1 = (*polygon[:2], *polygon[4:6])
+    annotation = {**json.loads(JSON)["annotations"][0], "segmentation": [polygon]}
+    mask = write_record(write_root(tmp_path), annotations=[annotation])[1].instances.masks[0]
+    want = torch.zeros(4, 3, dtype=torch.bool)
+    want[max(y0, 0) : y1, max(x0, 0) : x1] = True
+    assert torch.equal(mask, want)
 
 
 def real_root():
@@ -108,6 +193,15 @@ def real_root():
     if not root.is_dir():
         pytest.skip(f"{root} is not there")
     return root
+
+
+def painted_by_area(instances, annotations):
+    """The label map by the file's own areas, whole masks at a time."""
+    want = torch.zeros(instances.masks.shape[1:], dtype=torch.int64)
+    rank = sorted(range(len(annotations)), key=lambda i: (-annotations[i]["iscrowd"], -annotations[i]["area"]))
+    for i in rank:
+        want[instances.masks[i]] = instances.labels[i]
+    return want
 
 
 @pytest.mark.parametrize("split", ["train2017", "val2017"])
@@ -132,6 +226,7 @@ def test_real_photographs_equal_pycocotools(split):
             expected = torch.tensor([x, y, x + width, y + height], dtype=torch.float32)
             torch.testing.assert_close(sample.instances.boxes[i], expected, atol=1e-3, rtol=0)
         covered = sample.instances.masks.any(0)
+        assert torch.equal(sample.label_map, painted_by_area(sample.instances, annotations))
         assert torch.equal(sample.label_map > 0, covered)
         total, empty = total + len(annotations), empty + (len(annotations) == 0)
         crowds += int(sample.instances.is_crowd.sum())

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from lessons_lib.training.atomic import whole_file, write_whole
+from lessons_lib.atomic import whole_file, write_whole
 from tests.training.lives import CAN_BE_KILLED, Life
 
 

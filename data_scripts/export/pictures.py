@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from lessons_lib.data.class_table import voc_colour
+from lessons_lib.data.sample import VOID, Sample
 
 
 def save_photo(image: Float[Tensor, "3 H W"], file: Path) -> None:
@@ -33,3 +34,18 @@ def save_numbers(values: Int64[Tensor, "H W"], file: Path, palette: bool = False
 def voc_palette() -> list[int]:
     """The 256 colours of Pascal VOC, flat."""
     return [part for index in range(256) for part in voc_colour(index)]
+
+
+def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
+    """Number of the instance at each pixel, from 1; 0 where there is none and 255 where the label map is void."""
+    instances = sample.instances
+    if instances.is_crowd is not None and instances.is_crowd.any():
+        raise ValueError("is_crowd must be false for every instance in the VOC layout, which has no crowds")
+    if len(instances) >= VOID:
+        raise ValueError(f"instances must be at most 254 a picture in the VOC layout, got {len(instances)}")
+    numbers = torch.where(sample.label_map == VOID, VOID, 0)
+    for i, mask in enumerate(instances.masks):
+        if not mask.any() or (numbers[mask] != 0).any() or (sample.label_map[mask] != instances.labels[i]).any():
+            raise ValueError(f"mask {i} must be non-empty, free of others, and of its label in the label map")
+        numbers[mask] = i + 1
+    return numbers

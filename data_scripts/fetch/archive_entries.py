@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from data_scripts.catalogue.dataset_entry import readable_size
 from data_scripts.fetch.download_errors import DownloadError, UnsafeArchive
+from data_scripts.fetch.remote import readable_size
 
 MOST_ENTRIES = 2_000_000
 LARGEST_RATIO = 20  # pictures hardly shrink, JSON shrinks to a quarter; a bomb grows a thousandfold

@@ -32,10 +32,12 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """One entry of the catalogue.
+class Download:
+    """Where a dataset comes from, and under which terms.
 
-    `splits` are pictures a split. `licence` is None where no wording was found; `page` is where its authors write.
+    Sizes, checksums and counts are what the set's own pages, torchvision or logs of finished downloads state; what
+    nobody states is None, never guessed. `splits` are pictures a split. `licence` is None where no wording was found;
+    `page` is where its authors write.
     `registration` says what to do where the files are given to registered users only, and is "" elsewhere.
     """
 
@@ -71,7 +73,7 @@ def readable_size(size: int | None) -> str:
     return f"{size / scale:.1f} {unit}"
 
 
-def download_size(dataset: Dataset) -> str:
+def download_size(dataset: Download) -> str:
     """The sum over the files that are fetched by default; "over" it where a size is not published."""
     sizes = [file.size for file in dataset.chosen()]
     known = sum(size for size in sizes if size is not None)
@@ -80,7 +82,7 @@ def download_size(dataset: Dataset) -> str:
     return readable_size(known) if None not in sizes else f"over {readable_size(known)}"
 
 
-def table(datasets: list[Dataset]) -> str:
+def table(datasets: list[Download]) -> str:
     """The catalogue as a table, one dataset a line."""
     rows = [("name", "classes", "pictures", "download", "licence", "registration")]
     for entry in datasets:
@@ -93,7 +95,7 @@ def table(datasets: list[Dataset]) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
-def about(dataset: Dataset) -> str:
+def about(dataset: Download) -> str:
     """Everything the catalogue knows of a dataset, the files with their addresses and checksums included."""
     splits = ", ".join(f"{split} {count:,}" for split, count in dataset.splits.items())
     lines = [

@@ -1,4 +1,4 @@
-"""Data order: rounds that hold every picture once, shares that make up a step, and no memory of earlier draws."""
+"""Sampling: rounds that hold every picture once, shares that make up a step, and no memory of earlier draws."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lessons_lib.data.sample import Instances, Sample, collate
 from lessons_lib.data.scenes import PRESETS, Scenes
-from lessons_lib.training.order import Draws, generator_for, seed_for, step_draws
+from lessons_lib.training.sampling import Draws, generator_for, seed_for, step_draws
 
 
 class Numbers(Dataset):
