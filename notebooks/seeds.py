@@ -114,7 +114,7 @@ def run_once(path: Path, seed: int, disturbance: int) -> Run:
 
     matplotlib.use("Agg")
     start = time.process_time()
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # what the cells print
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         measured = experiment(path, seed, disturbance)
     seconds = round(time.process_time() - start, 1)
     return {"seed": seed, "disturbance": disturbance, "cpu_seconds": seconds, "measured": measured}
