@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import copy
 import io
+import sys
 import time
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ from lessons_lib.metrics.coco import KINDS, results_json, truth_json
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
 from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.masks import encode_rle, pairwise_rle_iou
+from lessons_lib.terminal import run
 
 try:
     import faster_coco_eval
@@ -151,4 +153,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from lessons_lib.terminal import run as run_command
 from lessons_lib.training.command import add_evaluate, add_train
 
 
@@ -94,5 +95,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ shows ? rather than a traceback
-    sys.exit(main())
+    sys.exit(run_command(main))

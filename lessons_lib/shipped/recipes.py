@@ -30,6 +30,7 @@ from lessons_lib.models.zoo import build_model
 from lessons_lib.shipped import FOLDER
 from lessons_lib.shipped.scores import UNSEEN_SEED, scene_scores
 from lessons_lib.shipped.trunk import PATCH, accuracy, train_trunk
+from lessons_lib.terminal import run as run_command
 from lessons_lib.training.loop import fit
 
 SEEDS = (0, 1, 2)
@@ -194,4 +195,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))
