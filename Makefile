@@ -72,7 +72,7 @@ bench: $(STAMP)
 		name=$$(basename "$$file" .py); echo "=== $$name"; $(PY) -m "benchmarks.$$name" || exit 1; done
 
 checkpoints: $(STAMP)
-	@$(PY) -m lessons_lib.shipped.recipes
+	@$(PY) -m lessons_lib.shipped.make
 
 format: $(STAMP)
 	@$(PY) -m ruff check --fix -q; $(PY) -m ruff format
