@@ -95,7 +95,7 @@ def _check_sample(samples: Dataset, index: int, report: Report) -> bool:
             except DamagedFile as damage:
                 report.add_damage(damage)
         return False
-    if (sample.label_map == VOID).all() and not getattr(samples, "no_label_maps", ""):
+    if (sample.label_map == VOID).all() and "label maps" not in getattr(samples, "lacks", ()):
         report.add("unknown label", samples.paths(index)[-1], "pixels", "must label a pixel, got void alone")
         return False
     return True

@@ -1,8 +1,7 @@
 """Microsoft COCO 2017: where it comes from, how scenes are written in its layout, and what is checked."""
 
 from pathlib import Path
-
-from torch.utils.data import Dataset
+from typing import Any
 
 from data_scripts.check.coco import check_coco
 from data_scripts.check.findings import Report
@@ -81,10 +80,10 @@ def check_json(root: Path, report: Report) -> None:
             check_coco(file, report)
 
 
-def check_label_maps(samples: Dataset, report: Report) -> None:
-    """Note once where a file can give no label maps: it holds boxes alone, or too many categories."""
-    if samples.no_label_maps:
-        report.add("no label maps", samples.file, "", samples.no_label_maps)
+def check_what_is_lacking(samples: Any, report: Report) -> None:
+    """Note once that a file holds boxes alone, or more categories than a label map can."""
+    for reason in dict.fromkeys(samples.lacks.values()):
+        report.add("no masks" if reason == samples.lacks.get("masks") else "no label maps", samples.file, "", reason)
 
 
 _EXPORT = Export(
@@ -94,4 +93,4 @@ _EXPORT = Export(
     splits=COCO2017.splits,
     crowds=True,
 )
-ENTRIES = (Entry(COCO2017, DOWNLOAD, _EXPORT, check_folder=check_json, check_samples=check_label_maps),)
+ENTRIES = (Entry(COCO2017, DOWNLOAD, _EXPORT, check_folder=check_json, check_samples=check_what_is_lacking),)

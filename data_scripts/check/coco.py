@@ -2,8 +2,9 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -13,7 +14,7 @@ from data_scripts.check.findings import Report
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.sets.coco import read_record
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, segmentation_fault
-from lessons_lib.data.sets.coco_entries import Fault, annotation_faults, record_faults, side_fault
+from lessons_lib.data.sets.coco_entries import EntryFault, annotation_faults, record_faults, side_fault
 
 OUTSIDE = 1.0
 """Pixels that a box may leave its image by: COCO's own boxes are rounded."""
@@ -55,7 +56,7 @@ def _is_sound(image: object) -> bool:
     return not any(side_fault(image.get(side)) for side in ("height", "width")) and isinstance(image.get("id"), int)
 
 
-def _note(faults: Iterable[Fault], file: Path, report: Report) -> None:
+def _note(faults: Iterable[EntryFault], file: Path, report: Report) -> None:
     """Note faults, those of one cause a few times and then how many more there are."""
     causes = defaultdict(list)
     for fault in faults:
@@ -68,14 +69,14 @@ def _note(faults: Iterable[Fault], file: Path, report: Report) -> None:
             report.add(kind, file, f"other {part}, {field}", f"{reason}: {rest:,} more of the same")
 
 
-def _repeated_ids(annotations: list) -> Iterator[Fault]:
+def _repeated_ids(annotations: list) -> Iterator[EntryFault]:
     """Annotation ids that were there before: the reader does not need them, but pycocotools loses objects."""
     seen = set()
     for number, entry in enumerate(annotations):
         value = entry.get("id") if isinstance(entry, dict) else None
         if isinstance(value, int):
             if value in seen:
-                yield Fault(f"annotations[{number}], id", f"must be there once, got {value} again", "duplicate")
+                yield EntryFault(f"annotations[{number}], id", f"must be there once, got {value} again", "duplicate")
             seen.add(value)
 
 
@@ -116,7 +117,7 @@ def _extent(mask: Bool[np.ndarray, "H W"]) -> list[int]:
     return [int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1]
 
 
-def _iou(a: list[float], b: list[float]) -> float:
+def _iou(a: Sequence[float], b: Sequence[float]) -> float:
     """IoU of two boxes x, y, width, height."""
     wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
@@ -124,7 +125,7 @@ def _iou(a: list[float], b: list[float]) -> float:
     return shared / (a[2] * a[3] + b[2] * b[3] - shared)
 
 
-def _decode(segmentation: list | dict, height: int, width: int) -> Bool[np.ndarray, "H W"]:
+def _decode(segmentation: Any, height: int, width: int) -> Bool[np.ndarray, "H W"]:
     with warnings.catch_warnings():  # pycocotools 2.0 passes arrays in a way that numpy 2 announces to change
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         return coco_mask.decode(compressed(segmentation, height, width)).astype(bool)

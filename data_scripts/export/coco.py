@@ -31,7 +31,8 @@ def write_coco(
     with whole_folder(out) as draft:
         for folder in (split, "annotations", f"stuffthingmaps/{split}"):
             (draft / folder).mkdir(parents=True)
-        images, annotations = [], []
+        images: list[dict] = []
+        annotations: list[dict] = []
         for number, sample in enumerate(samples, start=1):
             name = f"{number:012d}.png"
             save_photo(sample.image, draft / split / name)
@@ -51,6 +52,8 @@ def write_coco(
 
 def _annotations(sample: Sample, things: int, image_id: int) -> list[dict]:
     instances = sample.instances
+    if instances.masks is None:
+        raise ValueError(f"sample {image_id - 1}: instances must have masks, got boxes alone")
     entries = []
     for i, mask in enumerate(instances.masks):
         label = int(instances.labels[i])

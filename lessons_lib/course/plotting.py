@@ -7,6 +7,7 @@ and dark pages alike.
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,7 +60,7 @@ def draw_label_map(ax: Axes, label_map: Int64[Tensor, "H W"], names: Sequence[st
         raise ValueError(f"label_map must be in [0, 255], got {wrong[0]}")
     colours = label_colours()
     ax.set_axis_off()
-    artists = [ax.imshow(colours[values], interpolation="nearest")]
+    artists: list[Artist] = [ax.imshow(colours[values], interpolation="nearest")]
     if names is not None:
         patches = [
             Patch(facecolor=colours[label], edgecolor="#808080", linewidth=0.5, label=_name(label, names))
@@ -82,17 +83,18 @@ def draw_instances(
 ) -> list[Artist]:
     """Show a dimmed picture with each instance filled and outlined in a colour of its own; crowds are grey.
 
-    With `names`, each carries its name, and its score where it has one; `boxes` adds the boxes. Colours repeat after 8.
+    With `names`, each carries its name, and its confidence where it has one. `boxes` adds the boxes, which are always
+    drawn where there are no masks. Colours repeat after 8.
     """
     artists = draw_image(ax, image)
     overlay = np.full((*image.shape[1:], 4), (0, 0, 0, 0.4))
-    for i, mask in enumerate(instances.masks.cpu().numpy()):
+    for i, mask in enumerate(() if instances.masks is None else instances.masks.cpu().numpy()):
         colour = _instance_colour(instances, i)
         overlay[mask] = (*colour, 0.55)
         overlay[mask & ~_shrink(mask)] = (*colour, 1)
     artists.append(ax.imshow(overlay, interpolation="nearest"))
     for i, (x0, y0, x1, y1) in enumerate(instances.boxes.tolist()):
-        if boxes:
+        if boxes or instances.masks is None:
             frame = Rectangle(
                 (x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=_instance_colour(instances, i)
             )
@@ -179,7 +181,7 @@ def draw_grid(
     fills[chosen] = torch.tensor([0.98, 0.78, 0.35])
     artists: list[Artist] = [ax.imshow(fills.numpy())]
     ax.set(xticks=[], yticks=[])
-    line = {"color": "#888888", "linewidth": 0.6, "clip_on": False}
+    line: dict[str, Any] = {"color": "#888888", "linewidth": 0.6, "clip_on": False}
     artists.append(ax.vlines([x - 0.5 for x in range(columns + 1)], -0.5, rows - 0.5, **line))
     artists.append(ax.hlines([y - 0.5 for y in range(rows + 1)], -0.5, columns - 0.5, **line))
     ax.spines[:].set_visible(False)

@@ -61,3 +61,17 @@ def open_dataset(
     else:
         samples = spec.reader(Path(root), spec.own_split(split))
     return Skipping(samples) if on_error == "skip" else samples
+
+
+def require_truth(samples: Dataset, *wanted: str) -> None:
+    """Make sure that a set has what a model learns from: "label maps", "masks".
+
+    A reader lists in `lacks` what its folder has not, each with the reason; a set without that list lacks nothing.
+
+    Raises:
+        ValueError: for a set that lacks something wanted, with the reason.
+    """
+    lacks = getattr(samples, "lacks", {})
+    for name in wanted:
+        if name in lacks:
+            raise ValueError(f"data must have {name} for this model, got none: {lacks[name]}")

@@ -55,6 +55,13 @@ class Instances:
             raise ValueError("instances must have scores to be ranked, got none")
         return self[self.scores.argsort(descending=True, stable=True)[:count]]
 
+    @property
+    def known_masks(self) -> Bool[Tensor, "N H W"]:
+        """The masks. Raises ValueError for instances of which only the boxes are known."""
+        if self.masks is None:
+            raise ValueError("instances must have masks, got boxes alone")
+        return self.masks
+
     def to(self, device: torch.device | str) -> "Instances":
         """The same instances with every tensor on `device`."""
         return _apply(self, lambda tensor: tensor.to(device))

@@ -8,6 +8,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.ops.boxes import box_areas
 
 SMALL, LARGE = 32**2, 96**2
 """COCO's limits: an object is small below 32² pixels, large from 96² on, and medium between."""
@@ -18,8 +19,8 @@ class Statistics:
     """What was counted over some samples.
 
     pixels (K,): pixels of each class; void: pixels that never count. objects (K,): objects of each class, without
-    crowds. areas (N,): visible pixels of every object, crowds left out. counts (S,): objects of each picture, without
-    crowds. crowds: regions of many objects annotated as one.
+    crowds. areas (N,): visible pixels of every object, or the pixels of its box where there are no masks, crowds left
+    out. counts (S,): objects of each image, without crowds. crowds: regions of many objects annotated as one.
     """
 
     pixels: Int64[Tensor, " K"]
@@ -41,7 +42,7 @@ class Statistics:
 
     def sizes(self) -> dict[str, int]:
         """How many objects are small, medium and large by COCO's limits, which are meant for pictures of ~640 × 480."""
-        small, large = (self.areas < SMALL).sum().item(), (self.areas >= LARGE).sum().item()
+        small, large = int((self.areas < SMALL).sum()), int((self.areas >= LARGE).sum())
         return {"small": small, "medium": len(self.areas) - small - large, "large": large}
 
 
@@ -62,7 +63,11 @@ def count(samples: Iterable[Sample], num_classes: int) -> Statistics:
         crowd = sample.instances.is_crowd
         single = torch.ones(len(sample.instances), dtype=torch.bool) if crowd is None else ~crowd
         objects += torch.bincount(sample.instances.labels[single], minlength=num_classes)
-        areas.append(sample.instances.masks[single].flatten(1).sum(1))
+        masks = sample.instances.masks
+        if masks is None:
+            areas.append(box_areas(sample.instances.boxes[single]).round().long())
+        else:
+            areas.append(masks[single].flatten(1).sum(1))
         counts.append(int(single.sum()))
         crowds += int((~single).sum())
     return Statistics(

@@ -10,7 +10,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from lessons_lib.data.objects import with_masks
+from lessons_lib.data.objects import with_boxes, with_masks
 from lessons_lib.data.sample import VOID, Sample
 
 
@@ -25,17 +25,26 @@ FILL = {tv_tensors.Image: 0.0, LabelMap: VOID, tv_tensors.Mask: 0}
 def transform_sample(sample: Sample, transform: v2.Transform) -> Sample:
     """The sample under one v2 transform, whose random numbers are the same for everything in it.
 
-    Boxes are made anew, tight around the moved masks; objects that keep no pixel are dropped. Numbers come from torch's
-    global generator. Where a transform pads, give it `fill=FILL`, so that new pixels are void.
+    Boxes are made anew, tight around the moved masks, or moved where there are none; objects that keep no pixel are
+    dropped. Numbers come from torch's global generator. Where a transform pads, give it `fill=FILL`, so that new pixels
+    are void.
     Raises ValueError where the transform leaves the parts with different sizes.
     """
     parts = {
         "image": tv_tensors.Image(sample.image),
         "label_map": LabelMap(sample.label_map),
-        "masks": tv_tensors.Mask(sample.instances.masks),
     }
+    if sample.instances.masks is None:
+        size = tuple(sample.label_map.shape)
+        parts["boxes"] = tv_tensors.BoundingBoxes(sample.instances.boxes, format="XYXY", canvas_size=size)
+    else:
+        parts["masks"] = tv_tensors.Mask(sample.instances.masks)
     parts = {name: part.as_subclass(torch.Tensor) for name, part in transform(parts).items()}
-    return Sample(parts["image"], parts["label_map"], with_masks(sample.instances, parts["masks"]))
+    if "boxes" in parts:
+        instances = with_boxes(sample.instances, parts["boxes"])
+    else:
+        instances = with_masks(sample.instances, parts["masks"])
+    return Sample(parts["image"], parts["label_map"], instances)
 
 
 class RandomScale(v2.Transform):
@@ -60,6 +69,9 @@ class RandomScale(v2.Transform):
     def transform(self, inpt: torch.Tensor, params: dict) -> torch.Tensor:
         """Resize one part."""
         size, plain = params["size"], inpt.as_subclass(torch.Tensor)
+        if isinstance(inpt, tv_tensors.BoundingBoxes):
+            scale = plain.new_tensor([size[1] / inpt.canvas_size[1], size[0] / inpt.canvas_size[0]] * 2)
+            return tv_tensors.BoundingBoxes(plain * scale, format="XYXY", canvas_size=tuple(size))
         if not isinstance(inpt, tv_tensors.Mask):
             resized = F.resize(plain, size, InterpolationMode.BILINEAR, antialias=True).clamp(0, 1)
         elif plain.numel() == 0:

@@ -35,9 +35,8 @@ class CocoScores:
         """Add one picture; an object's area is that of its mask. ValueError for a prediction without scores."""
         if prediction.scores is None:
             raise ValueError("prediction must have scores, got None")
-        for name, objects in (("prediction", prediction), ("target", target)):
-            if self.kind == "mask" and objects.masks is None:
-                raise ValueError(f"{name} must have masks for kind 'mask', got boxes alone")
+        if self.kind == "mask":
+            _ = prediction.known_masks, target.known_masks  # refuses boxes alone
         self.predictions.append(prediction.to("cpu"))
         self.targets.append(target.to("cpu"))
 
@@ -89,7 +88,7 @@ def truth_json(targets: Sequence[Instances]) -> dict:
     rest = []
     for image, target in zip(images, targets, strict=True):
         crowd = [False] * len(target) if target.is_crowd is None else target.is_crowd.tolist()
-        shapes = [{}] * len(target)
+        shapes: list[dict] = [{}] * len(target)
         if target.masks is not None:
             image["height"], image["width"] = target.masks.shape[1:]
             areas = target.masks.flatten(1).sum(1).tolist()
@@ -109,7 +108,7 @@ def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int6
     Ids count from 1 through all pictures, since pycocotools reads an id of 0 as "not found"; so do those of pictures.
     ValueError where the lists or a picture's boxes and labels have different lengths.
     """
-    annotations = []
+    annotations: list[dict] = []
     for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):
         sides = (corners[:, 2:] - corners[:, :2]).double()
         rows = torch.cat([corners[:, :2].double(), sides], 1).tolist()
@@ -127,6 +126,8 @@ def results_json(predictions: Sequence[Instances]) -> list[dict]:
     boxes, labels = [found.boxes for found in predictions], [found.labels for found in predictions]
     rest = []
     for found in predictions:
+        if found.scores is None:
+            raise ValueError("predictions must have scores, got None")
         rles = [None] * len(found) if found.masks is None else encode_rle(found.masks)
         for score, rle in zip(found.scores.tolist(), rles, strict=True):
             rest.append({"score": score} if rle is None else {"score": score, "segmentation": rle})

@@ -81,10 +81,11 @@ def copy_of_results(results: Sequence[dict], images: Sequence[dict], kind: str) 
 def _runs(entry: dict, size: tuple[int | None, int | None], place: str) -> dict:
     """The compressed run lengths of an entry; where the image states no size, run lengths state it themselves."""
     segmentation = entry.get("segmentation")
-    if None in size and isinstance(segmentation, dict) and len(segmentation.get("size", ())) == 2:
-        size = tuple(segmentation["size"])
-    if None in size:
+    height, width = size
+    if None in size and isinstance(segmentation, dict) and isinstance(segmentation.get("size"), list | tuple):
+        height, width = [*segmentation["size"], None, None][:2]
+    if height is None or width is None:
         raise ValueError(f"{place}: its image must have height and width, got {size[0]} and {size[1]}")
-    if fault := segmentation_fault(segmentation, *size):
+    if fault := segmentation_fault(segmentation, height, width):
         raise ValueError(f"{place}, segmentation: {fault}")
-    return dict(compressed(segmentation, *size))
+    return dict(compressed(segmentation, height, width))

@@ -25,7 +25,8 @@ class FPN(nn.Module):
     2 × 2, and a 3 × 3 convolution smooths each sum. "c2" becomes "p2". `extra` adds one more level, every second cell
     of the last one in each axis, which only the proposals use. Where a stage of the backbone starts at cell 0 of the
     one below and not between two cells, as in a ResNet, repeating moves the coarse map by half a fine cell: the
-    published pyramids do so, and `grids` are those of the fine maps.
+    published pyramids do so, and `grids` are those of the fine maps. `outputs` names the maps that become levels
+    (None: all); the others only lead down. With `norm` each convolution has BatchNorm in place of its bias.
 
     Lin et al., "Feature Pyramid Networks for Object Detection" (arXiv:1612.03144), section 3; the extra level is that
     of its section 4.1. Same results as torchvision's `FeaturePyramidNetwork` with `LastLevelMaxPool`. Raises ValueError
@@ -38,15 +39,18 @@ class FPN(nn.Module):
         names: Sequence[str] = ("c2", "c3", "c4", "c5"),
         out_channels: int = 256,
         extra: bool = True,
+        outputs: Sequence[str] | None = None,
+        norm: bool = False,
     ) -> None:
         super().__init__()
         _check(backbone, names, out_channels)
-        self.laterals = nn.ModuleDict({name: nn.Conv2d(backbone.channels[name], out_channels, 1) for name in names})
-        self.smoothings = nn.ModuleDict({name: nn.Conv2d(out_channels, out_channels, 3, padding=1) for name in names})
-        for layer in (*self.laterals.values(), *self.smoothings.values()):
-            nn.init.kaiming_uniform_(layer.weight, a=1)
-            nn.init.zeros_(layer.bias)
-        self.grids = {_level("p", name): backbone.grids[name] for name in names}
+        outputs = tuple(names) if outputs is None else tuple(outputs)
+        if not outputs or not set(outputs) <= set(names) or (extra and names[-1] not in outputs):
+            needed = f", with {names[-1]} among them" if extra else ""
+            raise ValueError(f"outputs must be some of {', '.join(names)}{needed}, got {outputs}")
+        self.laterals = nn.ModuleDict({name: _conv(backbone.channels[name], out_channels, 1, norm) for name in names})
+        self.smoothings = nn.ModuleDict({name: _conv(out_channels, out_channels, 3, norm) for name in outputs})
+        self.grids = {_level("p", name): backbone.grids[name] for name in names if name in outputs}
         self.extra = _level("p", names[-1], 1) if extra else None
         if self.extra is not None:
             self.grids[self.extra] = backbone.grids[names[-1]].down(1, 2)
@@ -59,7 +63,8 @@ class FPN(nn.Module):
         for name in reversed(tuple(self.laterals)):
             inner = self.laterals[name](maps[name])
             above = inner if above is None else inner + enlarge(above, inner)
-            out[_level("p", name)] = self.smoothings[name](above)
+            if name in self.smoothings:
+                out[_level("p", name)] = self.smoothings[name](above)
         pyramid = dict(reversed(out.items()))
         if self.extra is not None:
             pyramid[self.extra] = next(iter(out.values()))[:, :, ::2, ::2]
@@ -114,6 +119,16 @@ class TDM(nn.Module):
 def enlarge(coarse: Float[Tensor, "B C h w"], fine: Float[Tensor, "B _ H W"]) -> Float[Tensor, "B C H W"]:
     """The coarse map at the fine one's size, its cells repeated: 2 × 2 each where sides halve, rounded up."""
     return F.interpolate(coarse, size=fine.shape[2:], mode="nearest")
+
+
+def _conv(c_in: int, c_out: int, kernel_size: int, norm: bool) -> nn.Module:
+    """A convolution of FPN, which keeps the size, begun as the paper's code begins it."""
+    layer = nn.Conv2d(c_in, c_out, kernel_size, padding=kernel_size // 2, bias=not norm)
+    nn.init.kaiming_uniform_(layer.weight, a=1)
+    if layer.bias is None:
+        return nn.Sequential(layer, nn.BatchNorm2d(c_out))
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _level(letter: str, name: str, more: int = 0) -> str:

@@ -9,9 +9,13 @@ from torch import Tensor
 
 
 def box_areas(boxes: Float[Tensor, "N 4"]) -> Float[Tensor, " N"]:
-    """Width times height of each box, in pixels; a box whose end lies before its start has no area, 0."""
+    """Width times height of each box, in pixels; a box whose end lies before its start has no area, 0.
+
+    Half precision is computed and returned in float32: 256 × 256 pixels are more than float16 can hold.
+    """
     check_boxes("boxes", boxes)
-    width, height = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).unbind(1)
+    corners = boxes.to(torch.promote_types(boxes.dtype, torch.float32))
+    width, height = (corners[:, 2:] - corners[:, :2]).clamp(min=0).unbind(1)
     return width * height
 
 
@@ -21,11 +25,14 @@ def pairwise_box_iou(
     """IoU of every predicted box with every ground-truth box.
 
     With a crowd, which is a region of many objects, a prediction cannot be larger than it should: there the value is
-    intersection / predicted area, as COCO counts. Boxes without area score 0. The answer has the boxes' dtype.
+    intersection / predicted area, as COCO counts. Boxes without area score 0. The IoU has the boxes' dtype; half
+    precision is computed and returned in float32.
     ValueError for boxes that are not (N, 4) floats, or `is_crowd` that is not one bool a ground-truth box.
     """
     check_boxes("pred_boxes", pred_boxes)
     check_boxes("gt_boxes", gt_boxes)
+    wide = torch.promote_types(torch.promote_types(pred_boxes.dtype, gt_boxes.dtype), torch.float32)
+    pred_boxes, gt_boxes = pred_boxes.to(wide), gt_boxes.to(wide)
     start = torch.maximum(pred_boxes[:, None, :2], gt_boxes[None, :, :2])  # (P, G, 2)
     end = torch.minimum(pred_boxes[:, None, 2:], gt_boxes[None, :, 2:])
     intersection = (end - start).clamp(min=0).prod(2)
@@ -41,12 +48,19 @@ def iou_of(
     """IoU from intersections and areas: intersection / predicted area with a crowd, 0 where there is nothing at all."""
     pred = pred_areas[:, None]
     union = pred + gt_areas - intersection
+    check_crowd(is_crowd, len(gt_areas))
     if is_crowd is not None:
-        if is_crowd.dtype != torch.bool or is_crowd.shape != gt_areas.shape:
-            got = f"{is_crowd.dtype} {tuple(is_crowd.shape)}"
-            raise ValueError(f"is_crowd must be one bool for each of the {len(gt_areas)} objects, got {got}")
         union = torch.where(is_crowd, pred, union)
     return intersection / torch.where(union > 0, union, 1)
+
+
+def check_crowd(is_crowd: Tensor | None, count: int) -> None:
+    """`is_crowd` is None or one bool for each of `count` objects, or ValueError says what it is."""
+    if is_crowd is None:
+        return
+    if not isinstance(is_crowd, Tensor) or is_crowd.dtype != torch.bool or is_crowd.shape != (count,):
+        got = f"{is_crowd.dtype} {tuple(is_crowd.shape)}" if isinstance(is_crowd, Tensor) else repr(is_crowd)
+        raise ValueError(f"is_crowd must be one bool for each of the {count} objects, got {got}")
 
 
 def check_boxes(name: str, boxes: Tensor) -> None:

@@ -78,10 +78,12 @@ def score_loss(scores: Float[Tensor, "*B P"], count: int | Int64[Tensor, "*B"]) 
     """Σ_t BCE([t ≤ n], s_t): the first n = `count` scores should be 1, whatever was matched, and the others 0.
 
     A sum over the predictions, in nats. Each logarithm is held at −100, as torch does, so a score of exactly 0 or 1
-    costs at most 100. With fewer predictions than objects all should be 1. ValueError for scores outside [0, 1].
+    costs at most 100. With fewer predictions than objects all should be 1. Half precision is computed and returned in
+    float32. ValueError for scores outside [0, 1].
     """
     _check_float("scores", scores, least_dims=1)
     _check_range("scores", scores)
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     targets = _first(count, scores)
     return F.binary_cross_entropy(scores, targets, reduction="none").sum(-1)
 
@@ -89,6 +91,7 @@ def score_loss(scores: Float[Tensor, "*B P"], count: int | Int64[Tensor, "*B"]) 
 def score_loss_with_logits(logits: Float[Tensor, "*B P"], count: int | Int64[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     """`score_loss` of sigmoid(logits), for training: exact at any size, its gradient is sigmoid(logits) − [t ≤ n]."""
     _check_float("logits", logits, least_dims=1)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     targets = _first(count, logits)
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
 

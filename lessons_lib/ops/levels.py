@@ -42,7 +42,8 @@ def assign_levels(
     check_ints(lowest, highest=highest)
     if not (math.isfinite(canonical_size) and canonical_size > 0):
         raise ValueError(f"canonical_size must be > 0 pixels, got {canonical_size}")
-    width, height = (boxes[..., 2:] - boxes[..., :2]).detach().clamp(min=0).unbind(-1)
+    corners = boxes.detach().to(torch.promote_types(boxes.dtype, torch.float32))  # areas pass float16's largest number
+    width, height = (corners[..., 2:] - corners[..., :2]).clamp(min=0).unbind(-1)
     level = (canonical_level + torch.log2((width * height).sqrt() / canonical_size) + TOLERANCE).floor()
     return level.nan_to_num(lowest).clamp(lowest, highest).long()
 
@@ -78,7 +79,7 @@ def multilevel_roi_align(
     check_ints(1, sampling_ratio=sampling_ratio)
     _check_pyramid(maps, grids, boxes, valid, aligned)
     count, channels, regions = *maps[0].shape[:2], boxes.shape[1]
-    flat = boxes.flatten(0, 1)  # (B*R, 4)
+    flat = boxes.flatten(0, 1).to(torch.promote_types(boxes.dtype, torch.float32))  # (B*R, 4)
     if valid is not None:
         flat = torch.where(valid.flatten()[:, None], flat, 0)
     lowest = grids[0].stride.bit_length() - 1
@@ -93,12 +94,13 @@ def multilevel_roi_align(
     y, x = (sample_points(corner[:, a], extent[:, a], n, sampling_ratio) for a, n in zip((1, 0), bins, strict=True))
     rows, columns = axis_reads(y, height), axis_reads(x, width)
     if valid is not None:
-        rows = Reads(rows.cell, rows.weight * valid.flatten()[:, None, None])
+        chosen = valid.flatten()[:, None, None]
+        rows = Reads(rows.cell, rows.weight * chosen, rows.real & chosen)
     before = list(accumulate((h * w * count for h, w in sizes[:-1]), initial=0))
     image = torch.arange(count, device=flat.device).repeat_interleave(regions)
     first = _by_level(level, before) + image * height * width
-    out = read_cells(torch.cat([table_of(x) for x in maps]), first, width, rows, columns)
-    return out.view(count, regions, channels, *bins)
+    out = read_cells(table_of(maps), first, width, rows, columns)
+    return out.view(count, regions, channels, *bins).to(maps[0].dtype)
 
 
 def _by_level(level: Int64[Tensor, " R"], values: Sequence[int] | Sequence[float]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Masks: the IoU of all pairs, with the rule for crowds, and run lengths through pycocotools.
+"""Masks: the IoU of all pairs, with the rule for crowds, and run lengths there and back.
 
 Run lengths are COCO's: {"size": [height, width], "counts": text}, the lengths of runs of 0 and 1 in turn, down the
 columns one after the other, written in pycocotools' compressed letters.
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from lessons_lib.ops.boxes import iou_of
+from lessons_lib.checks import checked_ints
+from lessons_lib.ops.boxes import check_crowd, iou_of
 
 
 def pairwise_mask_iou(
@@ -46,24 +47,93 @@ def encode_rle(masks: Bool[Tensor, "N H W"]) -> list[dict]:
 def decode_rle(rles: Sequence[dict], size: tuple[int, int]) -> Bool[Tensor, "N H W"]:
     """Masks (N, H, W) of run lengths; `size` is (height, width), as (0, H, W) has to have one too.
 
-    ValueError for run lengths of another size.
+    ValueError for an entry that is no run lengths of this size, or whose runs do not fill it. Run lengths as a plain
+    list of numbers are decoded by `annotations.mask_of_runs`.
     """
-    for rle in rles:
-        if tuple(rle["size"]) != tuple(size):
-            raise ValueError(f"rles must be of size {tuple(size)}, got {tuple(rle['size'])}")
-    if not rles:
-        return torch.zeros(0, *size, dtype=torch.bool)
-    return torch.from_numpy(coco_mask.decode(list(rles)).transpose(2, 0, 1).astype(bool))
+    size = checked_ints("size", size, 0, count=2)
+    runs = checked_runs("rles", rles)
+    for number, rle in enumerate(rles):
+        if tuple(rle["size"]) != size:
+            raise ValueError(f"rles[{number}] must be of size {size}, got {tuple(rle['size'])}")
+    columns = np.zeros((len(rles), size[1], size[0]), dtype=bool)
+    for mask, lengths in zip(columns, runs, strict=True):
+        mask.flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)  # zeros first
+    return torch.from_numpy(columns).mT.contiguous()
 
 
 def pairwise_rle_iou(
     pred_rles: Sequence[dict], gt_rles: Sequence[dict], is_crowd: Bool[Tensor, " G"] | None = None
 ) -> Float64[Tensor, "P G"]:
-    """`pairwise_mask_iou` of masks that stay run lengths, by pycocotools: what large pictures need."""
+    """`pairwise_mask_iou` of masks that stay run lengths, by pycocotools: what large pictures need.
+
+    ValueError for an entry that is no run lengths, sizes that differ, or `is_crowd` that is not one bool for each of
+    `gt_rles`.
+    """
+    checked_runs("pred_rles", pred_rles)
+    checked_runs("gt_rles", gt_rles)
+    sizes = {tuple(rle["size"]) for rle in (*pred_rles, *gt_rles)}
+    if len(sizes) > 1:
+        raise ValueError(f"pred_rles and gt_rles must be of one size, got {' and '.join(map(str, sorted(sizes)))}")
+    check_crowd(is_crowd, len(gt_rles))
     if not pred_rles or not gt_rles:
         return torch.zeros(len(pred_rles), len(gt_rles), dtype=torch.float64)
     crowd = [False] * len(gt_rles) if is_crowd is None else is_crowd.tolist()
     return torch.from_numpy(coco_mask.iou(list(pred_rles), list(gt_rles), crowd))
+
+
+def checked_runs(name: str, rles: object) -> list[Int64[np.ndarray, " _"]]:
+    """The runs of each entry, of 0 and of 1 in turn; ValueError for one that is no run lengths or does not fill its
+    image."""
+    if not isinstance(rles, Sequence) or isinstance(rles, (str, bytes)):
+        raise ValueError(f"{name} must be a list of run lengths, got {rles!r}")
+    every = []
+    for number, rle in enumerate(rles):
+        where = f"{name}[{number}]"
+        if not isinstance(rle, dict) or not {"size", "counts"} <= set(rle):
+            raise ValueError(f"{where} must be a dict with size and counts, got {_short(rle)}")
+        size, counts = rle["size"], rle["counts"]
+        if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(type(n) is int and n >= 0 for n in size):
+            raise ValueError(f"{where}['size'] must be [height, width], two ints ≥ 0, got {_short(size)}")
+        letters = counts.encode("utf-8") if isinstance(counts, str) else counts
+        runs = runs_of_letters(letters) if isinstance(letters, bytes) else None
+        if runs is None:
+            advice = "; mask_of_runs decodes lists" if isinstance(counts, (list, tuple)) else ""
+            raise ValueError(f"{where}['counts'] must be numbers in COCO's letters, got {_short(counts)}{advice}")
+        got = f"a run of {runs.min()}" if (runs < 0).any() else runs.sum()
+        if got != size[0] * size[1]:
+            pixels = f"{size[0]} · {size[1]} = {size[0] * size[1]} pixels"
+            raise ValueError(f"{where}['counts'] must be runs that fill {pixels}, got {got}")
+        every.append(runs)
+    return every
+
+
+def runs_of_letters(letters: bytes) -> Int64[np.ndarray, " n"] | None:
+    """The run lengths that COCO's letters spell, or None where they spell no whole numbers (common/maskApi.c).
+
+    A letter is 48 plus six bits: five of a number, the lowest first, and whether more follow. The highest bit of a
+    number is its sign. From the fourth number on, each is the difference to the one two before.
+    """
+    codes = np.frombuffer(letters, np.uint8).astype(np.int64) - 48
+    if len(codes) == 0:
+        return codes
+    goes_on = codes & 32 > 0
+    starts = np.flatnonzero(np.concatenate([[True], ~goes_on[:-1]]))
+    length = np.diff([*starts, len(codes)])
+    if codes.min() < 0 or codes.max() > 63 or goes_on[-1] or length.max() > 7:  # 35 bits: more than any image needs
+        return None
+    place = np.arange(len(codes)) - np.repeat(starts, length)
+    numbers = np.add.reduceat((codes & 31) << 5 * place, starts)
+    negative = codes[starts + length - 1] & 16 > 0
+    numbers -= np.where(negative, 1 << 5 * length, 0)
+    for first in (1, 2):  # all numbers but the very first belong to one of two sums
+        numbers[first::2] = numbers[first::2].cumsum()
+    return numbers
+
+
+def _short(value: object) -> str:
+    """How it prints, cut off where it is long: counts can be many thousand letters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def check_masks(name: str, masks: Tensor) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.data.cached import Cached
-from lessons_lib.data.open import open_dataset
+from lessons_lib.data.open import open_dataset, require_truth
 from lessons_lib.training.checkpoint import open_checkpoint
 from lessons_lib.training.machine import start_machine
 from lessons_lib.training.run import CHECKPOINT, fresh_model, meaning_of, require_same_meaning
@@ -32,6 +32,8 @@ def evaluate(
         size=trained.size if size is None else size,
     )  # fmt: skip
     samples = open_dataset(s.data, s.root, s.split, size=s.size, preset=s.preset)
+    task = TASKS[kept["task"]]
+    require_truth(samples, *task.needs)
     classes = list(samples.classes)
     if classes != kept["classes"]:
         require_same_meaning(kept, {"classes": classes}, "as the model was trained")
@@ -39,7 +41,6 @@ def evaluate(
     model = fresh_model(replace(trained, pretrained=False), classes)
     require_same_meaning(kept, meaning_of(trained, model, classes), "as the model was trained")
     checkpoint.restore(model)
-    task = TASKS[kept["task"]]
     found = score(model.to(machine.device), task, samples, classes, s.size, machine, count, on_error)
     return task, found, classes, _seen(trained, s, samples)
 

@@ -15,7 +15,7 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import Dataset
 
 from lessons_lib.data.cached import Cached
-from lessons_lib.data.open import open_dataset
+from lessons_lib.data.open import open_dataset, require_truth
 from lessons_lib.models.backbones import Normalisation
 from lessons_lib.models.zoo import build_model, find_model
 from lessons_lib.training.augment import BY_NAME
@@ -98,6 +98,7 @@ def set_up(
     samples = open_dataset(
         settings.data, settings.root, settings.split, on_error, size=settings.size, preset=settings.preset
     )
+    require_truth(samples, *task.needs)
     if settings.count is not None:
         samples = Cached(samples, settings.count)
     prepare = BY_NAME[settings.augment]

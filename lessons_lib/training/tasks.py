@@ -24,6 +24,7 @@ Answer = Tensor | Instances
 class Task:
     """How models of one kind are judged.
 
+    needs: what a set must have for it, as `require_truth` calls it.
     metrics: makes empty metrics for so many classes. count: adds one image to them.
     numbers: the scores of a table, by the name in scores.json, each with its words; `gist` are the most telling ones.
     by_class: the score of each class, its name and words, such as ("iou", "IoU").
@@ -31,6 +32,7 @@ class Task:
     """
 
     name: str
+    needs: tuple[str, ...]
     metrics: Callable[[int], list[Any]]
     count: Callable[[list[Any], Answer, Sample], None]
     compute: Callable[[list[Any], Sequence[str]], dict[str, Any]]
@@ -107,6 +109,7 @@ def _words(kind: str) -> dict[str, str]:
 
 SEMANTIC = Task(
     name="semantic",
+    needs=("label maps",),
     metrics=lambda classes: [SemanticScores(classes), BoundaryScores()],
     count=_count_label_map,
     compute=_semantic_scores,
@@ -125,6 +128,7 @@ SEMANTIC = Task(
 )
 INSTANCE = Task(
     name="instance",
+    needs=("masks",),
     metrics=lambda classes: [DetectionScores("mask"), DetectionScores("box")],
     count=_count_instances,
     compute=_instance_scores,
@@ -135,6 +139,7 @@ INSTANCE = Task(
 )
 DETECTION = Task(
     name="detection",
+    needs=(),
     metrics=lambda classes: [DetectionScores("box")],
     count=_count_instances,
     compute=_instance_scores,

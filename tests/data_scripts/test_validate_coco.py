@@ -91,7 +91,7 @@ def test_boxes_alone_are_said_once(clean, tmp_path):
             entry["segmentation"] = []
 
     (found,), refused = findings(clean, tmp_path / "set", drop)
-    assert refused is None and found.kind == "no label maps"
+    assert refused is None and found.kind == "no masks"
     assert found.what == "it holds boxes and no masks: no annotation has a segmentation"
 
 

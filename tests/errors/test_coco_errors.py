@@ -220,10 +220,9 @@ def test_results_that_cannot_be_evaluated(kind, changes, message):
 def test_masks_of_boxes_alone(scores):
     whole = instances([[0, 0, 9, 9]], [1], scores=[0.5])
     bare = type(whole)(whole.boxes, whole.labels, None, whole.scores)
-    with pytest.raises(ValueError, match="prediction must have masks for kind 'mask', got boxes alone"):
-        scores().update(bare, whole)
-    with pytest.raises(ValueError, match="target must have masks for kind 'mask', got boxes alone"):
-        scores().update(whole, bare)
+    for pair in ((bare, whole), (whole, bare)):
+        with pytest.raises(ValueError, match="instances must have masks, got boxes alone"):
+            scores().update(*pair)
 
 
 @pytest.mark.parametrize("truth", [{}, [], {"images": [], "annotations": []}])

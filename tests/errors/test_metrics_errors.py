@@ -39,7 +39,7 @@ CASES = [
         "is_crowd must be one bool for each of the 2 objects, got torch.int64 (2,)",
     ),
     (lambda: encode_rle("mask"), "masks must be a bool tensor (N, H, W), got 'mask'"),
-    (lambda: decode_rle(encode_rle(MASKS), (5, 4)), "rles must be of size (5, 4), got (4, 5)"),
+    (lambda: decode_rle(encode_rle(MASKS), (5, 4)), "rles[0] must be of size (5, 4), got (4, 5)"),
     (lambda: SemanticScores(0), "num_classes must be ≥ 1, got 0"),
     (lambda: SemanticScores(256), "num_classes must be ≤ 255, since 255 is void, got 256"),
     (lambda: confusion_matrix(MAP.float(), MAP, 2), "prediction must be an int64 tensor of labels, got torch.float32"),

@@ -4,11 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
 
-from lessons_lib.ops.masks import decode_rle, encode_rle, pairwise_mask_iou, pairwise_rle_iou
-
-# pycocotools decodes in a way that numpy 2 is about to change
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+from lessons_lib.ops.annotations import run_lengths
+from lessons_lib.ops.masks import decode_rle, encode_rle, pairwise_mask_iou, pairwise_rle_iou, runs_of_letters
 
 
 def random_masks(seed, count, height, width):
@@ -58,6 +57,13 @@ def test_run_lengths_there_and_back(seed, count, height, width):
     assert torch.equal(decode_rle(encode_rle(masks), (height, width)), masks)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_run_lengths_are_decoded_as_pycocotools_does():
+    masks = random_masks(0, 4, 13, 17)
+    theirs = torch.from_numpy(coco_mask.decode(encode_rle(masks)).transpose(2, 0, 1).astype(bool))
+    assert torch.equal(decode_rle(encode_rle(masks), (13, 17)), theirs)
+
+
 def test_run_lengths_by_hand():
     """Down the columns: one 0, then two 1 — the pixels (1, 0) and (0, 1) — and one 0: runs 1, 2, 1."""
     rle = encode_rle(torch.tensor([[[False, True], [True, False]]]))
@@ -70,3 +76,23 @@ def test_large_masks_are_counted_exactly():
     half = masks.clone()
     half[0, 0, 0] = False
     assert pairwise_mask_iou(half, masks).item() == (4097**2 - 1) / 4097**2
+
+
+@given(st.integers(0, 2**31), *[st.integers(1, 40)] * 2, st.floats(0, 1))
+@settings(max_examples=200, deadline=None)
+def test_letters_are_read_as_pycocotools_writes_them(seed, height, width, share):
+    mask = torch.rand(height, width, generator=torch.Generator().manual_seed(seed)) < share
+    assert runs_of_letters(encode_rle(mask[None])[0]["counts"].encode()).tolist() == run_lengths(mask)
+
+
+def test_a_run_of_millions_is_read_too():
+    mask = torch.zeros(1, 3000, 3000, dtype=torch.bool)
+    mask[0, 1500:, 1700] = True
+    counts = encode_rle(mask)[0]["counts"].encode()
+    assert runs_of_letters(counts).tolist() == [1700 * 3000 + 1500, 1500, 1299 * 3000]
+
+
+def test_images_without_pixels():
+    masks = torch.zeros(2, 0, 3, dtype=torch.bool)
+    assert torch.equal(decode_rle(encode_rle(masks), (0, 3)), masks)
+    assert decode_rle([], (4, 3)).shape == (0, 4, 3)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.course.labs.lab import NAMES, Lab, slider
+from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.data.photo import sample_photo
 from lessons_lib.ops.checkerboard import checkerboard_score, interior, overlap_1d, spectrum
 
@@ -91,7 +91,7 @@ def compute(kernel_size: int, stride: int, layers: int, weights: str) -> Board:
 def draw(board: Board) -> Figure:
     """The overlap, the picture, and the picture's spectrum on a logarithmic scale."""
     width, height = 3 * PANEL + 4 * GAP, PANEL + GAP + TITLE
-    figure = Figure(figsize=(width / 90, height / 90), dpi=90, layout="none")
+    figure = bare_figure(width / 90, height / 90)
     boxes = [((GAP + i * (PANEL + GAP)) / width, GAP / height, PANEL / width, PANEL / height) for i in range(3)]
     axes = [figure.add_axes(box) for box in boxes]
     axes[0].imshow(board.overlap.numpy(), cmap="Blues", vmin=0, vmax=1.15 * board.taps[1])

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.course.labs.lab import Lab, slider
+from lessons_lib.course.labs.lab import Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_grid
 from lessons_lib.ops.convolution import conv2d_unfold
 from lessons_lib.ops.window import sliding_axes
@@ -55,7 +55,7 @@ def compute(size: int, kernel_size: int, stride: int, padding: int, dilation: in
 
 def draw(walk: Walk) -> Figure:
     """The padded picture with the window on it, and the output with the place that it fills."""
-    figure = Figure(figsize=(7.2, 3.7), layout="none")  # constrained layout would draw every number twice
+    figure = bare_figure(7.2, 3.7)
     left, right = figure.subplots(1, 2, gridspec_kw={"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 0.92})
     draw_grid(left, walk.padded, muted=walk.outside, chosen=walk.window)
     size = len(walk.padded) - int(walk.outside.all(1).sum())

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 import torch
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lessons_lib.course import plotting
-from lessons_lib.course.labs.lab import NAMES, Lab, slider
+from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.data.sample import VOID, Instances, Sample
 from lessons_lib.data.scenes import PRESETS, Scenes
 from lessons_lib.data.statistics import Statistics, count
@@ -42,14 +43,14 @@ def scene_sets() -> dict[str, Scenes]:
     return {f"scenes, {name}": Scenes(config, PICTURES, seed=1) for name, config in PRESETS.items()}
 
 
-def all_sets(folder: Path | str | None = None) -> dict[str, object]:
+def all_sets(folder: Path | str | None = None) -> dict[str, Any]:
     """Every set to explore: the scenes first, then what lies in `folder`, or where LESSONS_REAL_DATA says."""
     from lessons_lib.data.found import found_sets  # opens torchvision, which the lesson's first cell shall not
 
     return {**scene_sets(), **found_sets(folder)}
 
 
-def compute(sets: Mapping[str, object], title: str, number: int, view: str) -> Page:
+def compute(sets: Mapping[str, Any], title: str, number: int, view: str) -> Page:
     """Picture `number` of the set, held at the last; a set's damaged file raises DamagedFile with file and reason."""
     samples = sets[title]
     number = min(number, len(samples) - 1)
@@ -69,14 +70,14 @@ def smaller(sample: Sample, longest: int = LONGEST) -> Sample:
     if step == 1:
         return sample
     instances = replace(
-        sample.instances, boxes=sample.instances.boxes / step, masks=sample.instances.masks[:, ::step, ::step]
+        sample.instances, boxes=sample.instances.boxes / step, masks=sample.instances.known_masks[:, ::step, ::step]
     )
     return Sample(sample.image[:, ::step, ::step], sample.label_map[::step, ::step], instances)
 
 
 def draw(page: Page) -> Figure:
     """The picture, its annotation in the chosen view, and the classes with their share of the pixels."""
-    figure = Figure(figsize=(8.6, 3.1), layout="none")
+    figure = bare_figure(8.6, 3.1)
     place = {"left": 0.01, "right": 0.98, "bottom": 0.14, "top": 0.9, "wspace": 0.05}
     left, middle, right = figure.subplots(1, 3, gridspec_kw={**place, "width_ratios": (1, 1, 1.15)})
     plotting.draw_image(left, page.sample.image)
@@ -102,7 +103,7 @@ def draw_view(ax: Axes, page: Page) -> None:
 def draw_crowds(ax: Axes, instances: Instances) -> None:
     """Crowds filled in grey."""
     if instances.is_crowd is not None and instances.is_crowd.any():
-        crowds = instances.masks[instances.is_crowd].any(0)
+        crowds = instances.known_masks[instances.is_crowd].any(0)
         ax.imshow(torch.where(crowds, 0.5, torch.nan).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
@@ -133,7 +134,7 @@ def caption(page: Page) -> str:
     return f"{words}; {found.void_share:.1%} of the pixels are void. {where}."
 
 
-def lab(folder: Path | str | None = None, sets: Mapping[str, object] | None = None) -> Lab:
+def lab(folder: Path | str | None = None, sets: Mapping[str, Any] | None = None) -> Lab:
     """Set, picture and view. `sets` are shown instead of all that there are: title → samples with `classes`."""
     sets = all_sets(folder) if sets is None else sets
     first = next(iter(sets))

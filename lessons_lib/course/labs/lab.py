@@ -50,6 +50,11 @@ class Lab:
         return bundle
 
 
+def bare_figure(width: float, height: float) -> Figure:
+    """A figure of so many inches without constrained layout, which would draw every number twice."""
+    return Figure(figsize=(width, height), layout="none")  # type: ignore[arg-type]  # matplotlib's types lack "none"
+
+
 def picture(draw: Callable[[Any], Figure], state: Any) -> bytes:
     """The PNG of `draw(state)` in the course's style, whatever style the notebook uses."""
     with matplotlib.style.context("lessons_lib.course.course"):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lessons_lib.course.labs.lab import NAMES, Lab, slider
+from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.course.plotting import VIVID, draw_grid
 from lessons_lib.ops.coverage import best_assignment, greedy_assignment, pairwise_soft_iou, score_loss
 
@@ -67,7 +67,7 @@ def compute(x1: int, x2: int, x3: int, x4: int, softness: int, count: int, lam: 
 
 def draw(board: Board) -> Figure:
     """Objects as grey discs, masks as outlines (thick if matched), and the table of IoU with the matching on it."""
-    figure = Figure(figsize=(7.6, 3.0), layout="none")
+    figure = bare_figure(7.6, 3.0)
     left, right = figure.subplots(1, 2, width_ratios=(2, 1), gridspec_kw={"left": 0.02, "right": 0.98, "wspace": 0.14})
     _draw_masks(left, board)
     chosen = torch.zeros(board.iou.shape, dtype=torch.bool)

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.course.labs.lab import Lab, slider
+from lessons_lib.course.labs.lab import Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_image
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import PRESETS, draw_scenes
@@ -65,7 +65,7 @@ class View:
     def truth(self) -> Bool[Tensor, "H W"]:
         """That object's pixels; none where the prediction touches no object."""
         same = self.iou[self.pick] == self.best
-        return self.sample.instances.masks[int(same.nonzero()[0])] & (self.best > 0)
+        return self.sample.instances.known_masks[int(same.nonzero()[0])] & (self.best > 0)
 
 
 @cache
@@ -87,7 +87,7 @@ def moved(mask: Bool[Tensor, "H W"], right: int, down: int, grow: int) -> Bool[T
 def compute(pick: int, right: int, down: int, grow: int, score: int, threshold: int) -> View:
     """The start with prediction `pick` (from 1) pushed, grown and given another score; all metrics at the threshold."""
     sample = stars()
-    objects = sample.instances.masks
+    objects = sample.instances.known_masks
     scores = tuple(score if p == pick - 1 else value for p, value in enumerate(SCORES))
     places = [moved(objects[g], *rest) for g, *rest in STARTS]
     places[pick - 1] = moved(places[pick - 1], right, down, grow)
@@ -106,13 +106,13 @@ def compute(pick: int, right: int, down: int, grow: int, score: int, threshold: 
     for metric in (pixels, edges):
         metric.update(masks.any(0).long(), objects.any(0).long())
     all_pixels = {**pixels.compute(), **edges.compute()}
-    named = {name: all_pixels[name] for name in ("pixel_accuracy", "miou", "boundary_f")}
+    named = {name: float(all_pixels[name]) for name in ("pixel_accuracy", "miou", "boundary_f")}
     return View(sample, masks, scores, pick - 1, threshold, iou, order, matches, ap, sum(aps) / len(aps), named)
 
 
 def draw(view: View) -> Figure:
     """The picture with the picked prediction's pixels in three colours; the curve of precision over recall."""
-    figure = Figure(figsize=(8.2, 3.7), layout="none")
+    figure = bare_figure(8.2, 3.7)
     place = {"left": 0.01, "right": 0.98, "bottom": 0.14, "top": 0.9, "wspace": 0.28}
     left, right = figure.subplots(1, 2, gridspec_kw=place)
     _draw_picture(left, view)
@@ -146,11 +146,12 @@ def _draw_curve(ax: Axes, view: View) -> None:
     precision, recall = precision_recall(view.ranked_hits, view.iou.shape[1])
     ax.fill_between(RECALLS, interpolated_precision(precision, recall), color="#0072B2", alpha=0.2, linewidth=0)
     ax.plot(recall, precision, color="#0072B2", linewidth=1)
-    names = {}
+    names: dict[tuple[float, float], list[str]] = {}
     for rank, p in enumerate(view.order.tolist()):
         place, hit = (recall[rank].item(), precision[rank].item()), bool(view.ranked_hits[rank])
-        style = {"color": "#E69F00" if p == view.pick else "#0072B2", "markersize": 9 if hit else 8}
-        ax.plot(*place, "o" if hit else "X", **style, markeredgecolor="white", clip_on=False)
+        colour, side = "#E69F00" if p == view.pick else "#0072B2", 9 if hit else 8
+        marker = "o" if hit else "X"
+        ax.plot(*place, marker, color=colour, markersize=side, markeredgecolor="white", clip_on=False)
         names.setdefault(place, []).append(str(p + 1))
     for place, numbers in names.items():
         ax.annotate(", ".join(numbers), place, (5, 5), textcoords="offset points", size=9)

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from lessons_lib.course.labs.lab import Lab, slider
-from lessons_lib.ops.convolution import output_size
+from lessons_lib.course.labs.lab import Lab, bare_figure, slider
 from lessons_lib.ops.cost import conv2d_multiply_adds
+from lessons_lib.ops.window import sliding_axes
 
 STRIDE = 4  # of the patch classifier
 LAYERS = ((3, 16, 3, 1), (0, 0, 3, 2), (16, 16, 3, 1), (0, 0, 3, 2), (16, 16, 3, 1))
@@ -61,14 +61,14 @@ def multiply_adds(side: int, kernel: int, dense: bool = False) -> int:
     for c_in, c_out, k, stride in (*LAYERS, (16, 32, kernel, 1), (32, 11, 1, 1)):
         if c_in:
             total += conv2d_multiply_adds((side, side), c_in, c_out, k, dilation=apart)
-        side = output_size(side, k, 1 if dense else stride, 0, apart)
+        (side,) = (axis.places for axis in sliding_axes(side, k, 1 if dense else stride, 0, apart, 1))
         apart *= stride if dense else 1
     return total
 
 
 def draw(state: Counted) -> Figure:
     """How often each pixel is read, with three neighbouring patches; and the cost of each way."""
-    figure = Figure(figsize=(7.6, 3.0), layout="none")
+    figure = bare_figure(7.6, 3.0)
     spaces = {"left": 0.01, "right": 0.98, "bottom": 0.03, "top": 0.9, "wspace": 0.5, "width_ratios": (1, 1.35)}
     left, right = figure.subplots(1, 2, gridspec_kw=spaces)
     left.imshow(state.reads.numpy(), cmap="Blues", vmin=0)

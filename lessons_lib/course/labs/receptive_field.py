@@ -1,5 +1,6 @@
 """Laboratory of lesson 09: the receptive field of any stack of layers, or of a module of one's own, layer by layer."""
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from lessons_lib.course.labs.lab import NAMES, Lab, slider
+from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.ops.receptive_field.chain import Field, Layer, extent, path_counts, receptive_fields, seen_pixels
 from lessons_lib.ops.receptive_field.module import module_fields
 
@@ -43,7 +44,7 @@ class View:
     names: tuple[str, ...] = ()
     fields: tuple[tuple[Field, Field], ...] = ()
     layer: int = 0
-    weights: Float[Tensor, "H W"] | None = None
+    weights: Float[Tensor, "H W"] = dataclasses.field(default_factory=lambda: torch.zeros(0, 0))
     problem: str = ""
 
     @property
@@ -92,8 +93,8 @@ def look_at(module: nn.Module, channels: int = 3) -> Callable[[int], View]:
     """A function of the layer's number, for one module: followed and measured once, here."""
     met = module_fields(module, channels)
     rows, columns = met[-1].rows, met[-1].columns
-    size = tuple(int(min(LARGEST_PICTURE, f.size + 2 * f.jump + 8)) for f in (rows, columns))
-    seen = seen_pixels(module, size, channels=channels)
+    height, width = (int(min(LARGEST_PICTURE, f.size + 2 * f.jump + 8)) for f in (rows, columns))
+    seen = seen_pixels(module, (height, width), channels=channels)
     measured_rows, measured_columns = (slice(f.start, f.start + f.size) for f in extent(seen))
     seen = seen[measured_rows, measured_columns].double()
     names = tuple(row.name if row.kind in ("", row.name) else f"{row.name} {row.kind}" for row in met)
@@ -103,7 +104,7 @@ def look_at(module: nn.Module, channels: int = 3) -> Callable[[int], View]:
 
 def draw(view: View) -> Figure:
     """The pixels that are seen, with the field as a frame, and the size of every layer's field."""
-    figure = Figure(figsize=(7.6, 3.3), layout="none")
+    figure = bare_figure(7.6, 3.3)
     if view.problem:
         figure.text(0.5, 0.5, "no field", ha="center", va="center", size=14)
         return figure

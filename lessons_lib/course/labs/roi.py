@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,7 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.course.labs.lab import Lab, slider
+from lessons_lib.course.labs.lab import Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_grid
 from lessons_lib.data.photo import sample_photo
 from lessons_lib.ops.roi import roi_align, roi_pool
@@ -61,22 +62,22 @@ def compute(left: int, top: int, width: int, height: int, bins: int, samples: in
     batch = features[None, None]
     y0, y1, x0, x1 = (side[0] * STRIDE for side in pool_windows(batch, table, bins, 1 / STRIDE))
     p, q = divmod(min(bin, bins * bins - 1), bins)
-    window = tuple(int(side) for side in (x0[q], y0[p], x1[q], y1[p]))
-    around = tuple(int(side) for side in (x0.min(), y0.min(), x1.max(), y1.max()))
+    window = int(x0[q]), int(y0[p]), int(x1[q]), int(y1[p])
+    around = int(x0.min()), int(y0.min()), int(x1.max()), int(y1.max())
     middle = torch.tensor([window[0] + window[2], window[1] + window[3]]) / 2
     centre = torch.tensor([left + (q + 0.5) * width / bins, top + (p + 0.5) * height / bins])
-    along = [
+    y, x = (
         sample_points(torch.tensor([float(start)]), torch.tensor([float(length)]), bins, samples)[0]
         for start, length in ((top, height), (left, width))
-    ]
+    )
     pooled = roi_pool(batch, table, bins, 1 / STRIDE)[0, 0]
     aligned = roi_align(batch, table, bins, 1 / STRIDE, samples, aligned=True)[0, 0]
-    return Look(features, box, bins, (p, q), window, around, *along, pooled, aligned, middle - centre)
+    return Look(features, box, bins, (p, q), window, around, y, x, pooled, aligned, middle - centre)
 
 
 def draw(look: Look) -> Figure:
     """The map with the box, the chosen window and all samples; beside it what both operators give."""
-    figure = Figure(figsize=(8.2, 3.9), layout="none")
+    figure = bare_figure(8.2, 3.9)
     place = {"left": 0.01, "right": 0.99, "bottom": 0.03, "top": 0.9, "wspace": 0.08, "hspace": 0.28}
     grid = figure.add_gridspec(2, 3, width_ratios=(2.3, 1, 1), **place)
     _draw_map(figure.add_subplot(grid[:, 0]), look)
@@ -120,7 +121,7 @@ def _draw_map(ax: Axes, look: Look) -> None:
     ax.set_title(f"{CELLS} × {CELLS} cells of {STRIDE} pixels")
 
 
-def _frame(box: tuple[int, int, int, int], **style: object) -> Rectangle:
+def _frame(box: tuple[int, int, int, int], **style: Any) -> Rectangle:
     return Rectangle(box[:2], box[2] - box[0], box[3] - box[1], **style)
 
 

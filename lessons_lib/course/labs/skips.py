@@ -8,14 +8,13 @@ from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lessons_lib.course.labs.lab import Lab, slider
+from lessons_lib.course.labs.lab import Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_image, draw_label_map
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import draw_scenes
 from lessons_lib.data.scenes.config import CLASSES, PRESETS
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
-from lessons_lib.models.semantic.fcn import FCN
-from lessons_lib.models.zoo import build_model
+from lessons_lib.models.semantic.fcn import FCN, fcn_trunk
 from lessons_lib.shipped import load_checkpoint
 from lessons_lib.shipped.scores import THIN, UNSEEN_SEED
 
@@ -38,7 +37,7 @@ class Mixture:
 
 @cache
 def _model() -> FCN:
-    model = build_model("fcn8s", len(CLASSES)).eval()
+    model = FCN(fcn_trunk("tiny"), len(CLASSES)).eval()
     load_checkpoint("fcn8s", model)
     return model
 
@@ -63,7 +62,7 @@ def compute(picture: int, deep: int, middle: int, fine: int) -> Mixture:
     """The answer for one scene with c5, c4 and c3 weighted by quarters: 0 leaves a map out, 4 takes it whole."""
     sample, parts = _scene(picture), _contributions(picture)
     weights = dict(zip(parts, (deep / FULL, middle / FULL, fine / FULL), strict=True))
-    label_map = sum(weight * parts[name] for name, weight in weights.items()).argmax(0)
+    label_map = torch.stack([weight * parts[name] for name, weight in weights.items()]).sum(0).argmax(0)
     boundary, thin = BoundaryScores(), ThinRecall(THIN)
     for metric in (boundary, thin):
         metric.update(label_map, sample.label_map)
@@ -80,7 +79,7 @@ def compute(picture: int, deep: int, middle: int, fine: int) -> Mixture:
 
 def draw(mixture: Mixture) -> Figure:
     """Above: the scene, its truth and the mixture; below: each score map by itself."""
-    figure = Figure(figsize=(6.6, 4.7), layout="none")
+    figure = bare_figure(6.6, 4.7)
     place = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.94, "hspace": 0.14, "wspace": 0.05}
     axes = figure.subplots(2, 3, gridspec_kw=place, subplot_kw={"xticks": [], "yticks": []})
     draw_image(axes[0, 0], mixture.sample.image)

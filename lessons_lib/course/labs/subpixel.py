@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from lessons_lib.course.labs.lab import NAMES, Lab, slider
+from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.course.plotting import VIVID
 from lessons_lib.ops.subpixel import channel_major, pixel_shuffle
 
@@ -49,7 +49,7 @@ def draw(trace: Trace) -> Figure:
     """The channels as tiles in the order in which they are stored, and the large image that they are woven into."""
     channels = len(trace.sources)
     count = channels * trace.factor**2
-    figure = Figure(figsize=(7.6, 3.9 if channels == 1 else 2.6), layout="none")
+    figure = bare_figure(7.6, 3.9 if channels == 1 else 2.6)
     left = figure.add_axes((0.02, 0.02, 0.45, 0.87))
     _draw_tiles(left, trace, count, columns=channels * trace.factor)
     left.set_title(f"{count} channel{'s' * (count > 1)} of {SIDE}×{SIDE} pixels")

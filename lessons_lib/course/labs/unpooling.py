@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.course.labs.lab import NAMES, Lab, slider
+from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.data.photo import sample_photo
 from lessons_lib.data.scenes import draw_scenes
 from lessons_lib.ops.unpooling import corner_switches, follow_switches, max_pool, max_unpool, moved
@@ -63,7 +63,7 @@ def compute(name: str, poolings: int, cell: int, way: str) -> Journey:
         x, switches = max_pool(x)
         down.append(x)
         kept.append(switches)
-    sizes = [tuple(level.shape[2:]) for level in down[:-1]]
+    sizes = [(level.shape[2], level.shape[3]) for level in down[:-1]]
     used = (
         kept
         if way == "by its switch"
@@ -89,13 +89,13 @@ def _places(switches: list[Int64[Tensor, "1 1 _ _"]], sizes: list[tuple[int, int
     """(row, column) of one value on every map, the largest first; `cell` is its place on the smallest."""
     places = [divmod(cell, switches[-1].shape[3])]
     for kept, (_, width) in zip(reversed(switches), reversed(sizes), strict=True):
-        places.append(divmod(kept[0, 0][places[-1]].item(), width))
+        places.append(divmod(int(kept[0, 0][places[-1]]), width))
     return places[::-1]
 
 
 def draw(journey: Journey) -> Figure:
     """Above, the maps going down; below, the same sizes coming back. Orange: where it was; blue: where it is put."""
-    figure = Figure(figsize=(7.8, 5.0), layout="none")
+    figure = bare_figure(7.8, 5.0)
     place = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.93, "hspace": 0.16}
     above, below = figure.subplots(2, 1, gridspec_kw=place)
     down = [[(spot, HERE)] for spot in journey.down_places]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.course.labs.lab import Lab, slider
+from lessons_lib.course.labs.lab import Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_grid
 from lessons_lib.ops.transposed import transposed_axes
 from lessons_lib.ops.window import Axis
@@ -59,7 +59,7 @@ def _stamp(axis: Axis, pixel: int, size: int) -> tuple[slice, slice]:
 
 def draw(state: Stamping) -> Figure:
     """The picture, the canvas with the last stamp on it, and the number of stamps on each square."""
-    figure = Figure(figsize=(7.6, 3.4), layout="none")  # constrained layout would draw every number twice
+    figure = bare_figure(7.6, 3.4)
     spaces = {"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 0.9, "wspace": 0.06, "width_ratios": (1.4, 3, 3)}
     left, middle, right = figure.subplots(1, 3, gridspec_kw=spaces)
     newest = torch.zeros_like(state.used)

@@ -1,10 +1,12 @@
 """Microsoft COCO: one JSON of polygons and run lengths, read into samples."""
 
+import gc
 import json
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from lessons_lib.data.class_table import voc_colour
 from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, run_lengths, segmentation_fault
-from lessons_lib.data.sets.coco_entries import Fault, category_faults, record_faults
+from lessons_lib.data.sets.coco_entries import EntryFault, category_faults, record_faults
 from lessons_lib.data.spec import DatasetSpec
 
 Window = tuple[slice, slice]
@@ -35,7 +37,7 @@ class CocoSamples(Dataset):
     objects wins; the rest is 0. Where COCO-Stuff's `stuffthingmaps/<split>/<name>.png` exist they are the label map
     instead (a pixel holds category id − 1, 255 is void), and `annotations/stuff_<split>.json` names the stuff: labels
     K + 1, … in ascending order of id, except a category of supercategory "background", which is 0.
-    Where there can be no label map, it is void everywhere, and `no_label_maps` says why; else that is "".
+    `lacks` says why there are no "masks" or no "label maps", which are then void everywhere: see `require_truth`.
 
     Raises FileNotFoundError for a missing set, DamagedFile with the file, the annotation and its field for a broken
     one: at once where the JSON cannot be read or `record_faults` finds something, in `samples[index]` for a
@@ -61,7 +63,7 @@ class CocoSamples(Dataset):
         names[0] = "no object" if "background" in names[1:] else "background"
         self._maps = Path(root) / "stuffthingmaps" / split
         self._table = self._read_stuff(names) if self._maps.is_dir() else None
-        self.no_label_maps = self._missing_label_maps(len(names) - 1)
+        self.lacks = self._missing(len(names) - 1)
         self.classes = tuple(names)
         self.colours = tuple(map(voc_colour, range(len(names))))
         self.names = tuple(_without_suffix(entry["file_name"]) for entry in self.images)
@@ -87,9 +89,9 @@ class CocoSamples(Dataset):
         with warnings.catch_warnings():  # pycocotools 2.0 passes arrays in a way that numpy 2 announces to change
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             instances, windows, areas = self._instances(annotations, size)
-        if self.no_label_maps:
+        if "label maps" in self.lacks:
             label_map = torch.full(size, VOID)
-        elif maps:
+        elif self._table is not None:
             values = read_numbers(maps[0], size)
             label_map = translate(values, self._table, maps[0], "category ids − 1, or 255")
         else:
@@ -140,24 +142,33 @@ class CocoSamples(Dataset):
             raise DamagedFile(file, f"must name no thing of {self.file.name}, got {twice[0]!r}", "categories, name")
         return table
 
-    def _missing_label_maps(self, count: int) -> str:
-        """Why this set has no label maps, or ""."""
+    def _missing(self, count: int) -> dict[str, str]:
+        """What this set has not, and why."""
+        lacks = {}
+        if self._boxes_alone:
+            lacks["masks"] = "it holds boxes and no masks: no annotation has a segmentation"
+            if self._table is None:
+                lacks["label maps"] = lacks["masks"]
         if count >= VOID:
-            return f"a label map holds at most {VOID - 1} categories, as its label {VOID} means void, got {count}"
-        if self._boxes_alone and self._table is None:
-            return "it holds boxes and no masks: no annotation has a segmentation"
-        return ""
+            limit = f"a label map holds at most {VOID - 1} categories, as its label {VOID} means void"
+            lacks["label maps"] = f"{limit}, got {count}"
+        return lacks
 
 
-def read_record(file: Path) -> object:
+def read_record(file: Path) -> Any:
     """The content of a JSON file, in UTF-8 whatever the machine's own encoding is. Raises DamagedFile."""
+    collecting = gc.isenabled()
+    gc.disable()  # there is no garbage in what is read, and to look for it takes as long as the reading
     try:
         return json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedFile(file, f"cannot be read as JSON: {error}") from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
-def _refuse_first(file: Path, faults: Iterable[Fault]) -> None:
+def _refuse_first(file: Path, faults: Iterable[EntryFault]) -> None:
     for fault in faults:
         raise DamagedFile(file, fault.reason, fault.place, fault.kind)
 
@@ -169,16 +180,17 @@ def _without_suffix(file_name: str) -> str:
 
 def paint_label_map(instances: Instances) -> Int64[Tensor, "H W"]:
     """Paint masks into one label map: crowds first, then by falling area, so the smaller object wins; the rest is 0."""
-    corners = tight_boxes(instances.masks).long().tolist()
+    corners = tight_boxes(instances.known_masks).long().tolist()
     windows = [(slice(y0, y1), slice(x0, x1)) for x0, y0, x1, y1 in corners]
-    return _paint(instances, instances.masks.flatten(1).sum(1).tolist(), windows)
+    return _paint(instances, instances.known_masks.flatten(1).sum(1).tolist(), windows)
 
 
 def _paint(instances: Instances, areas: list[int], windows: list[Window]) -> Int64[Tensor, "H W"]:
     """The same, where the window around each mask is known: most are small, and painted fast."""
-    masks, labels = instances.masks.numpy(), instances.labels.tolist()
+    masks, labels = instances.known_masks.numpy(), instances.labels.tolist()
+    crowds = [False] * len(labels) if instances.is_crowd is None else instances.is_crowd.tolist()
     label_map = np.zeros(masks.shape[1:], dtype=np.int64)
-    for i in sorted(range(len(instances)), key=lambda i: (not instances.is_crowd[i], -areas[i])):
+    for i in sorted(range(len(instances)), key=lambda i: (not crowds[i], -areas[i])):
         label_map[windows[i]][masks[i][windows[i]]] = labels[i]
     return torch.from_numpy(label_map)
 

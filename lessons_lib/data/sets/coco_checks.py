@@ -4,12 +4,13 @@ Too few run lengths leave memory undefined there, and a coordinate that is NaN o
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
 from pycocotools import mask as coco_mask
 
-from lessons_lib.data.sets.coco_entries import HUGE, is_number, shown
+from lessons_lib.data.sets.coco_entries import are_plain, is_number, shown
 
 
 def run_lengths(counts: Sequence[int] | str | bytes) -> Int64[np.ndarray, " R"]:
@@ -43,7 +44,7 @@ def has_mask(annotation: dict) -> bool:
     return annotation.get("segmentation") not in (None, [], [[]])
 
 
-def compressed(segmentation: list | dict, height: int, width: int) -> dict:
+def compressed(segmentation: Any, height: int, width: int) -> dict:
     """The compressed run lengths of polygons or run lengths in which `segmentation_fault` found nothing."""
     if isinstance(segmentation, list):
         return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
@@ -52,7 +53,7 @@ def compressed(segmentation: list | dict, height: int, width: int) -> dict:
     return segmentation
 
 
-def segmentation_fault(segmentation: object, height: int, width: int) -> str:
+def segmentation_fault(segmentation: Any, height: int, width: int) -> str:
     """What is wrong with a list of polygons, or with run lengths, for an image of this size; "" where all is well.
 
     Polygons may leave the image by up to its own length, as pycocotools cuts them at its edge.
@@ -68,7 +69,7 @@ def segmentation_fault(segmentation: object, height: int, width: int) -> str:
             return f"must be a list of polygons, each a list x, y, x, y, …, got {got}"
         if len(polygon) < 6 or len(polygon) % 2:
             return f"must hold polygons of x, y for ≥ 3 corners, got {len(polygon)} values in polygon {number}"
-        if not set(map(type, polygon)) <= {int, float} or not abs(sum(polygon)) < HUGE:
+        if not are_plain(polygon):
             wrong = [value for value in polygon if not is_number(value)]
             return f"must hold finite numbers, got {shown((wrong or polygon)[0])} in polygon {number}"
         xs, ys = polygon[0::2], polygon[1::2]

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 PARTS = ("images", "categories", "annotations")
 HUGE = 1e12
@@ -19,7 +20,7 @@ MISSING = object()
 
 
 @dataclass(frozen=True)
-class Fault:
+class EntryFault:
     """One thing that is wrong: `place` is an entry and its field, `kind` is one of DamagedFile's."""
 
     place: str
@@ -27,19 +28,19 @@ class Fault:
     kind: str = "broken annotation"
 
 
-def record_faults(record: object) -> Iterator[Fault]:
+def record_faults(record: Any) -> Iterator[EntryFault]:
     """Everything that is wrong with the content of `instances_<split>.json` apart from shapes: see `coco_checks`.
 
     Two things are allowed though pycocotools stumbles over them: no `iscrowd` or no `area`, and annotation ids that are
     used again, for example when each image counts from 1.
     """
     if not isinstance(record, dict):
-        yield Fault("", f"must be an object with {', '.join(PARTS)}, got {shown(record)}", "broken file")
+        yield EntryFault("", f"must be an object with {', '.join(PARTS)}, got {shown(record)}", "broken file")
         return
     broken = [part for part in PARTS if not isinstance(record.get(part), list)]
     for part in broken:
         got = shown(record[part]) if part in record else "none"
-        yield Fault(part, f"must be a list, got {got}", "broken file")
+        yield EntryFault(part, f"must be a list, got {got}", "broken file")
     if broken:
         return
     images, categories, annotations = (record[part] for part in PARTS)
@@ -50,10 +51,10 @@ def record_faults(record: object) -> Iterator[Fault]:
         if isinstance(entry, dict):
             yield from annotation_faults(entry, number, image_ids, category_ids)
         else:
-            yield Fault(f"annotations[{number}]", f"must be an object, got {shown(entry)}")
+            yield EntryFault(f"annotations[{number}]", f"must be an object, got {shown(entry)}")
 
 
-def category_faults(categories: list) -> Iterator[Fault]:
+def category_faults(categories: list) -> Iterator[EntryFault]:
     """What is wrong with the categories: a name that is missing, or an id or a name that is there twice."""
     yield from _table_faults(categories, "categories", {"name": name_fault}, unique=("id", "name"))
 
@@ -64,22 +65,23 @@ def annotation_faults(
     images: Collection[int] | None,
     categories: Collection[int] | None,
     box: bool = True,
-) -> Iterator[Fault]:
+) -> Iterator[EntryFault]:
     """What is wrong with the annotation at position `number`, its segmentation left aside.
 
     `images` and `categories` are the ids that there are; None where those of the file are broken, so that one broken
     id does not accuse its annotations too. `box` says whether it must have one.
     """
-    place = f"annotation {entry['id']}" if not id_fault(entry.get("id", MISSING)) else f"annotations[{number}]"
-    fields = _FIELDS if box else _FIELDS[:-1]
-    for field, fault in fields:
-        if reason := fault(entry.get(field, MISSING)):
-            yield Fault(f"{place}, {field}", reason)
-        elif field == "image_id" and images is not None and entry[field] not in images:
-            yield Fault(f"{place}, image_id", f"must be the id of an image of the file, got {entry[field]}")
-        elif field == "category_id" and categories is not None and entry[field] not in categories:
-            reason = f"must be a category of the file, got {entry[field]}"
-            yield Fault(f"{place}, category_id", reason, "unknown label")
+    known = {"image_id": images, "category_id": categories}
+    for field, fault in _FIELDS if box else _FIELDS[:-1]:
+        value = entry.get(field, MISSING)
+        reason, kind = fault(value), "broken annotation"
+        if not reason and (ids := known.get(field)) is not None and value not in ids:
+            wanted, kind = _UNKNOWN[field]
+            reason = f"{wanted}, got {value}"
+        if reason:
+            number_or_id = entry.get("id", MISSING)
+            place = f"annotations[{number}]" if id_fault(number_or_id) else f"annotation {number_or_id}"
+            yield EntryFault(f"{place}, {field}", reason, kind)
 
 
 def ids_of(entries: list) -> set[int] | None:
@@ -89,43 +91,43 @@ def ids_of(entries: list) -> set[int] | None:
     return None
 
 
-def id_fault(value: object) -> str:
+def id_fault(value: Any) -> str:
     """What is wrong with an id, or ""."""
     if type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool)):
         return ""
     return _reason("must be an integer", value)
 
 
-def name_fault(value: object) -> str:
+def name_fault(value: Any) -> str:
     """What is wrong with the name of a category or a file, or ""."""
     return "" if isinstance(value, str) and value.strip("/. ") else _reason("must be a name", value)
 
 
-def side_fault(value: object) -> str:
+def side_fault(value: Any) -> str:
     """What is wrong with the height or width of an image, or ""."""
     return id_fault(value) or ("" if value >= 1 else f"must be ≥ 1, got {value}")
 
 
-def crowd_fault(value: object) -> str:
+def crowd_fault(value: Any) -> str:
     """What is wrong with `iscrowd`, or ""; it may be missing, which is 0."""
     return "" if value is MISSING or (isinstance(value, int) and value in (0, 1)) else _reason("must be 0 or 1", value)
 
 
-def area_fault(value: object) -> str:
+def area_fault(value: Any) -> str:
     """What is wrong with `area`, or ""; it may be missing, and is then that of the mask."""
     return "" if value is MISSING or (is_number(value) and value >= 0) else _reason("must be a number ≥ 0", value)
 
 
-def box_fault(box: object) -> str:
+def box_fault(box: Any) -> str:
     """What is wrong with a box (x, y, width, height) by itself, or ""."""
-    if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
+    if not isinstance(box, list) or len(box) != 4 or not (are_plain(box) or all(map(is_number, box))):
         return _reason("must be four finite numbers x, y, width, height", box)
     if box[2] < 0 or box[3] < 0:
         return f"must have width and height ≥ 0, got {box[2]} and {box[3]}"
     return ""
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and no bool."""
     kind = type(value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real)):
@@ -133,7 +135,15 @@ def is_number(value: object) -> bool:
     return -HUGE < value < HUGE
 
 
-def shown(value: object) -> str:
+def are_plain(values: list) -> bool:
+    """Whether a list holds finite ints and floats alone; fast, for long lists."""
+    try:
+        return set(map(type, values)) <= {int, float} and sum(map(abs, values)) < HUGE
+    except OverflowError:  # an int that no float holds
+        return False
+
+
+def shown(value: Any) -> str:
     """A value as JSON has it, cut at 60 characters, with its type where it is no integer."""
     try:
         text = json.dumps(value, ensure_ascii=False)
@@ -143,7 +153,7 @@ def shown(value: object) -> str:
     return f"{text} ({_KINDS[type(value)]})" if type(value) in _KINDS else text
 
 
-_FIELDS: tuple[tuple[str, Callable[[object], str]], ...] = (
+_FIELDS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("id", id_fault),
     ("image_id", id_fault),
     ("category_id", id_fault),
@@ -153,24 +163,32 @@ _FIELDS: tuple[tuple[str, Callable[[object], str]], ...] = (
 )
 
 
-def _reason(wanted: str, value: object) -> str:
+_UNKNOWN = {
+    "image_id": ("must be the id of an image of the file", "broken annotation"),
+    "category_id": ("must be a category of the file", "unknown label"),
+}
+
+
+def _reason(wanted: str, value: Any) -> str:
     return "is missing" if value is MISSING else f"{wanted}, got {shown(value)}"
 
 
 def _table_faults(
-    entries: list, part: str, fields: dict[str, Callable[[object], str]], unique: tuple[str, ...] = ("id",)
-) -> Iterator[Fault]:
+    entries: list, part: str, fields: dict[str, Callable[[Any], str]], unique: tuple[str, ...] = ("id",)
+) -> Iterator[EntryFault]:
     """Faults of images or categories, which have an id that must be there once."""
-    seen = {field: set() for field in unique}
+    seen: dict[str, set] = {field: set() for field in unique}
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            yield Fault(f"{part}[{number}]", f"must be an object, got {shown(entry)}")
+            yield EntryFault(f"{part}[{number}]", f"must be an object, got {shown(entry)}")
             continue
         for field, fault in {"id": id_fault, **fields}.items():
             value = entry.get(field, MISSING)
             if reason := fault(value):
-                yield Fault(f"{part}[{number}], {field}", reason)
+                yield EntryFault(f"{part}[{number}], {field}", reason)
             elif field in seen:
                 if value in seen[field]:
-                    yield Fault(f"{part}[{number}], {field}", f"must be there once, got {value!r} again", "duplicate")
+                    yield EntryFault(
+                        f"{part}[{number}], {field}", f"must be there once, got {value!r} again", "duplicate"
+                    )
                 seen[field].add(value)

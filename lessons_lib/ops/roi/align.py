@@ -59,20 +59,21 @@ def roi_align_loops(
     counts = sample_counts(length, bins)
     if sampling_ratio > 0:
         counts = counts.new_full(counts.shape, sampling_ratio)
+    wide = features.to(torch.promote_types(features.dtype, torch.float32))
     out = []
     for r in range(len(image)):
         (x0, y0), (width, height), (n_y, n_x) = start[r], length[r], counts[r].tolist()
         for p in range(bins[0]):
             for q in range(bins[1]):
-                total = 0 * features[image[r], :, 0, 0]  # (C,)
+                total = wide[:0].sum((0, 2, 3))  # zeros (C,) that stay part of the graph
                 for i in range(n_y):
                     for j in range(n_x):
                         y = y0 + (p + (i + 0.5) / n_y) * height / bins[0]
                         x = x0 + (q + (j + 0.5) / n_x) * width / bins[1]
-                        total = total + bilinear(features[image[r]], y, x)
+                        total = total + bilinear(wide[image[r]], y, x)
                 out.append(total / max(n_y * n_x, 1))
-    flat = torch.stack(out) if out else features[:0, :, 0, 0]
-    return flat.view(len(image), *bins, features.shape[1]).permute(0, 3, 1, 2)
+    flat = torch.stack(out) if out else wide[:0, :, 0, 0]
+    return flat.view(len(image), *bins, features.shape[1]).permute(0, 3, 1, 2).to(features.dtype)
 
 
 def bilinear(image: Float[Tensor, "C H W"], y: Float[Tensor, ""], x: Float[Tensor, ""]) -> Float[Tensor, " C"]:
@@ -97,12 +98,12 @@ def affine_theta(boxes: Float[Tensor, "R 4"], size: Ints) -> Float[Tensor, "R 2 
 
     θ takes the square [−1, 1]² to the box in half-pixel coordinates (`affine_grid` with align_corners=False). A box
     never turns or shears, so θ12 = θ21 = 0; what is left are two scales and two shifts. Jaderberg et al., "Spatial
-    Transformer Networks" (arXiv:1506.02025), equation 1.
+    Transformer Networks" (arXiv:1506.02025), equation 1. Half precision is computed and returned in float32.
     """
     height, width = checked_ints("size", size, 1, count=2)
     if not isinstance(boxes, Tensor) or boxes.dim() != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes must be a float tensor (R, 4), got {describe(boxes)}")
-    x0, y0, x1, y1 = boxes.unbind(1)
+    x0, y0, x1, y1 = boxes.to(torch.promote_types(boxes.dtype, torch.float32)).unbind(1)
     zero = torch.zeros_like(x0)
     theta = ((x1 - x0) / width, zero, (x0 + x1) / width - 1, zero, (y1 - y0) / height, (y0 + y1) / height - 1)
     return torch.stack(theta, 1).view(-1, 2, 3)
@@ -152,7 +153,8 @@ def axis_reads(at: Float[Tensor, "R bins samples"], size: int | Int64[Tensor, " 
     low = held.detach().nan_to_num().long()
     nearness = torch.stack([1 - (held - low), held - low], -1) * (inside.to(at.dtype) / at.shape[2])[..., None]
     cell = torch.stack([low, (low + 1).minimum(last)], -1)
-    return Reads(cell.flatten(2), nearness.flatten(2))  # (R, bins, 2 * samples)
+    real = inside.repeat_interleave(2, 2)
+    return Reads(cell.flatten(2), nearness.flatten(2), real)  # (R, bins, 2 * samples)
 
 
 def _few(reads: Reads, size: int) -> Reads:
@@ -160,5 +162,6 @@ def _few(reads: Reads, size: int) -> Reads:
     if reads.cell.shape[2] <= size:
         return reads
     every_cell = torch.arange(size, device=reads.cell.device).expand(*reads.cell.shape[:2], size)
-    weight = reads.weight.new_zeros(every_cell.shape)
-    return Reads(every_cell, weight.scatter_add(2, reads.cell, reads.weight))
+    weight, hits = reads.weight.new_zeros(every_cell.shape), reads.cell.new_zeros(every_cell.shape)
+    hits = hits.scatter_add(2, reads.cell, reads.real.long())
+    return Reads(every_cell, weight.scatter_add(2, reads.cell, reads.weight), hits > 0)

@@ -1,9 +1,8 @@
 """Position-sensitive RoI pooling: each bin averages a channel of its own, its part of the object."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
-from torch.nn import functional as F
 
 from lessons_lib.checks import Ints, checked_int
 from lessons_lib.ops.roi.regions import Boxes, checked_call, round_half_away, whole_bins
@@ -23,9 +22,9 @@ def ps_roi_pool(
     Bin (p, q) belongs to part (⌊p·G/P⌋, ⌊q·G/Q⌋) of a G × G grid, and output k reads channel (k·G + row)·G + column. G
     is `group_size`, or `output_size` where that is one number. The box's corners are rounded to whole pixels of the
     image, halves away from zero, and stay fractional on the map; its bins grow outwards to whole cells, and cells
-    outside do not count. A bin without cells is 0. Gradients reach the features only. Dai et al., "R-FCN"
-    (arXiv:1605.06409), section 3, and its released code, but for ends, which are exclusive here. Raises ValueError or
-    TypeError naming the argument.
+    outside do not count. A bin without cells is 0; an infinite cell or a NaN spoils the bins that read it, and no
+    other. Gradients reach the features only. Dai et al., "R-FCN" (arXiv:1605.06409), section 3, and its released code,
+    but for ends, which are exclusive here. Raises ValueError or TypeError naming the argument.
     """
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     if group_size is None and bins[0] != bins[1]:
@@ -37,22 +36,82 @@ def ps_roi_pool(
         )
     corners = round_half_away(pixels.detach()) * spatial_scale
     length = (corners[:, 2:] - corners[:, :2]).clamp(min=SMALLEST)
-    y0, y1 = (side[:, None, :, None] for side in whole_bins(corners[:, 1], length[:, 1], bins[0], features.shape[2]))
-    x0, x1 = (side[:, None, None, :] for side in whole_bins(corners[:, 0], length[:, 0], bins[1], features.shape[3]))
+    y0, y1 = whole_bins(corners[:, 1], length[:, 1], bins[0], features.shape[2])  # (R, P)
+    x0, x1 = whole_bins(corners[:, 0], length[:, 0], bins[1], features.shape[3])  # (R, Q)
     row, column = (torch.arange(n, device=features.device) * group // n for n in bins)
-    kind = torch.arange(features.shape[1] // group**2, device=features.device)[:, None, None]
-    channel = (kind * group + row[:, None]) * group + column  # (K, P, Q)
-    sums, image = _sums_from_the_corner(features), image[:, None, None, None]
-    total = sums[image, channel, y1, x1] - sums[image, channel, y0, x1]
-    total = total - sums[image, channel, y1, x0] + sums[image, channel, y0, x0]
-    area = (y1 - y0).clamp(min=0) * (x1 - x0).clamp(min=0)
-    return torch.where(area > 0, total / area.clamp(min=1), 0).to(features.dtype)
+    part = row[:, None] * group + column  # (P, Q)
+    windows = _corners(part, image, (y0, y1, x0, x1), features.shape)
+    finite = features.isfinite()
+    if finite.all():
+        total = _WindowSums.apply(features, windows, group)
+    else:
+        total = _WindowSums.apply(_Finite.apply(features), windows, group)
+        for spoilt, value in (
+            (features == torch.inf, torch.inf),
+            (features == -torch.inf, -torch.inf),
+            (features.isnan(), torch.nan),
+        ):
+            total = total + torch.where(_WindowSums.apply(spoilt, windows, group) > 0.5, value, 0.0)
+    area = (y1 - y0).clamp(min=0)[:, :, None] * (x1 - x0).clamp(min=0)[:, None, :]  # (R, P, Q)
+    means = total.view(*area.shape, features.shape[1] // group**2) / area.clamp(min=1)[..., None]
+    return means.masked_fill(area[..., None] == 0, 0).to(features.dtype).permute(0, 3, 1, 2)
 
 
-def _sums_from_the_corner(features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H_1 W_1"]:
-    """What lies above and left of each corner between cells, added up: four of these give the sum over any rectangle.
+def _corners(
+    part: Int64[Tensor, "P Q"], image: Int64[Tensor, " R"], windows: tuple[Tensor, ...], shape: tuple[int, ...]
+) -> Int64[Tensor, "4 n"]:
+    """Where in a table (parts, B, H + 1, W + 1) each window has its corners, in the order of their signs + − − +."""
+    batch, _, height, width = shape
+    y0, y1, x0, x1 = windows
+    map_of = (part * batch + image[:, None, None]) * (height + 1)  # (R, P, Q)
+    top, bottom = ((map_of + y[:, :, None]) * (width + 1) for y in (y0, y1))
+    left, right = x0[:, None, :], x1[:, None, :]
+    return torch.stack([bottom + right, bottom + left, top + right, top + left]).flatten(1)
 
-    In float64 where the device has it, since a small sum is the difference of large ones.
+
+class _WindowSums(torch.autograd.Function):
+    """Sums over windows by a summed-area table: what lies above and left of a corner is added up once for all.
+
+    Four corners give the sum over any window, however large. In float64 where the device has it, since a small sum is
+    the difference of large ones. The channels of a part stand side by side, because they are read together. The
+    gradient goes the same way backwards: each window's is written at its four corners, and what lies below and right
+    of a cell is added up.
     """
-    wide = torch.float32 if features.device.type == "mps" else torch.float64
-    return F.pad(features.to(wide).cumsum(2).cumsum(3), (1, 0, 1, 0))
+
+    @staticmethod
+    def forward(ctx, features: Shaped[Tensor, "B C H W"], corners: Int64[Tensor, "4 n"], group: int) -> Tensor:
+        batch, channels, height, width = ctx.shape = features.shape
+        kinds, wide = channels // group**2, torch.float32 if features.device.type == "mps" else torch.float64
+        ctx.corners, ctx.group = corners, group
+        table = torch.zeros(group**2, batch, height + 1, width + 1, kinds, dtype=wide, device=features.device)
+        parts = features.view(batch, kinds, group**2, height, width)
+        table[:, :, 1:, 1:] = parts.permute(2, 0, 3, 4, 1)
+        flat = table.cumsum_(3).cumsum_(2).view(-1, kinds)
+        plus, minus, also_minus, also_plus = (flat.index_select(0, corner) for corner in corners)
+        return plus.sub_(minus).sub_(also_minus).add_(also_plus)  # (n, K)
+
+    @staticmethod
+    def backward(ctx, gradient: Float[Tensor, "n K"]) -> tuple[Tensor, None, None]:
+        batch, _, height, width = ctx.shape
+        kinds = gradient.shape[1]
+        table = gradient.new_zeros(ctx.group**2 * batch * (height + 1) * (width + 1), kinds)
+        for corner, sign in zip(ctx.corners, (1, -1, -1, 1), strict=True):
+            table.index_add_(0, corner, gradient, alpha=sign)
+        table = table.view(ctx.group**2, batch, height + 1, width + 1, kinds)
+        for axis in (3, 2):
+            table.cumsum_(axis)
+            last = table.narrow(axis, table.shape[axis] - 1, 1)
+            table = last - table.narrow(axis, 0, table.shape[axis] - 1)  # what comes behind each cell
+        return table.permute(1, 4, 0, 2, 3).reshape(ctx.shape), None, None
+
+
+class _Finite(torch.autograd.Function):
+    """0 for what is infinite or NaN, which would spoil every sum behind it; its gradient is the value's own."""
+
+    @staticmethod
+    def forward(ctx, features):
+        return features.nan_to_num(0.0, 0.0, 0.0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from numbers import Real
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -28,6 +29,7 @@ def checked_call(
     if not (math.isfinite(spatial_scale) and spatial_scale > 0):
         raise ValueError(f"spatial_scale must be > 0, feature cells for each pixel, got {spatial_scale}")
     image, xyxy = _table(features, boxes)
+    xyxy = xyxy.to(torch.promote_types(xyxy.dtype, torch.float32))  # half precision cannot tell neighbouring pixels
     return image, xyxy, checked_ints("output_size", output_size, 1, count=2)
 
 
@@ -55,10 +57,11 @@ def whole_bins(
 
 @dataclass(frozen=True, eq=False)
 class Reads:
-    """What every bin reads along one axis: K cells, each times a weight."""
+    """What every bin reads along one axis: K cells, each times a weight; where not `real`, nothing at all."""
 
     cell: Int64[Tensor, "R bins K"]
     weight: Float[Tensor, "R bins K"]
+    real: Bool[Tensor, "R bins K"]
 
 
 def weighted_reads(
@@ -66,16 +69,24 @@ def weighted_reads(
 ) -> Float[Tensor, "R C P Q"]:
     """Each bin as the weighted sum of the cells where its rows meet its columns: one sparse matrix times the map."""
     height, width = features.shape[2:]
-    return read_cells(table_of(features), image * (height * width), width, rows, columns)
+    out = read_cells(table_of([features]), image * (height * width), width, rows, columns)
+    return out.to(features.dtype)
 
 
-def table_of(features: Float[Tensor, "B C H W"]) -> Float[Tensor, "cells C"]:
-    """The cells of all images, one a row: those of image b and row y begin at row (b·H + y)·W."""
-    return features.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # strided rows would be read slowly
+def table_of(maps: Sequence[Float[Tensor, "B C _ _"]]) -> Float[Tensor, "cells_1 C"]:
+    """The cells of all images, one a row: those of image b and row y begin at row (b·H + y)·W of their map; the maps
+    stand one behind the other, and behind them all a row of zeros. Half precision becomes float32.
+    """
+    ends = list(accumulate(len(x) * x.shape[2] * x.shape[3] for x in maps))
+    dtype = torch.promote_types(maps[0].dtype, torch.float32)
+    table = maps[0].new_zeros(ends[-1] + 1, maps[0].shape[1], dtype=dtype)
+    for x, start, end in zip(maps, [0, *ends], ends, strict=False):  # copied, since strided rows would be read slowly
+        table[start:end].view(len(x), *x.shape[2:], x.shape[1]).copy_(x.permute(0, 2, 3, 1))
+    return table
 
 
 def read_cells(
-    table: Float[Tensor, "cells C"],
+    table: Float[Tensor, "cells_1 C"],
     first: Int64[Tensor, " R"],
     width: int | Int64[Tensor, " R"],
     rows: Reads,
@@ -86,10 +97,12 @@ def read_cells(
     `first` is where in the table each region's map begins, and `width` how many cells a row of it has. The sums are a
     sparse matrix, with a row for each bin and a column for each cell, times the table. It is never built:
     `embedding_bag` goes through the reads. Differentiable in the table and in the weights, so in whatever these came
-    from.
+    from. A read that is not real finds the row of zeros, since 0 · ∞ and 0 · NaN are no 0.
     """
     row = first[:, None, None] + rows.cell * torch.as_tensor(width, device=first.device).view(-1, 1, 1)
     cells = row[:, :, None, :, None] + columns.cell[:, None, :, None, :]
+    real = rows.real[:, :, None, :, None] & columns.real[:, None, :, None, :]
+    cells = torch.where(real, cells, len(table) - 1)
     weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]  # (R, P, Q, K, K')
     per_bin = cells.shape[3] * cells.shape[4]
     bins = F.embedding_bag(

@@ -32,4 +32,4 @@ def _axis_reads(start: Float[Tensor, " R"], length: Float[Tensor, " R"], bins: i
     cell = torch.stack([low, low + 1], -1)
     nearness = torch.stack([1 - (at - low), at - low], -1)
     real = (cell >= 0) & (cell < size)
-    return Reads(cell.clamp(0, size - 1).long(), nearness * real)
+    return Reads(cell.clamp(0, size - 1).long(), nearness * real, real)

@@ -140,12 +140,13 @@ def test_boxes_alone(tmp_path, none):
         if none == "gone":
             del annotation["segmentation"]
     samples = write_record(root, annotations=annotations)
-    assert samples.no_label_maps == "it holds boxes and no masks: no annotation has a segmentation"
+    assert samples.lacks.keys() == {"masks", "label maps"}
+    assert samples.lacks["masks"] == "it holds boxes and no masks: no annotation has a segmentation"
     for sample, count in zip(samples, (0, 4), strict=True):
         assert sample.instances.masks is None and len(sample.instances) == count
         assert (sample.label_map == 255).all()
     assert samples[1].instances.boxes.tolist() == [[1, 0, 3, 2], [0, 0, 3, 4], [1, 1, 2, 3], [0.5, 3, 3, 4]]
-    assert write_record(root, annotations=[]).no_label_maps == ""  # no objects at all
+    assert write_record(root, annotations=[]).lacks == {}  # no objects at all
 
 
 @pytest.mark.parametrize("count", [254, 255, 300])
@@ -154,10 +155,10 @@ def test_more_categories_than_a_label_map_holds(tmp_path, count):
     samples = write_record(write_root(tmp_path), categories=categories)
     assert samples[1].instances.labels.tolist() == [19, 2, 91, 91] and samples[1].instances.masks.any()
     if count == 254:
-        assert samples.no_label_maps == "" and samples[1].label_map.unique().tolist() == [2, 19, 91]
+        assert samples.lacks == {} and samples[1].label_map.unique().tolist() == [2, 19, 91]
     else:
         wanted = f"a label map holds at most 254 categories, as its label 255 means void, got {count}"
-        assert samples.no_label_maps == wanted and (samples[1].label_map == 255).all()
+        assert samples.lacks == {"label maps": wanted} and (samples[1].label_map == 255).all()
 
 
 def test_names_of_images_and_classes(tmp_path):

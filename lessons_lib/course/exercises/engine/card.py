@@ -124,8 +124,8 @@ def _escaped(text: str) -> str:
 
 def _picture(failure: Failure) -> str:
     """The difference as an image inside the page; nothing where a picture says no more than the words."""
-    found = failure.fault.mismatch
-    if found is None or found.expected is None or found.got is None or found.expected.numel() < 2:
+    found = failure.fault
+    if found.expected is None or found.got is None or found.expected.numel() < 2:
         return ""
     png = draw_difference(found.expected, found.got, found.index)
     if png is None:

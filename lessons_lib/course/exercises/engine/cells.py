@@ -45,9 +45,10 @@ def solved(notebook: dict[str, Any]) -> dict[str, Any]:
 def _with_model_answers(source: str) -> str:
     """Replace each function below @exercise(id) by the exercise's model answer."""
     lines = source.splitlines()
-    stubs = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and _id_of(node)]
-    for stub in reversed(stubs):
-        exercise_id = _id_of(stub)
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    for stub, exercise_id in reversed([(node, _id_of(node)) for node in functions]):
+        if exercise_id is None:
+            continue
         first = min(decorator.lineno for decorator in stub.decorator_list)
         lines[first - 1 : stub.end_lineno] = [f'@exercise("{exercise_id}")', find(exercise_id).model_source()]
     return "\n".join(lines)

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import torch
 
-from lessons_lib.course.exercises.engine.comparing import Mismatch, mismatch
+from lessons_lib.course.exercises.engine.comparing import COMPARED, Fault, mismatch
 from lessons_lib.course.exercises.engine.describing import describe, describe_call, function_name
 from lessons_lib.course.exercises.engine.exercise import Exercise
-from lessons_lib.course.exercises.engine.running import Outcome, run, undisturbed
+from lessons_lib.course.exercises.engine.running import Outcome, Raised, run, undisturbed
 from lessons_lib.course.exercises.engine.time_limit import TimeLimit
 
 SECONDS = 20.0  # for all calls of one check together
@@ -23,16 +23,6 @@ DETACHED_MESSAGE = (
     ".item(), .detach(), .numpy(), .tolist(), torch.tensor() and torch.no_grad() each cut the path that gradients take."
 )
 GRADIENT_ADVICE = "These are the gradients of the sum of all outputs, each times a fixed random weight."
-
-
-@dataclass(frozen=True, eq=False)
-class Fault:
-    """One way to be wrong: its kind, and a sentence that follows the call. `mismatch` is for the picture."""
-
-    kind: str
-    sentence: str
-    mismatch: Mismatch | None = None
-    advice: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +67,7 @@ def check(exercise: Exercise, function: Any, seconds: float | int = SECONDS) -> 
 def _check_cases(
     exercise: Exercise, function: Callable[..., Any], cases: list[dict[str, Any]], limit: TimeLimit
 ) -> Result:
-    failure = None
+    failure: Failure | None = None
     attempted = False
     suspects = list(exercise.mistakes)
     for case in cases:
@@ -86,9 +76,9 @@ def _check_cases(
             raise RuntimeError(f"the oracle of {exercise.id} raised {expected.raised.type}")
         got = run(function, case, exercise.gradients, limit)
         attempted = attempted or not (got.raised and got.raised.is_stub)
-        if failure is None:
-            fault = find_fault(expected, got, limit.seconds)
-            failure = fault and _failure(function, case, fault, expected, got)
+        fault = find_fault(expected, got, limit.seconds) if failure is None else None
+        if fault:
+            failure = _failure(function, case, fault, expected, got)
         if got.timed_out:
             suspects = []
             break
@@ -106,7 +96,7 @@ def find_fault(expected: Outcome, got: Outcome, seconds: float | int = SECONDS) 
     if got.timed_out:
         return Fault("time", f"did not come to an end: all calls together have {seconds:g} seconds.")
     if got.raised:
-        return Fault("raises", _raised_sentence(got))
+        return Fault("raises", _raised_sentence(got.raised, got.needs_gradients))
     if got.changed:
         sentence = f"changed its input {' and '.join(got.changed)} in place."
         return Fault("changed", sentence, advice=CHANGED_MESSAGE)
@@ -116,18 +106,16 @@ def find_fault(expected: Outcome, got: Outcome, seconds: float | int = SECONDS) 
     found = mismatch(expected.value, got.value)
     if found is None:
         return _gradient_fault(expected, got)
-    sentence = found.sentence
     if found.kind == "none":
-        sentence += " Is there a return line?"
-        if got.printed:
-            sentence += " print shows a value, return hands it over."
-    return Fault(found.kind, sentence, found)
+        more = " print shows a value, return hands it over." if got.printed else ""
+        return replace(found, sentence=f"{found.sentence} Is there a return line?{more}")
+    return found
 
 
 def behaves_like(mistake: Outcome, got: Outcome) -> bool:
     """Whether a learner's outcome is the outcome of a known mistake."""
     if mistake.raised or got.raised:
-        return bool(mistake.raised and got.raised) and mistake.raised.type == got.raised.type
+        return mistake.raised is not None and got.raised is not None and mistake.raised.type == got.raised.type
     if mistake.changed != got.changed or _generator_fault(got.value):
         return False
     if mismatch(mistake.value, got.value) is not None:
@@ -151,20 +139,19 @@ def _unfit(function: object, case: Mapping[str, Any]) -> Fault | None:
     return None
 
 
-def _raised_sentence(got: Outcome) -> str:
-    raised = got.raised
+def _raised_sentence(raised: Raised, needs_gradients: bool) -> str:
     message = f"{raised.type}: {raised.message}" if raised.message else raised.type
     place = f" In line {raised.line} of your code: {raised.source}" if raised.line else ""
-    when = " when its inputs asked for gradients" if got.needs_gradients else ""
+    when = " when its inputs asked for gradients" if needs_gradients else ""
     return f"raised {message.rstrip('.')}{when}.{place}"
 
 
 def _generator_fault(value: object) -> Fault | None:
     """A function with yield or async returns something that has not run at all."""
     if inspect.iscoroutine(value):
-        return Fault("type", "returned a coroutine, which has not run yet. Begin the line with def, not async def.")
+        return Fault("not run", "returned a coroutine, which has not run yet. Begin the line with def, not async def.")
     if inspect.isgenerator(value):
-        return Fault("type", "returned a generator, which has not run yet. Use return where it says yield.")
+        return Fault("not run", "returned a generator, which has not run yet. Use return where it says yield.")
     return None
 
 
@@ -181,7 +168,7 @@ def _gradient_fault(expected: Outcome, got: Outcome) -> Fault | None:
         if difference:
             what = difference.sentence.replace("returned", "has")
             sentence = f"has the right values, but the gradient of {name} is wrong: it {what}"
-            return Fault("gradient", sentence, difference, GRADIENT_ADVICE)
+            return replace(difference, kind="gradient", sentence=sentence, advice=GRADIENT_ADVICE)
     return None
 
 
@@ -190,10 +177,10 @@ def _failure(
 ) -> Failure:
     """The card's facts. Where the sentence already holds both values, they are not said again."""
     right, value = expected.value, got.value
-    if fault.kind == "gradient" and fault.mismatch:
-        right, value = fault.mismatch.expected, fault.mismatch.got
-    shown = fault.mismatch is not None and isinstance(right, (torch.Tensor, list, tuple, dict)) and value is not None
+    if fault.kind == "gradient":
+        right, value = fault.expected, fault.got
+    shown = fault.kind in (*COMPARED, "gradient") and isinstance(right, (torch.Tensor, list, tuple, dict))
     call = describe_call(function_name(function), case)
-    if not shown:
+    if not shown or value is None:
         return Failure(call, fault, printed=got.printed)
     return Failure(call, fault, describe(right), describe(value), got.printed)

@@ -30,11 +30,12 @@ KINDS = {bool: "True or False", int: "a whole number", float: "a decimal number"
 
 
 @dataclass(frozen=True, eq=False)
-class Mismatch:
-    """The first thing that is wrong: its kind, and a sentence that follows the call, `gave 5, expected 3.`
+class Fault:
+    """One way to be wrong: its kind, and a sentence that follows the call, `gave 5, expected 3.`
 
-    kind: none, type, length, shape, dtype, device, not finite or values.
-    expected, got, index: the two tensors and the first differing place, where a picture can show them.
+    kind: one of COMPARED where values were compared; time, raises, changed, not run, signature or gradient otherwise.
+    expected, got, index: the two tensors and the first differing position, where a picture can show them.
+    advice: what to say where no mistake is recognised.
     """
 
     kind: str
@@ -42,16 +43,21 @@ class Mismatch:
     expected: Tensor | None = None
     got: Tensor | None = None
     index: tuple[int, ...] = ()
+    advice: str = ""
 
 
-def mismatch(expected: Any, got: Any, where: str = "") -> Mismatch | None:
+COMPARED = ("none", "type", "length", "shape", "dtype", "device", "not finite", "values")
+"""The kinds of fault that comparing two values can find."""
+
+
+def mismatch(expected: Any, got: Any, where: str = "") -> Fault | None:
     """Compare what a function returned with what it should return; None if it is right.
 
     where: the place inside a list, " [1]", for the sentence. Raises TypeError for an expected value of a
     kind that no exercise can have.
     """
     if got is None and expected is not None:
-        return Mismatch("none", f"returned None{_at(where)}, expected {describe(expected)}.")
+        return Fault("none", f"returned None{_at(where)}, expected {describe(expected)}.")
     number = _as_number(expected)
     if number is not None:
         return _compare_numbers(number, expected, got, where)
@@ -95,7 +101,7 @@ def _as_number(value: object) -> bool | int | float | None:
     return None
 
 
-def _compare_numbers(right: bool | int | float, expected: Any, got: Any, where: str) -> Mismatch | None:
+def _compare_numbers(right: bool | int | float, expected: Any, got: Any, where: str) -> Fault | None:
     value = _as_number(got)
     if value is None:
         return _wrong_type(expected, got, where)
@@ -113,47 +119,47 @@ def _compare_numbers(right: bool | int | float, expected: Any, got: Any, where: 
     return None if near else _wrong_value(expected, got, where)
 
 
-def _compare_items(expected: list | tuple, got: Any, where: str) -> Mismatch | None:
+def _compare_items(expected: list | tuple, got: Any, where: str) -> Fault | None:
     if not isinstance(got, (list, tuple)):
         return _wrong_type(expected, got, where)
     if len(got) != len(expected):
         sentence = f"returned {_count(len(got), 'item')}{_at(where)}, expected {len(expected)}."
-        return Mismatch("length", sentence)
+        return Fault("length", sentence)
     pairs = enumerate(zip(expected, got, strict=True))
     return next(filter(None, (mismatch(right, item, f"{where}[{i}]") for i, (right, item) in pairs)), None)
 
 
-def _compare_dicts(expected: dict, got: Any, where: str) -> Mismatch | None:
+def _compare_dicts(expected: dict, got: Any, where: str) -> Fault | None:
     if not isinstance(got, dict):
         return _wrong_type(expected, got, where)
     if set(got) != set(expected):
         sentence = f"returned the keys {describe(list(got))}{_at(where)}, expected {describe(list(expected))}."
-        return Mismatch("length", sentence)
+        return Fault("length", sentence)
     return next(filter(None, (mismatch(expected[key], got[key], f"{where}[{key!r}]") for key in expected)), None)
 
 
-def _compare_tensors(expected: Tensor, got: Tensor, where: str) -> Mismatch | None:
+def _compare_tensors(expected: Tensor, got: Tensor, where: str) -> Fault | None:
     at = _at(where)
     if got.shape != expected.shape:
         sentence = f"returned the shape {tuple(got.shape)}{at}, expected {tuple(expected.shape)}."
         on_cpu = got.device == expected.device
-        return Mismatch("shape", sentence, dense(expected), dense(got) if on_cpu else None)
+        return Fault("shape", sentence, dense(expected), dense(got) if on_cpu else None)
     if got.dtype != expected.dtype:
-        return Mismatch("dtype", f"returned the dtype {kind(got)}{at}, expected {kind(expected)}.")
+        return Fault("dtype", f"returned the dtype {kind(got)}{at}, expected {kind(expected)}.")
     if got.device != expected.device:
-        return Mismatch("device", f"returned a tensor on {got.device}{at}, expected it on {expected.device}.")
+        return Fault("device", f"returned a tensor on {got.device}{at}, expected it on {expected.device}.")
     expected, got = dense(expected), dense(got)
     spoilt = expected.isfinite() & ~got.isfinite()
     if spoilt.any():
         index = _first(spoilt)
         sentence = f"has {_some(spoilt)} NaN or infinite{at}, the first at {list(index)}."
-        return Mismatch("not finite", sentence, expected, got, index)
+        return Fault("not finite", sentence, expected, got, index)
     wrong = _differs(expected, got, TOLERANCE.get(expected.dtype, 0.0))
     if wrong.any():
         index = _first(wrong)
         values = f"{describe(got[index].item())} instead of {describe(expected[index].item())}"
         sentence = f"has {_some(wrong)} wrong{at}, the first at {list(index)}: {values}."
-        return Mismatch("values", sentence, expected, got, index)
+        return Fault("values", sentence, expected, got, index)
     return None
 
 
@@ -185,11 +191,11 @@ def _at(where: str) -> str:
     return f" at {where}" if where else ""
 
 
-def _wrong_type(expected: Any, got: Any, where: str) -> Mismatch:
+def _wrong_type(expected: Any, got: Any, where: str) -> Fault:
     sentence = f"returned {type_in_words(got)}, {describe(got)}{_at(where)}, expected {type_in_words(expected)}"
     scalar = _as_number(expected) is not None or expected is None
-    return Mismatch("type", f"{sentence}, {describe(expected)}." if scalar else f"{sentence}.")
+    return Fault("type", f"{sentence}, {describe(expected)}." if scalar else f"{sentence}.")
 
 
-def _wrong_value(expected: Any, got: Any, where: str) -> Mismatch:
-    return Mismatch("values", f"gave {describe(got)}{_at(where)}, expected {describe(expected)}.")
+def _wrong_value(expected: Any, got: Any, where: str) -> Fault:
+    return Fault("values", f"gave {describe(got)}{_at(where)}, expected {describe(expected)}.")

@@ -36,7 +36,7 @@ def describe(value: object, depth: int = 0) -> str:
         return repr(value if len(value) <= MOST_LETTERS else value[:MOST_LETTERS] + "…")
     if isinstance(value, tuple) and hasattr(type(value), "_fields"):  # a named tuple is a tuple
         value = tuple(tuple.__iter__(value))
-    if type(value) in (list, tuple, dict):
+    if isinstance(value, (list, tuple, dict)) and type(value) in (list, tuple, dict):
         return _describe_items(value, depth)
     if isinstance(value, (torch.dtype, torch.device)):
         return str(value)
@@ -95,7 +95,7 @@ def _cells(values: object) -> str:
 
 def _describe_items(items: list | tuple | dict, depth: int) -> str:
     """The first items, in the brackets of their container."""
-    opening, closing = {list: "[]", tuple: "()", dict: "{}"}[type(items)]
+    opening, closing = {list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}")}[type(items)]
     if depth == DEEPEST:
         return f"{opening}…{closing}"
     if isinstance(items, dict):

@@ -16,11 +16,12 @@ def draw_difference(expected: Tensor, got: Tensor | None, index: tuple[int, ...]
     """
     from matplotlib.figure import Figure
 
-    planes = [_plane(tensor, index) for tensor in (expected, got) if tensor is not None]
-    if any(plane is None for plane in planes):
+    tensors = [tensor for tensor in (expected, got) if tensor is not None]
+    planes = [plane for tensor in tensors if (plane := _plane(tensor, index)) is not None]
+    if len(planes) < len(tensors):
         return None
     titles = ["expected", "got"][: len(planes)]
-    if len(planes) == 2 and expected.shape == got.shape:
+    if got is not None and expected.shape == got.shape:
         planes.append(planes[1] - planes[0])
         titles.append("got − expected")
     figure = Figure(figsize=(1.8 * len(planes), 2.1), dpi=100, facecolor="white", layout="constrained")

@@ -96,7 +96,7 @@ def written_ids(lesson: str) -> list[str]:
     nodes = [node for path in _files(lesson) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Exercise"]
-    return sorted((call.args[0].value for call in calls), key=number)
+    return sorted((ast.literal_eval(call.args[0]) for call in calls), key=number)
 
 
 def exercises_of(lesson: str) -> dict[str, Exercise]:

@@ -101,8 +101,8 @@ def gradients_of(function: Callable[..., Any], case: Mapping[str, Any]) -> dict[
         outputs = [output if output.layout is torch.strided else output.to_dense() for output in outputs]
         generator = torch.Generator().manual_seed(0)
         weights = [torch.randn(output.shape, generator=generator).to(output) for output in outputs]
-        total = sum((output * weight).sum() for output, weight in zip(outputs, weights, strict=True))
-        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        total = sum(((output * weight).sum() for output, weight in zip(outputs, weights, strict=True)), torch.zeros(()))
+        found = torch.autograd.grad([total], list(leaves.values()), allow_unused=True)
     return dict(zip(leaves, found, strict=True))
 
 

@@ -109,9 +109,10 @@ def _run(notebook: dict[str, Any], folder: Path, home: str, seconds: float | int
     """Execute the notebook in a fresh kernel; returns the problem, if any."""
     from nbclient import NotebookClient
     from nbclient.util import run_sync
+    from nbformat import from_dict
 
     client = NotebookClient(
-        notebook,
+        from_dict(notebook),
         timeout=seconds,
         kernel_name="python3",
         allow_errors=True,

@@ -133,7 +133,8 @@ def _apart(function: Callable[[], Any]) -> Iterator[tuple[Any, StopIteration | N
 
 def _interrupt_main_thread() -> None:
     """Deliver SIGINT so that it interrupts a sleeping main thread: to that thread, or on Windows by its event."""
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)
     else:
         signal.raise_signal(signal.SIGINT)
