@@ -4,7 +4,7 @@ The same recipe and seed give the same bytes on one machine. The shipped semanti
 an earlier program with the same steps, rates and scenes, whose order of scenes was another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def make_trunk(folder: Path, seed: int = 0) -> None:
     write_weights(folder / "trunk.safetensors", model.backbone, notes)
 
 
-def _scenes(count: int, seed: int) -> Sequence[Sample]:
+def _scenes(count: int, seed: int) -> Iterator[Sample]:
     scenes = MixedScenes(mixed_configs(SCENES["size"], TRUNK.kinds), count, seed)
     for start in range(0, count, 100):  # a few at a time: with their masks they would not fit into memory
         yield from scenes.__getitems__(list(range(start, min(start + 100, count))))

@@ -47,6 +47,7 @@ def test_pieces_by_hand():
     assert found.masks.flatten(1).sum(1).tolist() == [2, 2, 1]
     assert pieces_of(label_map, probs, min_area=2).labels.tolist() == [1, 1]
     assert len(pieces_of(label_map, probs, min_area=3)) == 0
+    assert pieces_of(label_map, probs, most=2).labels.tolist() == [1, 1]
 
 
 def test_ground_alone_has_no_pieces():
