@@ -4,6 +4,7 @@
 VENV ?= .venv
 PYTHON ?=
 LESSON ?=
+FILE ?=
 SINCE ?= HEAD
 
 PY := $(VENV)/bin/python
@@ -21,7 +22,7 @@ endif
 timed = @echo "=== $(1)"; start=$$(date +%s); $(2) || { echo "✗ $(1) failed"; exit 1; }; \
 	echo "✓ $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help lab test check lint types unit errors notebooks browser screenshots lessons bench checkpoints format reset moved
+.PHONY: help lab test check lint types unit errors notebooks browser screenshots lessons bench mutants checkpoints format reset moved
 .NOTPARALLEL:
 
 help:
@@ -30,6 +31,7 @@ help:
 	@echo "make check            the everyday part: style, types, the unit tests of what changed (SINCE=a revision; HEAD)"
 	@echo "make lessons          run all notebooks again, in place, and clean them"
 	@echo "make bench            run every benchmark"
+	@echo "make mutants FILE=…   change FILE in small ways, and list the changes that no test notices"
 	@echo "make checkpoints      train the shipped checkpoints again, and measure them; can be stopped and given again"
 	@echo "make format           format the code, notebooks too"
 	@echo "make reset LESSON=04  give one lesson back as shipped; yours is kept aside"
@@ -66,6 +68,10 @@ screenshots: $(STAMP)
 
 lessons: $(STAMP)
 	@$(PY) notebooks/refresh.py
+
+mutants: $(STAMP)
+	@test -n "$(FILE)" || { echo "say which file: make mutants FILE=lessons_lib/ops/boxes.py"; exit 2; }
+	@$(PY) -m tests.mutants $(FILE) --jobs 2
 
 bench: $(STAMP)
 	@for file in benchmarks/[a-z]*.py; do \

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
+from data_scripts.catalogue import DOWNLOADS
 from data_scripts.check.findings import Report
 from data_scripts.fetch.remote import Download
 from lessons_lib.data.spec import DatasetSpec
@@ -34,18 +33,21 @@ class Export:
 
 @dataclass(frozen=True)
 class Entry:
-    """One dataset. Each module of `data_scripts/catalogue/` lists its own in `ENTRIES`.
+    """One dataset. Each module of `data_scripts/export/` lists its own in `ENTRIES`.
 
     Args:
         spec: its names, classes, splits, void, signs and reader.
-        download: where its files come from; None for a set that nobody may pass on.
         export: how scenes are written in its layout; None where they are not.
         check_folder: notes what is wrong in a folder of it, beyond what a reader sees: `check_folder(root, report)`.
         check_samples: notes what is wrong beside the samples of a split: `check_samples(samples, report)`.
     """
 
     spec: DatasetSpec
-    download: Download | None = None
     export: Export | None = None
     check_folder: Callable[[Path, Report], None] | None = None
-    check_samples: Callable[[Dataset, Report], None] | None = None
+    check_samples: Callable[..., None] | None = None
+
+    @property
+    def download(self) -> Download | None:
+        """Where its files come from; None for a set that the catalogue does not have."""
+        return DOWNLOADS.get(self.spec.name)

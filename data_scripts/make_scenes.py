@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from data_scripts.catalogue import CATALOGUE
+from data_scripts.datasets import DATASETS
 from data_scripts.export.relabel import relabel
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.scenes import PRESETS, SceneConfig, draw_scenes
@@ -15,7 +15,7 @@ from lessons_lib.data.scenes import PRESETS, SceneConfig, draw_scenes
 DRAWN_AT_ONCE = 32
 
 
-LAYOUTS = {name: entry.export for name, entry in CATALOGUE.items() if entry.export is not None}
+LAYOUTS = {name: entry.export for name, entry in DATASETS.items() if entry.export is not None}
 """Every layout that scenes are written in, by the name that `open_dataset` reads it under."""
 
 

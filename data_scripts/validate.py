@@ -1,19 +1,21 @@
 """Check a dataset on the disk: `python -m data_scripts.validate PATH` lists what is damaged, file by file."""
 
 import argparse
+import hashlib
 import json
 import sys
 from collections import Counter
 from pathlib import Path
 
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from data_scripts.catalogue import CATALOGUE
 from data_scripts.check.findings import Report
+from data_scripts.datasets import DATASETS
 from data_scripts.entry import Entry
-from lessons_lib.data.files import DamagedFile, open_picture, read_mat, refuse_missing
-from lessons_lib.data.sample import VOID
+from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_mat, refuse_missing
+from lessons_lib.data.folders import HalfOfSplit
+from lessons_lib.data.reader import Reader
+from lessons_lib.data.sample import VOID, Sample
 
 
 def validate(path: Path | str, layouts: list[str] | None = None) -> Report:
@@ -25,14 +27,18 @@ def validate(path: Path | str, layouts: list[str] | None = None) -> Report:
     root = Path(path)
     report = Report(root)
     for name in recognise(root) if layouts is None else layouts:
-        if name not in CATALOGUE:
-            raise ValueError(f"layout must be among {', '.join(CATALOGUE)}, got {name!r}")
-        entry, homes, missing, opened = CATALOGUE[name], {}, "", 0
+        if name not in DATASETS:
+            raise ValueError(f"layout must be among {', '.join(DATASETS)}, got {name!r}")
+        entry, seen, missing, opened = DATASETS[name], {}, "", 0
         if entry.check_folder is not None:
             entry.check_folder(root, report)
         for split in entry.spec.parts():
             try:
                 samples = entry.spec.reader(root, split)
+            except HalfOfSplit as error:
+                opened += 1
+                report.add("missing file", root, f"{name}, {split}", str(error))
+                continue
             except FileNotFoundError as error:
                 missing = str(error)
                 continue
@@ -41,7 +47,7 @@ def validate(path: Path | str, layouts: list[str] | None = None) -> Report:
                 report.add_damage(error)
                 continue
             opened += 1
-            _check_split(entry, split, samples, homes, report)
+            _check_split(entry, split, samples, seen, report)
         if opened == 0:
             report.add("missing file", root, name, missing)
     return report
@@ -54,15 +60,15 @@ def recognise(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"path must be a folder, got {root}")
-    found = [name for name, entry in CATALOGUE.items() if entry.spec.is_in(root)]
+    found = [name for name, entry in DATASETS.items() if entry.spec.is_in(root)]
     if not found:
-        wanted = "; ".join(f"{name}: {entry.spec.signs[0]}" for name, entry in CATALOGUE.items())
+        wanted = "; ".join(f"{name}: {entry.spec.signs[0]}" for name, entry in DATASETS.items())
         raise ValueError(f"path must hold a dataset in a layout that is known ({wanted}), got {root}")
     return found
 
 
-def _check_split(entry: Entry, split: str, samples: Dataset, homes: dict[Path, str], report: Report) -> None:
-    """Every sample of a split; `homes` remembers which split has a photograph, to notice one that is in two."""
+def _check_split(entry: Entry, split: str, samples: Reader, seen: dict[bytes, tuple[str, str]], report: Report) -> None:
+    """Every sample of a split; `seen` remembers which split has a photograph's pixels, to notice one that is in two."""
     layout = entry.spec.name
     if len(samples) == 0:
         report.add("missing file", report.path, f"{layout}, {split}", "must hold a picture, got none")
@@ -74,17 +80,25 @@ def _check_split(entry: Entry, split: str, samples: Dataset, homes: dict[Path, s
     whole = 0
     for index in tqdm(range(len(samples)), desc=f"{layout} {split}", unit="picture", leave=False, disable=None):
         photo = samples.paths(index)[0]
-        if homes.setdefault(photo, split) != split:
-            what = f"must be in one split, got {homes[photo]} and {split}"
+        if (turned := orientation(photo)) != 1:
+            what = f"asks to be turned (EXIF orientation {turned}); the masks must lie on its pixels as they are stored"
+            report.add("turned photograph", photo, "EXIF orientation", what)
+        sample = _check_sample(samples, index, report)
+        if sample is None:
+            continue
+        whole += 1
+        pixels = hashlib.blake2b(sample.image.numpy().tobytes(), digest_size=16).digest()
+        home, name = seen.setdefault(pixels, (split, samples.names[index]))
+        if home != split:
+            what = f"must be in one split, got {home}{f', as {name},' * (name != samples.names[index])} and {split}"
             report.add("duplicate", photo, "split", what)
-        whole += _check_sample(samples, index, report)
     report.splits[layout, split] = [len(samples), whole]
     if entry.check_samples is not None:
         entry.check_samples(samples, report)
 
 
-def _check_sample(samples: Dataset, index: int, report: Report) -> bool:
-    """Read a sample; where that fails, also look at each of its files alone. True where nothing is wrong."""
+def _check_sample(samples: Reader, index: int, report: Report) -> Sample | None:
+    """Read a sample; where that fails, also look at each of its files alone. None where something is wrong."""
     try:
         sample = samples[index]
     except DamagedFile as error:
@@ -94,11 +108,11 @@ def _check_sample(samples: Dataset, index: int, report: Report) -> bool:
                 _read_alone(file)
             except DamagedFile as damage:
                 report.add_damage(damage)
-        return False
+        return None
     if (sample.label_map == VOID).all() and "label maps" not in getattr(samples, "lacks", ()):
         report.add("unknown label", samples.paths(index)[-1], "pixels", "must label a pixel, got void alone")
-        return False
-    return True
+        return None
+    return sample
 
 
 def _read_alone(file: Path) -> None:
@@ -113,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line: 0 where nothing is wrong, 1 where something is, 2 for a folder that is no dataset."""
     parser = argparse.ArgumentParser(prog="python -m data_scripts.validate", description=__doc__.split(":")[0])
     parser.add_argument("path", type=Path, help="the folder that holds the dataset")
-    parser.add_argument("--layout", action="append", choices=tuple(CATALOGUE), help="instead of recognising it")
+    parser.add_argument("--layout", action="append", choices=tuple(DATASETS), help="instead of recognising it")
     parser.add_argument("--json", type=Path, help="write the report to this file")
     options = parser.parse_args(arguments)
     try:

@@ -1,18 +1,16 @@
-"""The catalogue: one module a dataset, found by its place in this folder, under the name that its reader has too."""
+"""The catalogue: where each dataset comes from, one module a dataset, found by its place in this folder.
+
+It opens neither torch nor the readers, so that the downloader starts at once.
+"""
 
 from importlib import import_module
 from pkgutil import iter_modules
 
-from data_scripts.entry import Entry
 from data_scripts.fetch.remote import Download
 
-CATALOGUE: dict[str, Entry] = {
-    entry.spec.name: entry
-    for module in iter_modules(__path__)
-    for entry in import_module(f"{__name__}.{module.name}").ENTRIES
-}
-DOWNLOADS = {name: entry.download for name, entry in CATALOGUE.items() if entry.download is not None}
-"""Every dataset whose files can be fetched, or that says how to ask for them."""
+_FOUND = [import_module(f"{__name__}.{module.name}").DOWNLOAD for module in iter_modules(__path__)]
+DOWNLOADS: dict[str, Download] = {download.name: download for download in _FOUND}
+"""Every dataset whose files can be fetched, or that says how to ask for them, by the name that its reader has too."""
 
 
 def download_of(name: str) -> Download:

@@ -1,20 +1,9 @@
-"""Microsoft COCO 2017: where it comes from, how scenes are written in its layout, and what is checked."""
+"""Where Microsoft COCO 2017 comes from."""
 
-from pathlib import Path
-from typing import Any
-
-from data_scripts.check.coco import check_coco
-from data_scripts.check.findings import Report
-from data_scripts.entry import Entry, Export
-from data_scripts.export.coco import write_coco
-from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.remote import Download, RemoteFile
-from lessons_lib.data.scenes import CLASSES
-from lessons_lib.data.scenes.config import THINGS
-from lessons_lib.data.sets.coco import COCO2017
 
 DOWNLOAD = Download(
-    name=COCO2017.name,
+    name="coco2017",
     title="Microsoft COCO 2017",
     classes="80 things, 91 stuff",
     splits={"train": 118_287, "val": 5000},
@@ -71,26 +60,3 @@ DOWNLOAD = Download(
         ),
     ),
 )
-
-
-def check_json(root: Path, report: Report) -> None:
-    """Note what is wrong inside the annotations of each split."""
-    for split in COCO2017.splits:
-        if (file := root / "annotations" / f"instances_{split}.json").is_file():
-            check_coco(file, report)
-
-
-def check_what_is_lacking(samples: Any, report: Report) -> None:
-    """Note once that a file holds boxes alone, or more categories than a label map can."""
-    for reason in dict.fromkeys(samples.lacks.values()):
-        report.add("no masks" if reason == samples.lacks.get("masks") else "no label maps", samples.file, "", reason)
-
-
-_EXPORT = Export(
-    write=lambda samples, out, split: write_coco(samples, CLASSES, len(THINGS), out, split),
-    labels=SCENE_LABELS,
-    reads_back=COCO2017,
-    splits=COCO2017.splits,
-    crowds=True,
-)
-ENTRIES = (Entry(COCO2017, DOWNLOAD, _EXPORT, check_folder=check_json, check_samples=check_what_is_lacking),)

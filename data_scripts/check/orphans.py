@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data_scripts.check.findings import Report
+from lessons_lib.data.leftovers import listed
 
 
 def check_orphans(root: Path, report: Report, pattern: str, photo_of: Callable[[Path], Path]) -> None:
     """Note every label file of a pattern below `root` whose photograph, `photo_of(file)`, is not there."""
-    for file in sorted(root.glob(pattern)):
+    for file in listed(root, pattern):
         if not photo_of(file).is_file():
             report.add("missing file", photo_of(file), "", f"is not there, though {file.name} is")
 

@@ -10,9 +10,16 @@ from jaxtyping import Bool, Int64
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from data_scripts.check.coco import check_coco
+from data_scripts.check.findings import Report
+from data_scripts.entry import Entry, Export
 from data_scripts.export.pictures import save_numbers, save_photo
+from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.data.scenes import CLASSES
+from lessons_lib.data.scenes.config import THINGS
+from lessons_lib.data.sets.coco import COCO2017, CocoSamples
 
 
 def write_coco(
@@ -91,3 +98,28 @@ def _stuff_map(label_map: Int64[Tensor, "H W"], classes: Sequence[str], number: 
 
 def _save(record: dict, file: Path) -> None:
     file.write_text(json.dumps(record, separators=(",", ":")), encoding="utf-8")
+
+
+def check_json(root: Path, report: Report) -> None:
+    """Note what is wrong inside the annotations of each split."""
+    for split in COCO2017.splits:
+        if (file := root / "annotations" / f"instances_{split}.json").is_file():
+            check_coco(file, report)
+
+
+def check_what_is_lacking(samples: CocoSamples, report: Report) -> None:
+    """Note once that a file holds boxes alone, or more categories than a label map can."""
+    for reason in dict.fromkeys(samples.lacks.values()):
+        report.add("no masks" if reason == samples.lacks.get("masks") else "no label maps", samples.file, "", reason)
+
+
+_EXPORT = Export(
+    write=lambda samples, out, split: write_coco(samples, CLASSES, len(THINGS), out, split),
+    labels=SCENE_LABELS,
+    reads_back=COCO2017,
+    splits=COCO2017.splits,
+    crowds=True,
+)
+
+
+ENTRIES = (Entry(COCO2017, _EXPORT, check_folder=check_json, check_samples=check_what_is_lacking),)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from data_scripts.fetch.bookkeeping import Receipt
 from data_scripts.fetch.remote import Download, RemoteFile
+from lessons_lib.data.leftovers import listed
 
 
 def shortfall(root: Path, file: RemoteFile) -> list[str]:
     """What is missing of what this file gives, in words; nothing when every pattern matches the files that it must."""
     found = []
     for pattern, count in file.gives:
-        matches = sum(1 for _ in root.glob(pattern))
+        matches = len(listed(root, pattern))
         if matches != count if count is not None else matches == 0:
             wanted = "any" if count is None else f"{count:,}"
             found.append(f"{pattern} matches {matches:,} files, where {wanted} should be")
@@ -44,7 +45,7 @@ def advice(
         f"  {target.absolute()}",
         "Then run the command again: the file is checked and used, and nothing is fetched that is there.",
     ]
-    if file.is_archive and any(next(target.parent.glob(pattern), None) for pattern, _ in file.gives):
+    if file.is_archive and any(listed(target.parent, pattern) for pattern, _ in file.gives):
         lines.append("Extracted already? Not all of it is there:")
         lines += [f"  {lack}" for lack in shortfall(target.parent, file)]
     if recorded is not None:

@@ -1,4 +1,8 @@
-"""Files of a dataset, read with care: what is damaged is said with the file, the field and the reason."""
+"""Files of a dataset, read with care: what is damaged is said with the file, the field and the reason.
+
+Photographs are read as they are stored, whatever their EXIF orientation says. torchvision and pycocotools do so too,
+and the masks of the published sets lie on the stored pixels.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +16,17 @@ from torch import Tensor
 
 from lessons_lib.data.photo import image_to_tensor
 from lessons_lib.data.sample import VOID
+
+LOSSLESS = ("PNG", "BMP", "GIF", "PPM", "TIFF")
+"""Formats that keep numbers as they are. JPEG and its like change them, under whatever name the file has."""
+
+ORIENTATION = 0x0112
+"""The EXIF tag that says how a viewer should turn a photograph; 1 is not at all (EXIF 2.32, 4.6.4 A)."""
+
+MOST_BLENDS, FEWEST_BLENDS = 0.2, 20
+"""Of all steps between neighbours in a map, the share that may go on in the same direction at the next pixel, and how
+many of them are needed to judge. Real label maps have up to 0.01, maps of 32 pixels a side 0.16; resized or turned with
+bilinear weights they have 0.21 to 0.7."""
 
 
 class DamagedFile(ValueError):
@@ -31,35 +46,81 @@ class DamagedFile(ValueError):
 
 
 def read_photo(file: Path | str) -> Float[Tensor, "3 H W"]:
-    """Read a picture as RGB in [0, 1]. Raises DamagedFile where it is missing, empty, cut off, or no picture."""
-    return image_to_tensor(open_picture(file))
+    """Read an image as RGB in [0, 1], as it is stored: an EXIF orientation turns nothing.
+
+    Raises DamagedFile where it is missing, empty, cut off, or no image, where a checksum inside it is wrong, and for
+    numbers of an unknown range.
+    """
+    picture = open_picture(file)
+    try:
+        return image_to_tensor(picture)
+    except ValueError as error:
+        raise DamagedFile(file, str(error)) from error
 
 
 def read_numbers(
     file: Path | str, size: tuple[int, int] | None = None, modes: Sequence[str] = ("L", "P")
 ) -> Int64[np.ndarray, "H W"]:
-    """Read a picture of numbers, one a pixel: the indices of a palette picture, never its colours.
+    """Read an image of numbers, one a pixel: the indices of a palette image, never its colours.
 
     `size` is the (height, width) it must have; `modes` are the kinds of PIL that count as numbers.
-    Raises DamagedFile as `read_photo` does, and for another size or mode.
+    Raises DamagedFile as `read_photo` does, for another size or mode, for a format that does not keep numbers (JPEG,
+    also under the name of a PNG), and for numbers that were blended where they were resized.
     """
-    picture = open_picture(file)
+    picture = open_picture(file, lossless=True)
     if picture.mode not in modes:
         raise DamagedFile(file, f"must be a picture of numbers (mode {' or '.join(modes)}), got mode {picture.mode}")
     values = np.array(picture).astype(np.int64)
     require_size(file, values.shape, size)
+    _refuse_blends(file, values)
     return values
 
 
-def open_picture(file: Path | str) -> Image.Image:
-    """Open a picture and decode it to its end. Raises DamagedFile, whatever the decoder says."""
+def open_picture(file: Path | str, lossless: bool = False) -> Image.Image:
+    """Open an image and decode it to its end, after a look at the checksums that a PNG holds.
+
+    Pillow decodes the pixels of a PNG without comparing their checksum, so that a flipped bit gives other numbers.
+    Raises DamagedFile, whatever the decoder says; with `lossless`, for a format that does not keep numbers as well.
+    """
     refuse_missing(file)
     try:
         with Image.open(file) as picture:
+            kind = picture.format
             picture.load()
-            return picture.copy() if picture.mode == "P" else picture
+        if kind == "PNG":
+            with Image.open(file) as again:
+                again.verify()
+        if picture.mode == "P":
+            picture = picture.copy()
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error and others
         raise DamagedFile(file, f"cannot be read as a picture: {error or type(error).__name__}") from error
+    if lossless and kind not in LOSSLESS:
+        raise DamagedFile(file, f"must be stored without loss, as PNG is, got {kind}")
+    return picture
+
+
+def orientation(file: Path | str) -> int:
+    """How the EXIF tag of a photograph would have it turned, 1 to 8; 1, not at all, where there is none."""
+    try:
+        with Image.open(file) as picture:
+            return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # a broken photograph or tag is said where it is read
+        return 1
+
+
+def _refuse_blends(file: Path | str, values: Int64[np.ndarray, "H W"]) -> None:
+    """Raise DamagedFile for a map that was resized or turned with bilinear weights.
+
+    Between two labels such a map holds the numbers between them, so that many steps go on in the same direction.
+    """
+    steps = blends = 0
+    for lines in (values, values.T):
+        change = np.sign(np.diff(lines, axis=1))
+        steps += np.count_nonzero(change)
+        blends += np.count_nonzero(change[:, 1:] * change[:, :-1] > 0)
+    if blends >= FEWEST_BLENDS and blends > MOST_BLENDS * steps:
+        reason = f"must hold labels, got blends of them: {blends} of {steps} steps between neighbours go on, as after"
+        raise DamagedFile(file, f"{reason} bilinear resizing; take the nearest pixel", "pixels", "unknown label")
 
 
 def read_mat(file: Path | str, key: str) -> np.ndarray:
@@ -114,27 +175,6 @@ def value_table(labels: Sequence[int], void: Sequence[int] = ()) -> Int64[np.nda
     table[: len(labels)] = labels
     table[list(void)] = VOID
     return table
-
-
-def read_names(file: Path | str) -> tuple[str, ...]:
-    """The names of a split's list, one a line: the first word of each line, empty lines left out.
-
-    Raises DamagedFile for a file that is no text in UTF-8.
-    """
-    try:
-        lines = Path(file).read_text("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DamagedFile(file, f"must be text in UTF-8: {error.reason} at byte {error.start}") from error
-    return tuple(line.split()[0] for line in lines if line.strip())
-
-
-def first_folder(root: Path | str, places: Sequence[str], holds: Sequence[str]) -> Path:
-    """The first of root/place that holds all of `holds`; raises FileNotFoundError naming what root should hold."""
-    for place in places:
-        if all((Path(root) / place / part).exists() for part in holds):
-            return Path(root) / place
-    wanted = " and ".join(str(Path(places[0]) / part) for part in holds)
-    raise FileNotFoundError(f"root must hold {wanted}, which is not there: {root}")
 
 
 def require_split(split: str, allowed: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from lessons_lib.data.files import DamagedFile
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.open import SPECS, open_dataset
 from lessons_lib.data.photo import REAL_DATA
 
@@ -23,7 +24,7 @@ def found_sets(folder: Path | str | None = None) -> dict[str, Dataset]:
     if not home.is_dir():
         raise FileNotFoundError(f"folder must be a folder with datasets, got {named}")
     sets = {}
-    for root in [home, *sorted(path for path in home.iterdir() if path.is_dir())]:
+    for root in [home, *(path for path in listed(home) if path.is_dir())]:
         for spec in SPECS.values():
             if spec.drawn or spec.variant_of:  # a variant is the same folder again
                 continue

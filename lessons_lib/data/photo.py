@@ -33,12 +33,28 @@ def real_set() -> Path | None:
 
 
 def read_image(path: Path | str) -> Float[Tensor, "3 H W"]:
-    """Read a picture file as RGB in [0, 1]; grey-scale and palette pictures become RGB too."""
+    """Read an image file as RGB in [0, 1]; grey-scale and palette images become RGB too.
+
+    The pixels are those that are stored, as torchvision reads them: an EXIF orientation turns nothing.
+    Raises ValueError with the file's name for numbers of an unknown range: see `image_to_tensor`.
+    """
     with Image.open(path) as picture:
-        return image_to_tensor(picture)
+        try:
+            return image_to_tensor(picture)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def image_to_tensor(picture: Image.Image) -> Float[Tensor, "3 H W"]:
-    """A PIL picture as RGB in [0, 1]: bytes over 255."""
+    """A PIL image as RGB in [0, 1]: 8 bits over 255, 16 bits over 65,535.
+
+    Raises ValueError for 32-bit integers and floats, whose range no format says.
+    """
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):  # PNG has 16 bits at most
+        grey = torch.from_numpy(np.array(picture).astype(np.float32)).div_(65535)
+        return grey.expand(3, *grey.shape).contiguous()
+    if picture.mode in ("I", "F"):
+        kind = "32-bit integers" if picture.mode == "I" else "floating-point numbers"
+        raise ValueError(f"an image must hold 8 or 16 bits a channel, got {kind} (mode {picture.mode})")
     pixels = torch.from_numpy(np.array(picture.convert("RGB")))  # (H, W, 3)
     return pixels.permute(2, 0, 1).contiguous().to(torch.float32).div_(255)

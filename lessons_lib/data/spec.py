@@ -7,6 +7,8 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from lessons_lib.data.class_table import ClassTable
+from lessons_lib.data.folders import homes
+from lessons_lib.data.leftovers import listed
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,14 @@ class DatasetSpec:
         return {"train": self.train, "val": self.val}.get(split, split)
 
     def is_in(self, root: Path) -> bool:
-        """Whether a folder looks like this set."""
-        return any(next(root.glob(sign), None) for sign in self.signs)
+        """Whether a folder looks like this set, or like one of the folders that its signs name on the way down."""
+        for sign in self.signs:
+            *folders, last = Path(sign).parts
+            if any(listed(home, last) for home in homes(root, (str(Path(*folders)),))):
+                return True
+            if not folders and last == root.absolute().name:
+                return True
+        return False
 
     def parts(self) -> tuple[str, ...]:
         """The splits that together are the set, each sample once: without the unions of others."""

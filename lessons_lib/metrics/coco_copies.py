@@ -1,6 +1,7 @@
 """Ground truth and results of COCO, checked and copied for pycocotools, which writes into what it is given."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pycocotools import mask as coco_mask
 
@@ -14,6 +15,7 @@ from lessons_lib.data.sets.coco_entries import (
     ids_of,
     is_number,
     shown,
+    side_fault,
 )
 
 
@@ -78,14 +80,14 @@ def copy_of_results(results: Sequence[dict], images: Sequence[dict], kind: str) 
     return copies
 
 
-def _runs(entry: dict, size: tuple[int | None, int | None], place: str) -> dict:
+def _runs(entry: dict, size: tuple[Any, Any], place: str) -> dict:
     """The compressed run lengths of an entry; where the image states no size, run lengths state it themselves."""
     segmentation = entry.get("segmentation")
     height, width = size
     if None in size and isinstance(segmentation, dict) and isinstance(segmentation.get("size"), list | tuple):
         height, width = [*segmentation["size"], None, None][:2]
-    if height is None or width is None:
-        raise ValueError(f"{place}: its image must have height and width, got {size[0]} and {size[1]}")
+    if fault := side_fault(height) or side_fault(width):
+        raise ValueError(f"{place}: height and width of its image {fault}")
     if fault := segmentation_fault(segmentation, height, width):
         raise ValueError(f"{place}, segmentation: {fault}")
     return dict(compressed(segmentation, height, width))

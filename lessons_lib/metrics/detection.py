@@ -124,8 +124,8 @@ class DetectionScores:
         order = order[labels[order].argsort(stable=True)]  # by class, in each from the highest score down
         classes = gt_labels[counted_gt[0]].unique()
         shape = (len(classes), len(AREA_RANGES), hits.shape[1])
-        precision = torch.zeros(*shape, 101, dtype=torch.float64)
-        recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64)
+        precision = torch.zeros(*shape, 101, dtype=torch.float64, device="cpu")
+        recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64, device="cpu")
         ends = torch.searchsorted(labels[order], torch.stack([classes, classes + 1], 1)).tolist()
         for k, (label, (start, end)) in enumerate(zip(classes.tolist(), ends, strict=True)):
             own = order[start:end]
@@ -139,4 +139,4 @@ class DetectionScores:
 
 
 def _joined(parts: list[Tensor], dtype: torch.dtype) -> Tensor | Float64[Tensor, " n"]:
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype)
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype, device="cpu")

@@ -6,11 +6,13 @@ A new model is one row of `MODELS`. The options of a model are the keyword-only 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from lessons_lib.models.backbones import load_imagenet, make_backbone
+from lessons_lib.models.instance.build import faster_rcnn
+from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.pieces import pieces
 from lessons_lib.models.semantic.deconvnet import deconvnet
 from lessons_lib.models.semantic.dilated import dilated, plain
@@ -57,6 +59,7 @@ MODELS: dict[str, Entry] = {
     "plain": Entry("semantic", plain),
     "dilated": Entry("semantic", dilated),
     "pieces": Entry("instance", pieces),
+    "faster_rcnn": Entry("detection", faster_rcnn),
 }
 """Every model by its name."""
 
@@ -84,7 +87,9 @@ def build_model(
             raise ValueError(f"options of {name} must be among its own ({known}), got {option!r}")
     model = entry.build(num_classes, backbone, **options)
     if pretrained:
-        if not hasattr(model, "backbone"):
+        if not isinstance(getattr(model, "backbone", None), nn.Module):
             raise ValueError(f"pretrained must be False for {name}, whose network is its own")
-        load_imagenet(backbone, model.backbone)
+        load_imagenet(backbone, cast(nn.Module, model.backbone))
+        if isinstance(model, FasterRCNN):
+            model.features.freeze_pretrained()
     return model

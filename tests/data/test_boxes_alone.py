@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torchvision.transforms import v2
 
 from lessons_lib.__main__ import main
+from lessons_lib.course.labs.explorer import draw_crowds, smaller
 from lessons_lib.data.crop import crop, random_square, resize_short_side
 from lessons_lib.data.open import open_dataset, require_truth
 from lessons_lib.data.sample import Instances, Sample, collate
@@ -63,6 +65,15 @@ def test_they_make_a_batch_and_statistics():
     sample = bare(filled())
     assert collate([sample, sample]).instances[1].masks is None
     assert count([sample], 5).areas.tolist() == [64, 252, 8]
+
+
+def test_the_explorer_shows_them():
+    sample = smaller(bare(filled()), longest=20)
+    assert sample.instances.masks is None and sample.instances.boxes.tolist()[1] == [2, 1, 10, 15]
+    figure, ax = plt.subplots()
+    draw_crowds(ax, sample.instances)
+    assert not ax.images
+    plt.close(figure)
 
 
 def boxes_alone(root):

@@ -14,14 +14,14 @@ from pycocotools import mask as coco_mask
 from torchvision.datasets import SBDataset
 
 from data_scripts import make_scenes as script
-from data_scripts.catalogue.ade20k import write_ade20k
-from data_scripts.catalogue.cityscapes import write_cityscapes
-from data_scripts.catalogue.nuclei import write_nuclei
-from data_scripts.catalogue.sbd import write_sbd
-from data_scripts.catalogue.voc import write_voc
+from data_scripts.export.ade20k import write_ade20k
+from data_scripts.export.cityscapes import write_cityscapes
 from data_scripts.export.coco import write_coco
+from data_scripts.export.nuclei import write_nuclei
 from data_scripts.export.pictures import save_numbers, voc_palette
 from data_scripts.export.relabel import relabel
+from data_scripts.export.sbd import write_sbd
+from data_scripts.export.voc import write_voc
 from data_scripts.fetch.whole_folder import whole_folder
 from data_scripts.make_scenes import LAYOUTS, main, make_scenes
 from lessons_lib.data.objects import no_instances

@@ -46,7 +46,12 @@ def test_nothing_is_found_in_real_sets(folder, count):
     if not root.is_dir():
         pytest.skip(f"{root} is not there")
     report = validate(root)
-    assert report.findings == [] and sum(whole for _, whole in report.splits.values()) == count
+    assert sum(whole for _, whole in report.splits.values()) == count
+    in_both = {path.name for path in root.glob("train2017/*.jpg")} & {path.name for path in root.glob("val2017/*.jpg")}
+    assert len(in_both) == (11 if folder.startswith("coco") else 0)  # this sample of COCO has them in both folders
+    assert [(found.kind, found.file) for found in report.findings] == [
+        ("duplicate", f"val2017/{name}") for name in sorted(in_both)
+    ]
 
 
 def cut(file):
@@ -247,7 +252,7 @@ def test_a_picture_in_two_splits(clean, tmp_path):
 def test_a_set_without_its_labels(tmp_path):
     (tmp_path / "leftImg8bit" / "train" / "ulm").mkdir(parents=True)
     (found,) = validate(tmp_path).findings
-    assert (found.kind, found.field) == ("missing file", "cityscapes") and "root must hold" in found.what
+    assert (found.kind, found.field) == ("missing file", "cityscapes, train") and "root must hold" in found.what
 
 
 def test_a_folder_with_two_layouts(tmp_path):

@@ -94,7 +94,7 @@ def test_an_annotation_is_refused_when_the_file_is_opened(tmp_path, changes, mes
         ([{**IMAGE, "width": "3"}], [CATEGORY], f'images[0], width: {ID}"3" (a string)'),
         ([{**IMAGE, "width": 3.0}], [CATEGORY], f"images[0], width: {ID}3.0 (a float)"),
         ([{**IMAGE, "width": None}], [CATEGORY], f"images[0], width: {ID}null"),
-        ([{**IMAGE, "height": 0}], [CATEGORY], "images[0], height: must be ≥ 1, got 0"),
+        ([{**IMAGE, "height": 0}], [CATEGORY], "images[0], height: must be in [1, 1000000], got 0"),
         ([{**IMAGE, "file_name": 7}], [CATEGORY], "images[0], file_name: must be a name, got 7"),
         ([{**IMAGE, "file_name": ""}], [CATEGORY], 'images[0], file_name: must be a name, got "" (a string)'),
         ([None], [CATEGORY], "images[0]: must be an object, got null"),
@@ -229,3 +229,11 @@ def test_masks_of_boxes_alone(scores):
 def test_truths_that_are_none(truth):
     with pytest.raises(ValueError, match="truth must be a dict with the lists images, categories, annotations, got no"):
         evaluate_coco(truth, [])
+
+
+def test_truths_with_entries_that_are_none():
+    with pytest.raises(ValueError, match=re.escape("truth, annotations[0]: must be an object, got 7")):
+        evaluate_coco({**record(), "annotations": [7]}, [])
+    polygon = record(segmentation=[[0, 0, 2, 0, 2, 2]])
+    with pytest.raises(ValueError, match=re.escape('height and width of its image must be an integer, got "3" (a')):
+        evaluate_coco({**polygon, "images": [{**IMAGE, "width": "3"}]}, [])

@@ -63,7 +63,7 @@ def test_pictures_that_cannot_be_read(tmp_path, content, message):
         (PascalContextSamples, r"root must hold VOCdevkit/VOC2010/JPEGImages and .*train\.txt, which is not there"),
         (SunRgbdSamples, r"root must hold SUNRGBD-train_images, which is not there"),
         (CamVidSamples, r"root must hold train and trainannot, which is not there"),
-        (CityscapesSamples, r"root must hold .*leftImg8bit.train, which is not there"),
+        (CityscapesSamples, r"root must hold leftImg8bit/train and gtFine/train, which is not there"),
         (Ade20kSamples, r"root must hold images/training and annotations/training, which is not there"),
         (PennFudanSamples, r"root must hold PNGImages and PedMasks, which is not there"),
         (NucleiSamples, r"root must hold stage1_train, which is not there"),

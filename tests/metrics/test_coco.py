@@ -3,8 +3,10 @@
 import copy
 import json
 import math
+import os
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -140,3 +142,14 @@ def test_merged_is_the_same_as_one_after_the_other():
     first.merge(pickle.loads(pickle.dumps(second)))
     assert first.compute() == pytest.approx(whole.compute(), nan_ok=True)
     assert isinstance(first.compute()["ap"], float) and not isinstance(first.compute()["ap"], torch.Tensor)
+
+
+@pytest.mark.parametrize(("kind", "style"), [("box", "bbox"), ("mask", "segm")])
+def test_real_files_as_pycocotools_evaluates_them(kind, style):
+    root = os.environ.get("LESSONS_REAL_DATA")
+    if not root:
+        pytest.skip("LESSONS_REAL_DATA is not set: it names the folder that holds coco_eval_parity")
+    folder = Path(root) / "coco_eval_parity"
+    names = ("instances_val2014_100", f"instances_val2014_fake{style}100_results", "expected_stats")
+    truth, results, want = (json.loads((folder / f"{name}.json").read_text("utf-8")) for name in names)
+    assert list(evaluate_coco(truth, results, kind).values()) == pytest.approx(want[style], abs=1e-9)

@@ -69,9 +69,9 @@ def smaller(sample: Sample, longest: int = LONGEST) -> Sample:
     step = -(-max(sample.label_map.shape) // longest)
     if step == 1:
         return sample
-    instances = replace(
-        sample.instances, boxes=sample.instances.boxes / step, masks=sample.instances.known_masks[:, ::step, ::step]
-    )
+    masks = sample.instances.masks
+    masks = None if masks is None else masks[:, ::step, ::step]
+    instances = replace(sample.instances, boxes=sample.instances.boxes / step, masks=masks)
     return Sample(sample.image[:, ::step, ::step], sample.label_map[::step, ::step], instances)
 
 
@@ -101,9 +101,9 @@ def draw_view(ax: Axes, page: Page) -> None:
 
 
 def draw_crowds(ax: Axes, instances: Instances) -> None:
-    """Crowds filled in grey."""
-    if instances.is_crowd is not None and instances.is_crowd.any():
-        crowds = instances.known_masks[instances.is_crowd].any(0)
+    """Crowds filled in grey, where they have masks."""
+    if instances.masks is not None and instances.is_crowd is not None and instances.is_crowd.any():
+        crowds = instances.masks[instances.is_crowd].any(0)
         ax.imshow(torch.where(crowds, 0.5, torch.nan).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 

@@ -14,8 +14,9 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
-from lessons_lib.ops.receptive_field.chain import Field, Layer, extent, path_counts, receptive_fields, seen_pixels
+from lessons_lib.ops.receptive_field.chain import Field, Layer, extent, path_counts, receptive_fields
 from lessons_lib.ops.receptive_field.module import module_fields
+from lessons_lib.ops.receptive_field.seen import seen_pixels
 
 OWN = "your own stack"
 MODULE = "your module"

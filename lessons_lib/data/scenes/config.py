@@ -64,6 +64,7 @@ class SceneConfig:
 
 PRESETS = {
     "easy": SceneConfig(),
+    "clear": SceneConfig(void_border=False),
     "context": SceneConfig(
         objects=(1, 3),
         classes=(DUCK, HEN),

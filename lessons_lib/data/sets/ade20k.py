@@ -3,38 +3,39 @@
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from lessons_lib.data.files import (
     DamagedFile,
-    first_folder,
     open_picture,
     read_numbers,
     read_photo,
-    require_index,
     require_size,
     require_split,
     translate,
     value_table,
 )
+from lessons_lib.data.folders import first_folder
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, masks_of, no_instances, numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.sets.classes_ade20k import CLASSES, INSTANCE_CATEGORIES
 from lessons_lib.data.spec import DatasetSpec
 
 SPLITS = ("training", "validation")
+PLACES = (".", "ADEChallengeData2016")
 _TABLE = value_table([0, *range(150)], void=(0,))
 
 
-class Ade20kSamples(Dataset):
+class Ade20kSamples(Reader):
     """SceneParse150, map-style, in the order of the names.
 
     `root` holds `images/<split>/` and `annotations/<split>/`, or the archive's folder `ADEChallengeData2016/` with
     them; `split` is "training" or "validation". A file's value is the label + 1; its 0, "other objects", is void.
-    Instances come from `annotations_instance/<split>/<name>.png` of the Places Challenge 2017 where a picture has
-    that file, else there are none. There, red is the category, 1 to 100, and green the number of the object, unique
-    in the picture (README of CSAILVision/placeschallenge, instancesegmentation). Objects come in the order of their
-    numbers. This is not the full ADE20K, whose pictures code a class as (R / 10) × 256 + G.
+    Instances come from `annotations_instance/<split>/<name>.png` of the Places Challenge 2017 where that folder is
+    there, and then each image must have its file; else there are none. There, red is the category, 1 to 100, and green
+    the number of the object, unique in the image (README of CSAILVision/placeschallenge, instancesegmentation). Objects
+    come in the order of their numbers. This is not the full ADE20K, whose images code a class as (R / 10) × 256 + G.
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """
 
@@ -42,24 +43,20 @@ class Ade20kSamples(Dataset):
 
     def __init__(self, root: Path | str, split: str = "training"):
         require_split(split, SPLITS)
-        places = (".", "ADEChallengeData2016")
-        self._home = first_folder(root, places, (f"images/{split}", f"annotations/{split}"))
+        self._home = first_folder(root, PLACES, (f"images/{split}", f"annotations/{split}"), one_split=True)
         self._split = split
-        self.names = tuple(sorted(file.stem for file in (self._home / "images" / split).glob("*.jpg")))
-
-    def __len__(self) -> int:
-        return len(self.names)
+        self.names = tuple(file.stem for file in listed(self._home / "images" / split, "*.jpg"))
 
     def paths(self, index: int) -> list[Path]:
-        """The files of a sample: photograph, labels, and objects where that file is there."""
+        """The files of a sample: photograph, labels, and objects where that part is there."""
         name = self.names[index]
         files = [self._home / "images" / self._split / f"{name}.jpg"]
         files.append(self._home / "annotations" / self._split / f"{name}.png")
-        objects = self._home / "annotations_instance" / self._split / f"{name}.png"
-        return [*files, objects] if objects.exists() else files
+        objects = self._home / "annotations_instance" / self._split
+        return [*files, objects / f"{name}.png"] if objects.is_dir() else files
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, labels, *objects = self.paths(index)
         image = read_photo(photo)
         size = tuple(image.shape[1:])
@@ -69,7 +66,7 @@ class Ade20kSamples(Dataset):
 
 def _instances(file: Path, size: tuple[int, int]) -> Instances:
     """The objects of an instance picture; each must be of one category."""
-    picture = open_picture(file)
+    picture = open_picture(file, lossless=True)
     if picture.mode != "RGB":
         raise DamagedFile(file, f"must be a colour picture (mode RGB), got mode {picture.mode}")
     pixels = np.array(picture)

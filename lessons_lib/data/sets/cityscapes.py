@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
 from torchvision.datasets import Cityscapes
 
 from lessons_lib.data.class_table import ClassTable
@@ -11,12 +10,14 @@ from lessons_lib.data.files import (
     DamagedFile,
     read_numbers,
     read_photo,
-    require_index,
     require_split,
     translate,
     value_table,
 )
+from lessons_lib.data.folders import first_folder
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.spec import DatasetSpec
 
@@ -35,15 +36,15 @@ THING_IDS = tuple(label.id for label in _SCORED if label.has_instances)
 _TABLE = value_table(TRAIN_IDS)
 
 
-class CityscapesSamples(Dataset):
+class CityscapesSamples(Reader):
     """Cityscapes, map-style, city after city in the order of the names.
 
     `root` holds `leftImg8bit/<split>/` and `gtFine/<split>/` (or `gtCoarse/`, with `mode` "coarse"). `split` is
     "train" or "val", and "train_extra" in coarse mode; the test set's labels are not published. The label map is
     `..._labelIds.png` with its ids as trainIds, 0 to 18, or void. Each value ≥ 24,000 of `..._instanceIds.png` (id ×
     1000 + number) of a scored class is an instance, in ascending order, its label the trainId, 11 to 18; a plain id
-    there is a group of objects or stuff, which is no instance. Caravans and trailers are not scored, so they are none
-    either.
+    of such a class is a group of them that nobody told apart, one crowd in the order of the ids, before the instances.
+    Stuff is no instance, and caravans and trailers, which are not scored, are none either.
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file or where the two maps disagree.
     """
 
@@ -54,23 +55,20 @@ class CityscapesSamples(Dataset):
             raise ValueError(f"mode must be 'fine' or 'coarse', got {mode!r}")
         require_split(split, ("train", "val", "train_extra") if mode == "coarse" else ("train", "val"))
         folder = "gtFine" if mode == "fine" else "gtCoarse"
-        for part in (Path(root, "leftImg8bit", split), Path(root, folder, split)):
-            if not part.is_dir():
-                raise FileNotFoundError(f"root must hold {part}, which is not there")
-        files = Cityscapes(str(root), split=split, mode=mode, target_type=["semantic", "instance"])
-        pairs = sorted(zip(files.images, files.targets, strict=True))
-        self._files = [[Path(photo), *map(Path, targets)] for photo, targets in pairs]
-        self.names = tuple(photo.name.removesuffix(".png").removesuffix("_leftImg8bit") for photo, *_ in self._files)
-
-    def __len__(self) -> int:
-        return len(self.names)
+        home = first_folder(root, (".",), (f"leftImg8bit/{split}", f"{folder}/{split}"), one_split=True)
+        self._photos = listed(home / "leftImg8bit" / split, "*/*_leftImg8bit.png")
+        self._labels = home / folder / split
+        self.names = tuple(photo.stem.removesuffix("_leftImg8bit") for photo in self._photos)
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, label ids, instance ids."""
-        return self._files[index]
+        photo, name = self._photos[index], self.names[index]
+        start = f"{name}_{self._labels.parent.name}"
+        maps = [self._labels / photo.parent.name / f"{start}_{kind}.png" for kind in ("labelIds", "instanceIds")]
+        return [photo, *maps]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, labels, objects = self.paths(index)
         image = read_photo(photo)
         size = tuple(image.shape[1:])
@@ -82,9 +80,15 @@ class CityscapesSamples(Dataset):
             pixel = tuple(int(place[0]) for place in wrong.nonzero())
             reason = f"must be of the class in {labels.name}, got {values[pixel]} where that holds {ids[pixel]}"
             raise DamagedFile(objects, reason, f"pixel {pixel}", "broken annotation")
-        numbers = [value for value in numbers_in(values) if value // 1000 in THING_IDS]
-        instances = instances_of(masks_of(values, numbers), [TRAIN_IDS[value // 1000] for value in numbers])
-        return Sample(image, label_map, instances)
+        numbers = [value for value in numbers_in(values) if _id_of(value) in THING_IDS]
+        labels = [TRAIN_IDS[_id_of(value)] for value in numbers]
+        crowds = [value < 1000 for value in numbers]  # a plain id: what the benchmark calls a group
+        return Sample(image, label_map, instances_of(masks_of(values, numbers), labels, crowds))
+
+
+def _id_of(value: int) -> int:
+    """The label id of a value of an instance map."""
+    return value // 1000 if value >= 1000 else value
 
 
 CITYSCAPES = DatasetSpec(

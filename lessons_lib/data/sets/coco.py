@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Bool, Int64
 from pycocotools import mask as coco_mask
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from lessons_lib.data.class_table import voc_colour
-from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, require_index, translate
+from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, translate
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.sets.coco_checks import compressed, has_mask, run_lengths, segmentation_fault
 from lessons_lib.data.sets.coco_entries import EntryFault, category_faults, record_faults
@@ -25,7 +25,7 @@ from lessons_lib.data.spec import DatasetSpec
 Window = tuple[slice, slice]
 
 
-class CocoSamples(Dataset):
+class CocoSamples(Reader):
     """COCO instances, map-style, in ascending order of image id; an image without annotations has N = 0.
 
     `root` holds the images in `<split>/` and `annotations/instances_<split>.json`. Category ids, which have gaps,
@@ -68,17 +68,14 @@ class CocoSamples(Dataset):
         self.colours = tuple(map(voc_colour, range(len(names))))
         self.names = tuple(_without_suffix(entry["file_name"]) for entry in self.images)
 
-    def __len__(self) -> int:
-        return len(self.names)
-
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, and its stuff map where there are any."""
         name = self.images[index]["file_name"]
         photo = self._photos / name
         return [photo] if self._table is None else [photo, self._maps / Path(name).with_suffix(".png")]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, *maps = self.paths(index)
         image, entry = read_photo(photo), self.images[index]
         size = tuple(image.shape[1:])

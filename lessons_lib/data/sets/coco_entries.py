@@ -15,6 +15,9 @@ HUGE = 1e12
 """What no coordinate or area reaches; larger numbers count as infinite."""
 
 _KINDS = {str: "a string", bool: "a bool", float: "a float", list: "a list", dict: "an object"}
+LONGEST = 10**6
+"""What no height or width exceeds."""
+
 MISSING = object()
 """Stands for a field that an entry has not."""
 
@@ -48,10 +51,7 @@ def record_faults(record: Any) -> Iterator[EntryFault]:
     yield from category_faults(categories)
     image_ids, category_ids = ids_of(images), ids_of(categories)
     for number, entry in enumerate(annotations):
-        if isinstance(entry, dict):
-            yield from annotation_faults(entry, number, image_ids, category_ids)
-        else:
-            yield EntryFault(f"annotations[{number}]", f"must be an object, got {shown(entry)}")
+        yield from annotation_faults(entry, number, image_ids, category_ids)
 
 
 def category_faults(categories: list) -> Iterator[EntryFault]:
@@ -60,7 +60,7 @@ def category_faults(categories: list) -> Iterator[EntryFault]:
 
 
 def annotation_faults(
-    entry: dict,
+    entry: Any,
     number: int,
     images: Collection[int] | None,
     categories: Collection[int] | None,
@@ -71,6 +71,9 @@ def annotation_faults(
     `images` and `categories` are the ids that there are; None where those of the file are broken, so that one broken
     id does not accuse its annotations too. `box` says whether it must have one.
     """
+    if not isinstance(entry, dict):
+        yield EntryFault(f"annotations[{number}]", f"must be an object, got {shown(entry)}")
+        return
     known = {"image_id": images, "category_id": categories}
     for field, fault in _FIELDS if box else _FIELDS[:-1]:
         value = entry.get(field, MISSING)
@@ -105,7 +108,7 @@ def name_fault(value: Any) -> str:
 
 def side_fault(value: Any) -> str:
     """What is wrong with the height or width of an image, or ""."""
-    return id_fault(value) or ("" if value >= 1 else f"must be ≥ 1, got {value}")
+    return id_fault(value) or ("" if 1 <= value <= LONGEST else f"must be in [1, {LONGEST}], got {shown(value)}")
 
 
 def crowd_fault(value: Any) -> str:

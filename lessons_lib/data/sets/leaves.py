@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.files import first_folder, read_numbers, read_photo, require_index
+from lessons_lib.data.files import read_numbers, read_photo
+from lessons_lib.data.folders import homes
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.spec import DatasetSpec
 from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
@@ -14,7 +15,7 @@ from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
 CLASSES = voc_coloured(("background", "leaf"))
 
 
-class LeafSamples(Dataset):
+class LeafSamples(Reader):
     """The CVPPP layout, map-style, in the order of the names.
 
     `root` holds `plantNNN_rgb.png` and `plantNNN_label.png`, or `training/A1/` or `A1/` with them (`subset` names
@@ -28,24 +29,20 @@ class LeafSamples(Dataset):
     classes, colours = CLASSES.names, CLASSES.colours
 
     def __init__(self, root: Path | str, split: str = "train", subset: str = "A1"):
-        places = (f"training/{subset}", subset, ".")
-        found = next((place for place in places if any((Path(root) / place).glob("*_rgb.png"))), None)
+        places = homes(root, (f"training/{subset}", subset, "."))
+        found = next((place for place in places if listed(place, "*_rgb.png")), None)
         if found is None:
             raise FileNotFoundError(f"root must hold training/{subset}/*_rgb.png, which is not there: {root}")
-        self._home = first_folder(root, (found,), (".",))
-        names = sorted(file.name.removesuffix("_rgb.png") for file in self._home.glob("*_rgb.png"))
-        self.names = every_fifth(names, split)
-
-    def __len__(self) -> int:
-        return len(self.names)
+        self._home = found
+        self.names = every_fifth([file.name.removesuffix("_rgb.png") for file in listed(found, "*_rgb.png")], split)
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, numbered leaves."""
         name = self.names[index]
         return [self._home / f"{name}_rgb.png", self._home / f"{name}_label.png"]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, labels = self.paths(index)
         image = read_photo(photo)
         values = read_numbers(labels, tuple(image.shape[1:]))

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.files import DamagedFile, first_folder, read_numbers, read_photo, require_index
-from lessons_lib.data.objects import instances_of, no_instances, numbers_in
+from lessons_lib.data.files import DamagedFile, read_numbers, read_photo
+from lessons_lib.data.folders import first_folder
+from lessons_lib.data.leftovers import listed
+from lessons_lib.data.objects import instances_of, numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.spec import DatasetSpec
 from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
@@ -16,12 +18,13 @@ from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
 CLASSES = voc_coloured(("background", "nucleus"))
 
 
-class NucleiSamples(Dataset):
+class NucleiSamples(Reader):
     """The training part of the Data Science Bowl 2018 (BBBC038), map-style, in the order of the ids.
 
     `root` holds `stage1_train/<id>/images/<id>.png` and `.../masks/*.png`, a grey picture a nucleus, 0 or 255.
     Instances (label 1) come in the order of the mask files' names; a few masks share a pixel. The label map is their
-    union. The set has no splits with masks: "all" is all; "val" is every fifth picture and "train" the others, which
+    union. Every image has nuclei, so a folder `masks` that is empty or not there is damage and no background. The set
+    has no splits with masks: "all" is all; "val" is every fifth picture and "train" the others, which
     is the course's choice.
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """
@@ -30,22 +33,23 @@ class NucleiSamples(Dataset):
 
     def __init__(self, root: Path | str, split: str = "train"):
         self._home = first_folder(root, ("stage1_train",), (".",))
-        self.names = every_fifth(sorted(folder.name for folder in self._home.iterdir() if folder.is_dir()), split)
-
-    def __len__(self) -> int:
-        return len(self.names)
+        self.names = every_fifth([folder.name for folder in listed(self._home) if folder.is_dir()], split)
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, then a mask a nucleus."""
         folder = self._home / self.names[index]
-        return [folder / "images" / f"{folder.name}.png", *sorted((folder / "masks").glob("*.png"))]
+        return [folder / "images" / f"{folder.name}.png", *listed(folder / "masks", "*.png")]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, *files = self.paths(index)
         image = read_photo(photo)
         size = tuple(image.shape[1:])
-        instances = _nuclei(files, size) if files else no_instances(*size)
+        if not files:
+            masks = photo.parent.parent / "masks"
+            reason = "must hold a mask for each nucleus, got none" if masks.is_dir() else "is not there"
+            raise DamagedFile(masks, reason, kind="missing file")
+        instances = _nuclei(files, size)
         return Sample(image, instances.masks.any(dim=0).long(), instances)
 
 

@@ -6,21 +6,19 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
-from torch.utils.data import Dataset
 
 from lessons_lib.data.class_table import voc_coloured
 from lessons_lib.data.files import (
     DamagedFile,
-    first_folder,
     read_mat,
-    read_names,
     read_photo,
-    require_index,
     require_size,
     require_split,
     translate,
 )
+from lessons_lib.data.folders import first_folder, read_names
 from lessons_lib.data.objects import no_instances
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.classes_context import CONTEXT59, CONTEXT459, RENAMED
 from lessons_lib.data.spec import DatasetSpec
@@ -30,7 +28,7 @@ CLASSES459 = voc_coloured((*CONTEXT459.names[:VOID], "void", *CONTEXT459.names[V
 """The 459 with an entry for label 255, which is void."""
 
 
-class PascalContextSamples(Dataset):
+class PascalContextSamples(Reader):
     """Pascal Context, map-style; the label maps come from its MATLAB files, and it names no single objects.
 
     `root` holds `VOCdevkit/VOC2010/` (JPEGImages and the lists ImageSets/Main/<split>.txt) and `trainval/<name>.mat`
@@ -54,15 +52,12 @@ class PascalContextSamples(Dataset):
         table = CONTEXT59 if label_set == 59 else CLASSES459
         self.classes, self.colours = table.names, table.colours
 
-    def __len__(self) -> int:
-        return len(self.names)
-
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, labels."""
         return [self._photos / f"{self.names[index]}.jpg", self._maps / f"{self.names[index]}.mat"]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, labels = self.paths(index)
         image = read_photo(photo)
         values = read_mat(labels, "LabelMap")

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.files import first_folder, read_numbers, read_photo, require_index
+from lessons_lib.data.files import read_numbers, read_photo
+from lessons_lib.data.folders import first_folder
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.spec import DatasetSpec
 from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
@@ -14,7 +15,7 @@ from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
 CLASSES = voc_coloured(("background", "pedestrian"))
 
 
-class PennFudanSamples(Dataset):
+class PennFudanSamples(Reader):
     """Penn-Fudan, map-style, in the order of the names.
 
     `root` holds `PNGImages/` and `PedMasks/<name>_mask.png`, or the archive's folder `PennFudanPed/` with them. Each
@@ -28,18 +29,15 @@ class PennFudanSamples(Dataset):
 
     def __init__(self, root: Path | str, split: str = "train"):
         self._home = first_folder(root, (".", "PennFudanPed"), ("PNGImages", "PedMasks"))
-        self.names = every_fifth(sorted(file.stem for file in (self._home / "PNGImages").glob("*.png")), split)
-
-    def __len__(self) -> int:
-        return len(self.names)
+        self.names = every_fifth([file.stem for file in listed(self._home / "PNGImages", "*.png")], split)
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, mask."""
         name = self.names[index]
         return [self._home / "PNGImages" / f"{name}.png", self._home / "PedMasks" / f"{name}_mask.png"]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, mask = self.paths(index)
         image = read_photo(photo)
         values = read_numbers(mask, tuple(image.shape[1:]))

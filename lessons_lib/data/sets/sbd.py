@@ -3,22 +3,19 @@
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
-from torchvision.datasets import SBDataset
 
 from lessons_lib.data.files import (
     DamagedFile,
-    first_folder,
     read_mat,
-    read_names,
     read_photo,
-    require_index,
     require_size,
     require_split,
     translate,
     value_table,
 )
+from lessons_lib.data.folders import first_folder, read_names
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.classes import VOC
 from lessons_lib.data.spec import DatasetSpec
@@ -27,7 +24,7 @@ SPLITS = ("train", "val", "train_noval")
 _TABLE = value_table(range(21), void=(VOID,))
 
 
-class SbdSamples(Dataset):
+class SbdSamples(Reader):
     """SBD, map-style, in the order of its lists.
 
     `root` holds `img/`, `cls/`, `inst/` and the lists, or the archive's own `benchmark_RELEASE/dataset/` with them.
@@ -43,21 +40,16 @@ class SbdSamples(Dataset):
     def __init__(self, root: Path | str, split: str = "train"):
         require_split(split, SPLITS)
         places = (".", "benchmark_RELEASE/dataset", "dataset")
-        home = first_folder(root, places, ("img", "cls", "inst", f"{split}.txt"))
-        read_names(home / f"{split}.txt")  # refuses a list that is no text, with its name
-        self.files = SBDataset(str(home), image_set=split, mode="segmentation")
-        self.names = tuple(Path(file).stem for file in self.files.images)
-
-    def __len__(self) -> int:
-        return len(self.names)
+        self._home = first_folder(root, places, ("img", "cls", "inst", f"{split}.txt"))
+        self.names = read_names(self._home / f"{split}.txt")
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, classes, objects."""
-        classes = Path(self.files.masks[index])
-        return [Path(self.files.images[index]), classes, classes.parent.parent / "inst" / classes.name]
+        name = self.names[index]
+        return [self._home / part for part in (f"img/{name}.jpg", f"cls/{name}.mat", f"inst/{name}.mat")]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, classes, objects = self.paths(index)
         image = read_photo(photo)
         size = tuple(image.shape[1:])

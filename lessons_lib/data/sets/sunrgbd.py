@@ -4,19 +4,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.class_table import class_table, voc_coloured
 from lessons_lib.data.files import (
-    first_folder,
     read_numbers,
     read_photo,
-    require_index,
     require_split,
     translate,
     value_table,
 )
+from lessons_lib.data.folders import first_folder
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import no_instances
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.spec import DatasetSpec
 
@@ -59,7 +58,7 @@ TEST_COUNT = 5050
 """Labels 1 to 5,050 are of the test pictures; picture n of train has label n + 5,050."""
 
 
-class SunRgbdSamples(Dataset):
+class SunRgbdSamples(Reader):
     """SUN RGB-D's colour pictures with their labels, map-style, in the order of their numbers; it names no objects.
 
     `root` holds the archives' folders: `SUNRGBD-train_images/` or `SUNRGBD-test_images/` with img-000001.jpg and on,
@@ -77,14 +76,11 @@ class SunRgbdSamples(Dataset):
         self._photos = first_folder(root, (f"SUNRGBD-{split}_images", split), (".",))
         self._labels = first_folder(root, ("sunrgbd_train_test_labels", "labels"), (".",))
         self._shift = TEST_COUNT if split == "train" else 0
-        self.names = tuple(sorted(file.stem for file in self._photos.glob("img-*.jpg")))
+        self.names = tuple(file.stem for file in listed(self._photos, "img-*.jpg"))
         table = CLASSES37 if num_classes == 37 else CLASSES13
         self.classes, self.colours = table.names, table.colours
         merged = [number - 1 for number in FROM_37_TO_13] if num_classes == 13 else range(37)
         self._table = value_table([0, *merged], void=(VOID_VALUE,))
-
-    def __len__(self) -> int:
-        return len(self.names)
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, labels."""
@@ -92,8 +88,8 @@ class SunRgbdSamples(Dataset):
         number = int(name.removeprefix("img-")) + self._shift
         return [self._photos / f"{name}.jpg", self._labels / f"img-{number:06d}.png"]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, labels = self.paths(index)
         image = read_photo(photo)
         values = read_numbers(labels, tuple(image.shape[1:]))

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import Dataset
-from torchvision.datasets import VOCSegmentation
 
 from lessons_lib.data.files import (
     DamagedFile,
-    read_names,
     read_numbers,
     read_photo,
-    require_index,
     translate,
     value_table,
 )
+from lessons_lib.data.folders import homes, read_names
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.classes import VOC
 from lessons_lib.data.spec import DatasetSpec
@@ -29,35 +27,34 @@ VOC_CLASSES = VOC.names
 _TABLE = value_table(range(21), void=(VOID,))
 
 
-class VocSamples(Dataset):
+class VocSamples(Reader):
     """The segmentation part of Pascal VOC, map-style, in the order of its lists.
 
-    `root` holds `VOCdevkit/VOC<year>`; `split` is "train", "val" or "trainval". The label map is SegmentationClass
-    with its void 255. Each value of SegmentationObject but 0 and 255 is an instance, in ascending order: its label is
-    the class that most of its pixels have, its box is tight around its mask, and it is no crowd, which VOC lacks.
+    `root` holds `VOCdevkit/VOC<year>`, or is one of these folders; `split` is "train", "val" or "trainval". The label
+    map is SegmentationClass with its void 255. Each value of SegmentationObject but 0 and 255 is an instance, in
+    ascending order: its label is the class that most of its pixels have, its box is tight around its mask, and it is no
+    crowd, which VOC lacks.
     Raises FileNotFoundError for a root without the set, DamagedFile (in `samples[index]`) for a broken file.
     """
 
     classes, colours = VOC.names, VOC.colours
 
     def __init__(self, root: Path | str, split: str = "train", year: str = "2012"):
-        listing = Path(root, "VOCdevkit", f"VOC{year}", "ImageSets", "Segmentation", f"{split}.txt")
-        if not listing.is_file():
-            raise FileNotFoundError(f"root must hold VOCdevkit/VOC{year} with the list {listing}, which is not there")
-        read_names(listing)  # refuses a list that is no text, with its name
-        self.files = VOCSegmentation(str(root), year=year, image_set=split)
-        self.names = tuple(Path(file).stem for file in self.files.images)
-
-    def __len__(self) -> int:
-        return len(self.names)
+        place, listing = f"VOCdevkit/VOC{year}", f"ImageSets/Segmentation/{split}.txt"
+        found = next((home for home in homes(root, (place, f"VOC{year}")) if (home / listing).is_file()), None)
+        if found is None:
+            raise FileNotFoundError(f"root must hold {place} with the list {listing}, which is not there: {root}")
+        self._home = found
+        self.names = read_names(found / listing)
 
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, classes, objects."""
-        classes = Path(self.files.masks[index])
-        return [Path(self.files.images[index]), classes, classes.parent.parent / "SegmentationObject" / classes.name]
+        name = self.names[index]
+        maps = [self._home / folder / f"{name}.png" for folder in ("SegmentationClass", "SegmentationObject")]
+        return [self._home / "JPEGImages" / f"{name}.jpg", *maps]
 
-    def __getitem__(self, index: int) -> Sample:
-        require_index(index, len(self))
+    def read(self, index: int) -> Sample:
+        """The sample of a valid index."""
         photo, classes, objects = self.paths(index)
         image = read_photo(photo)
         size = tuple(image.shape[1:])
@@ -80,18 +77,28 @@ def _class_of(values: Tensor, number: int, file: Path) -> int:
     return int(counts.argmax())
 
 
+def _signs(year: str) -> tuple[str, ...]:
+    """A folder of maps or of lists, below VOCdevkit or not."""
+    home = f"VOC{year}"
+    return tuple(
+        f"{start}{home}/{part}"
+        for start in ("VOCdevkit/", "")
+        for part in ("SegmentationClass", "ImageSets/Segmentation")
+    )
+
+
 VOC2012 = DatasetSpec(
     name="voc2012",
     reader=VocSamples,
     splits=("train", "val", "trainval"),
     classes=VOC,
     void=(VOID,),
-    signs=("VOCdevkit/VOC2012/SegmentationClass", "VOCdevkit/VOC2012/ImageSets/Segmentation"),
+    signs=_signs("2012"),
 )
 VOC2007 = replace(
     VOC2012,
     name="voc2007",
     reader=partial(VocSamples, year="2007"),
-    signs=("VOCdevkit/VOC2007/SegmentationClass", "VOCdevkit/VOC2007/ImageSets/Segmentation"),
+    signs=_signs("2007"),
 )
 DATASETS = (VOC2012, VOC2007)

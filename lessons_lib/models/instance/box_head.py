@@ -57,7 +57,8 @@ class TinyTrunk(nn.Module):
         self.fc = nn.Linear(channels * half * half, width)
         for layer in (self.conv, self.fc):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
     def forward(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R D"]:
         return F.relu(self.fc(F.relu(self.conv(features)).flatten(1)))
@@ -76,6 +77,10 @@ class Res5Trunk(nn.Module):
 
     def forward(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R D"]:
         return self.stage()(features).mean((2, 3))
+
+
+Trunk = FullyConnectedTrunk | ConvolutionalTrunk | TinyTrunk | Res5Trunk
+"""What makes a vector of `channels` numbers of a region's features."""
 
 
 class BoxPredictor(nn.Module):
@@ -97,7 +102,7 @@ class BoxPredictor(nn.Module):
 class BoxHead(nn.Module):
     """A trunk and a predictor, over the regions of a batch."""
 
-    def __init__(self, trunk: nn.Module, num_classes: int, class_agnostic: bool = False) -> None:
+    def __init__(self, trunk: Trunk, num_classes: int, class_agnostic: bool = False) -> None:
         super().__init__()
         self.trunk = trunk
         self.predictor = BoxPredictor(trunk.channels, num_classes, class_agnostic)

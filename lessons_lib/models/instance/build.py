@@ -2,15 +2,14 @@
 
 from dataclasses import replace
 
-from torch import nn
-
 from lessons_lib.checks import check_ints
-from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones import ResNet, TinyBackbone, make_backbone
 from lessons_lib.models.instance.box_head import (
     BoxHead,
     FullyConnectedTrunk,
     Res5Trunk,
     TinyTrunk,
+    Trunk,
 )
 from lessons_lib.models.instance.config import C4_CONFIG, TDM_CONFIG, TINY, TINY_C4, TINY_TDM, DetectorConfig
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
@@ -59,15 +58,22 @@ def detector(num_classes: int, backbone: str, neck: str, config: DetectorConfig)
     channels = features.channels[config.region_levels[0]]
     anchors = len(config.anchor_sizes[0]) * len(config.anchor_ratios)
     rpn = RPNHead(features.channels[config.rpn_levels[0]], anchors, config.rpn_depth)
-    trunk: nn.Module
+    trunk: Trunk
     if backbone == "tiny":
         trunk = TinyTrunk(channels, config.region_size)
     elif neck == "c4":
-        resnet = features.backbone.resnet
-        trunk = Res5Trunk(lambda: resnet.layer4, resnet.channels["c5"])
+        trunk = res5_trunk(features)
     else:
         trunk = FullyConnectedTrunk(channels, config.region_size)
     return FasterRCNN(features, rpn, BoxHead(trunk, num_classes, config.class_agnostic), config)
+
+
+def res5_trunk(features: Features) -> Res5Trunk:
+    """The head of a detector that has no neck: the stage that its backbone leaves out."""
+    if not isinstance(features.backbone, UpToC4):
+        raise ValueError(f"features must be those of a ResNet up to c4, got {type(features.backbone).__name__}")
+    resnet = features.backbone.resnet
+    return Res5Trunk(lambda: resnet.layer4, resnet.channels["c5"])
 
 
 def make_features(backbone: str, neck: str, config: DetectorConfig) -> Features:
@@ -75,11 +81,13 @@ def make_features(backbone: str, neck: str, config: DetectorConfig) -> Features:
     trunk = make_backbone(backbone)
     tiny = backbone == "tiny"
     if neck == "c4":
-        if not tiny:
-            return Features(UpToC4(trunk))
-        for unread in trunk.stages[3:]:  # their maps go nowhere
-            unread.requires_grad_(False)
-        return Features(trunk)
+        if isinstance(trunk, TinyBackbone):
+            for unread in trunk.stages[3:]:  # their maps go nowhere
+                unread.requires_grad_(False)
+            return Features(trunk)
+        if not isinstance(trunk, ResNet):
+            raise ValueError(f"backbone must be tiny or a ResNet where there is no neck, got {backbone!r}")
+        return Features(UpToC4(trunk))
     width = TINY_WIDTH if tiny else WIDTH
     if neck == "tdm":
         return Features(trunk, TDM(trunk, out_channels=width))

@@ -92,13 +92,13 @@ TINY = DetectorConfig(
 )  # fmt: skip
 """What learns scenes of 96 pixels in a minute on one CPU thread: few anchors, few regions, one map for each task."""
 
-ONE_MAP = {"rpn_levels": ("t2",), "region_levels": ("t2",)}
-
-TDM_CONFIG = replace(DetectorConfig(), **ONE_MAP, anchor_sizes=((32, 64, 128, 256, 512),), before_nms=(12000, 6000))
+TDM_CONFIG = DetectorConfig(
+    rpn_levels=("t2",), region_levels=("t2",), anchor_sizes=((32, 64, 128, 256, 512),), before_nms=(12000, 6000)
+)
 """One fine map of stride 4 for everything (Shrivastava et al., arXiv:1612.06851)."""
 
 TINY_C4 = replace(TINY, rpn_levels=("c3",), region_levels=("c3",))
 """The same without a neck: one map of stride 8."""
 
-TINY_TDM = replace(TINY, **ONE_MAP)
+TINY_TDM = replace(TINY, rpn_levels=("t2",), region_levels=("t2",))
 """The same with TDM: one map of stride 4."""

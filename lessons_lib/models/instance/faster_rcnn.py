@@ -4,21 +4,23 @@ The file reads as the paper does: `learn` is a training step, `stages` the way o
 of the files beside this one. A system that does more, such as masks, holds a detector and goes on with what it returns.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch, Instances
+from lessons_lib.models.backbones import Backbone
 from lessons_lib.models.contract import InstanceModel
 from lessons_lib.models.instance.box_head import BoxHead, box_losses, region_costs
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.detections import class_boxes, detections
-from lessons_lib.models.instance.features import Features
+from lessons_lib.models.instance.features import Features, UpToC4
 from lessons_lib.models.instance.regions import (
     Regions,
     hardest_regions,
@@ -63,14 +65,18 @@ class FasterRCNN(InstanceModel):
             )
 
     @property
-    def backbone(self) -> nn.Module:
+    def backbone(self) -> Backbone:
         """The network that ImageNet weights fit."""
         trunk = self.features.backbone
-        return getattr(trunk, "resnet", trunk)
+        return trunk.resnet if isinstance(trunk, UpToC4) else trunk
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """{"rpn_objectness", "rpn_box", "classification", "box"}: the four losses of the paper."""
         return self.learn(batch).losses
+
+    def expected_losses(self) -> dict[str, float]:
+        """ln 2 for object or not, ln K for K classes; of the boxes' losses nothing is known beforehand."""
+        return {"rpn_objectness": math.log(2), "classification": math.log(self.num_classes)}
 
     def learn(self, batch: Batch, dice: Dice = torch.rand, proposals: Proposals | None = None) -> Step:
         """A training step up to its losses. No shape depends on the data, only on the sizes and the fullest image.
@@ -98,9 +104,9 @@ class FasterRCNN(InstanceModel):
         if self.config.hard_examples:
             everything, found = label_proposals(proposals, truth, self.config)
             with torch.no_grad():
-                answers = self.box_head(self.read(maps, everything))
-                losses = sum(region_costs(*answers, everything, truth, self.config))
-            return hardest_regions(everything, found, losses, self.config)
+                logits, deltas = self.box_head(self.read(maps, everything))
+                costs, moved = region_costs(logits, deltas, everything, truth, self.config)
+            return hardest_regions(everything, found, costs + moved, self.config)
         count = proposals.boxes.shape[1] + (truth.boxes.shape[1] if self.config.add_truth else 0)
         random = dice(len(proposals.boxes), count, device=proposals.boxes.device)
         return sample_regions(proposals, truth, random, self.config)
@@ -109,7 +115,7 @@ class FasterRCNN(InstanceModel):
         """The features of regions."""
         return read_regions(maps, self.features.grids, regions.boxes, regions.valid, self.config)
 
-    def anchors(self, maps: dict[str, Tensor], size: tuple[int, int]) -> list[Float[Tensor, "_ 4"]]:
+    def anchors(self, maps: dict[str, Tensor], size: Sequence[int]) -> list[Float[Tensor, "_ 4"]]:
         """The anchors of each of the RPN's levels, for images of `size` (height, width)."""
         placed = []
         for level in self.config.rpn_levels:
@@ -170,7 +176,7 @@ class FasterRCNN(InstanceModel):
         return seen, (height, width)
 
 
-def in_own_pixels(found: Instances, seen: tuple[int, int], own: Int64[Tensor, "2"] | tuple[int, int]) -> Instances:
+def in_own_pixels(found: Instances, seen: Sequence[int], own: Sequence[int]) -> Instances:
     """The objects with boxes of an image resized to `seen` (height, width) brought back to its `own` size."""
     y, x = own[0] / seen[0], own[1] / seen[1]
     boxes = torch.stack([side * scale for side, scale in zip(found.boxes.unbind(1), (x, y, x, y), strict=True)], 1)

@@ -1,19 +1,22 @@
 """What a detector sees an image with: a backbone with a neck, or a backbone cut off at c4."""
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lessons_lib.models.backbones import ResNet
+from lessons_lib.models.backbones import Backbone, ResNet
+from lessons_lib.models.necks import FPN, TDM
 from lessons_lib.ops.grid import Grid
 
 
 class Features(nn.Module):
     """Images to the maps of the neck, or of the backbone where there is none; `grids` and `channels` describe them."""
 
-    def __init__(self, backbone: nn.Module, neck: nn.Module | None = None) -> None:
+    def __init__(self, backbone: "Backbone | UpToC4", neck: FPN | TDM | None = None) -> None:
         super().__init__()
         self.backbone, self.neck = backbone, neck
-        last = backbone if neck is None else neck
+        last: Any = backbone if neck is None else neck
         self.grids: dict[str, Grid] = last.grids
         self.channels: dict[str, int] = last.channels
         self.frozen = False
@@ -26,7 +29,7 @@ class Features(nn.Module):
         self.frozen = True
         for layer in self._norms():
             layer.requires_grad_(False)
-        trunk = getattr(self.backbone, "resnet", self.backbone)
+        trunk = self.backbone.resnet if isinstance(self.backbone, UpToC4) else self.backbone
         for layer in (trunk.conv1, trunk.layer1) if isinstance(trunk, ResNet) else ():
             layer.requires_grad_(False)
         self.train(self.training)

@@ -22,6 +22,9 @@ from lessons_lib.ops.sampling import sample
 SMALLEST = 1e-3
 """Pixels: a proposal with a shorter side is none."""
 
+ROUNDS = 32
+"""Rounds of NMS in a training step on a GPU, which nobody waits for: longer chains of boxes hardly occur."""
+
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
@@ -49,7 +52,8 @@ class RPNHead(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(
         self, maps: Sequence[Float[Tensor, "B C _ _"]]
@@ -80,20 +84,18 @@ def propose(
     """
     before, after = (pair[not training] for pair in (config.before_nms, config.after_nms))
     with torch.no_grad():
-        boxes, scores, levels = [], [], []
+        found = []
         for level, (own, logits, moves) in enumerate(zip(anchors, objectness, deltas, strict=True)):
             best, chosen = logits.topk(min(before, logits.shape[1]))  # (B, k), of each image by itself
-            picked = moves.gather(1, chosen[..., None].expand(-1, -1, 4))
-            boxes.append(decode_boxes(picked, own[chosen]))
-            scores.append(best)
-            levels.append(torch.full_like(chosen, level))
-        boxes, scores, levels = torch.cat(boxes, 1), torch.cat(scores, 1), torch.cat(levels, 1)
+            moved = decode_boxes(_pick(moves, chosen), own[chosen])
+            found.append((moved, best, torch.full_like(chosen, level)))
+        boxes, scores, levels = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
         order = scores.argsort(dim=1, descending=True, stable=True)
         boxes, scores, levels = _pick(boxes, order), scores.gather(1, order), levels.gather(1, order)
         boxes = clip_boxes(boxes, sizes)
         valid = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(-1)
         all_of_them = Proposals(boxes, scores.sigmoid(), valid)
-        keep = nms(boxes, scores, config.rpn_nms, levels, valid)
+        keep = nms(boxes, scores, config.rpn_nms, levels, valid, ROUNDS if training else None)
         rank = torch.where(keep, -torch.arange(keep.shape[1], device=keep.device), -keep.shape[1])
         value, first = rank.topk(min(after, rank.shape[1]))  # those that stay, in their order
         kept = Proposals(_pick(boxes, first), all_of_them.scores.gather(1, first), value > -keep.shape[1])

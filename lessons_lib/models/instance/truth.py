@@ -60,8 +60,10 @@ def _check(number: int, objects: Instances, num_classes: int | None) -> None:
         got = labels[labels < 1][0].item()
         raise ValueError(f"image {number} of the batch: labels must be ≥ 1, as 0 is the background, got {got}")
     if not bool(high.all()):
-        got = labels[~high][0].item()
-        raise ValueError(f"image {number} of the batch: labels must be < {num_classes}, the model's classes, got {got}")
+        above = labels[~high][0].item()
+        raise ValueError(
+            f"image {number} of the batch: labels must be < {num_classes}, the model's classes, got {above}"
+        )
     if not bool(sound.all()):
-        got = [round(value, 3) for value in boxes[~sound][0].tolist()]
-        raise ValueError(f"image {number} of the batch: boxes must be finite with x1 > x0 and y1 > y0, got {got}")
+        wrong = [round(value, 3) for value in boxes[~sound][0].tolist()]
+        raise ValueError(f"image {number} of the batch: boxes must be finite with x1 > x0 and y1 > y0, got {wrong}")

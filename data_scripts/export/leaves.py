@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from data_scripts.check.findings import Report
 from data_scripts.check.orphans import beside, check_orphans
@@ -15,6 +14,8 @@ from data_scripts.export.pictures import object_map, save_numbers, save_photo
 from data_scripts.export.relabel import ONE_KIND
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.files import DamagedFile, read_numbers
+from lessons_lib.data.leftovers import listed
+from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.leaves import LEAVES
 
@@ -53,14 +54,14 @@ def check_labels(root: Path, report: Report) -> None:
     check_orphans(root, report, "**/*_label.png", lambda file: beside(file, "", "", "_label.png", "_rgb.png"))
 
 
-def check_leaves(samples: Dataset, report: Report) -> None:
+def check_leaves(samples: Reader, report: Report) -> None:
     """Note where the foreground, the centres or the counts of leaves disagree with the numbered leaves."""
     if len(samples) == 0:
         return
     home = samples.paths(0)[0].parent
     counts = {}
-    for file in home.glob("*.csv"):
-        for line, row in enumerate(csv.reader(file.read_text("utf-8", errors="replace").splitlines()), start=1):
+    for file in listed(home, "*.csv"):
+        for line, row in enumerate(csv.reader(file.read_text("utf-8-sig", errors="replace").splitlines()), start=1):
             if len(row) == 2 and row[1].strip().isdecimal():
                 counts[row[0].strip()] = int(row[1])
             elif row:
@@ -77,7 +78,7 @@ def check_leaves(samples: Dataset, report: Report) -> None:
             continue
         leaves = len(np.unique(labels[labels > 0]))
         if counts.get(f"{name}_rgb.png", leaves) != leaves:
-            file = next(home.glob("*.csv"))
+            file = listed(home, "*.csv")[0]
             what = f"must count the leaves of {label_file.name}, {leaves}, got {counts[f'{name}_rgb.png']}"
             report.add("broken annotation", file, f"{name}_rgb.png", what)
 
@@ -92,4 +93,6 @@ def _compare(marked: np.ndarray, labels: np.ndarray, kind: str, file: Path, repo
 
 
 _EXPORT = Export(write=write_leaves, labels=ONE_KIND, reads_back=LEAVES)
-ENTRIES = (Entry(LEAVES, None, _EXPORT, check_folder=check_labels, check_samples=check_leaves),)
+
+
+ENTRIES = (Entry(LEAVES, _EXPORT, check_folder=check_labels, check_samples=check_leaves),)
