@@ -7,6 +7,7 @@ IoU of each picture, sorting, matching, and the twelve numbers. Both get the sam
 import argparse
 import contextlib
 import io
+import sys
 import time
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ from lessons_lib.metrics.coco import KINDS, results_json, truth_json
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
 from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.masks import encode_rle, pairwise_rle_iou
+from lessons_lib.terminal import run
 
 SPEED_GOAL = 0.33
 """Share of pycocotools' time that the AP from scratch may take."""
@@ -111,4 +113,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -6,10 +6,13 @@ memory pages (Linux; elsewhere nothing changes): to fetch new memory in small pa
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+
+from lessons_lib.terminal import run
 
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it when it first asks for memory
 
@@ -139,4 +142,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

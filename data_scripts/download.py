@@ -15,6 +15,7 @@ from data_scripts.fetch.free_space import require_space
 from data_scripts.fetch.placing import Job, place, space_for
 from data_scripts.fetch.remote import RemoteFile, about, table
 from data_scripts.fetch.verifying import verify
+from lessons_lib.terminal import run
 
 USAGE = """\
 python -m data_scripts.download NAME --about     licence, registration, files, addresses, checksums, citation
@@ -94,6 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         return _verify_all(job, files) if options.verify else _place_all(job, files, options.parallel)
+    except BrokenPipeError:
+        raise  # nobody reads what it says any more: see lessons_lib.terminal
     except OSError as error:
         print(f"download: {error}", file=sys.stderr)
         return 1
@@ -145,4 +148,4 @@ def _outcome(job: Job, task: Future) -> Exception | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -16,6 +16,7 @@ from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_
 from lessons_lib.data.folders import HalfOfSplit
 from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.terminal import run
 
 
 def validate(path: Path | str, layouts: list[str] | None = None) -> Report:
@@ -144,4 +145,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -1,11 +1,11 @@
 """The course from a terminal: `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, train, evaluate."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from lessons_lib.terminal import run as run_command
 from lessons_lib.training.command import add_evaluate, add_train
 
 
@@ -99,15 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if getattr(args, "recipe", "") is None and args.model is None:
         top.error("train needs a MODEL or --recipe NAME: see python -m lessons_lib train --help")
     try:
-        status = args.run(args)
-        sys.stdout.flush()
-        return status
+        return args.run(args)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except BrokenPipeError:
+        raise  # it is no error of the command: the terminal's `run` ends it quietly
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         # the library's own errors name what to change; a traceback adds nothing
         print(f"error: {error}", file=sys.stderr)
@@ -115,5 +112,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ shows ? rather than a traceback
-    sys.exit(main())
+    sys.exit(run_command(main))

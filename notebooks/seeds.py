@@ -35,6 +35,8 @@ for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import torch  # noqa: E402
 from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
 
+from lessons_lib.terminal import run as run_command  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
 SEEDS, DISTURBANCES = range(5), range(4)  # disturbance 0 is none
@@ -142,7 +144,9 @@ def heading(path: Path) -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        models = [
+            line.partition(":")[2].strip() for line in info.read_text("utf-8").splitlines() if "model name" in line
+        ]
         processor = models[0] if models else processor
     return {
         "lesson": path.stem,
@@ -202,4 +206,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(lambda: main(sys.argv[1:])))

@@ -18,6 +18,7 @@ from lessons_lib.atomic import whole_file, write_whole
 from lessons_lib.shipped import FOLDER
 from lessons_lib.shipped.recipes import RECIPES, follow
 from lessons_lib.shipped.scores import JUDGED_AT, JUDGED_ON
+from lessons_lib.terminal import run as run_command
 
 SEEDS = (0, 1, 2)
 
@@ -80,4 +81,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

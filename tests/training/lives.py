@@ -65,7 +65,7 @@ def together(folder: Path, work, *arguments) -> list[str]:
 def _live(said: Path, environment: dict[str, str], work, arguments: tuple) -> None:
     os.environ.update(environment)
     torch.set_num_threads(1)
-    with said.open("w") as file:
+    with said.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     MODELS["tiny"] = Entry("semantic", lambda classes, backbone: TinyModel(classes, dropout=0.3))
