@@ -51,14 +51,14 @@ def decode_rle(rles: Sequence[dict], size: tuple[int, int]) -> Bool[Tensor, "N H
     ValueError for an entry that is no run lengths of this size, or whose runs do not fill it. Run lengths as a plain
     list of numbers are decoded by `annotations.mask_of_runs`.
     """
-    size = checked_ints("size", size, 0, count=2)
+    height, width = checked_ints("size", size, 0, count=2)
     runs = checked_runs("rles", rles)
     for number, rle in enumerate(rles):
-        if tuple(rle["size"]) != size:
-            raise ValueError(f"rles[{number}] must be of size {size}, got {tuple(rle['size'])}")
-    columns = np.zeros((len(rles), size[1], size[0]), dtype=bool)
+        if tuple(rle["size"]) != (height, width):
+            raise ValueError(f"rles[{number}] must be of size {(height, width)}, got {tuple(rle['size'])}")
+    columns = np.zeros((len(rles), width, height), dtype=bool)
     for mask, lengths in zip(columns, runs, strict=True):
-        mask.flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)  # zeros first
+        mask.flat[:] = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)  # zeros first
     return torch.from_numpy(columns).mT.contiguous()
 
 
