@@ -2,7 +2,7 @@
 
 A safetensors file: tensors `model.NAME` and `optimizer.NUMBER.NAME`, and in its header, as JSON, the step, the settings
 and what else the run wants to find again. The data order and the random numbers of a step are functions of the seed
-and the step (see sampling.py), so these two are all that is kept of them. No file is a pickle: opening one runs nothing.
+and the step (see sampling.py), so these two are all that is kept. No file is a pickle: opening one runs nothing.
 """
 
 import json
