@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
-from scipy import ndimage
 from torch import Tensor
 
 from lessons_lib.checks import checked_int
@@ -120,6 +119,8 @@ def connected_pieces(mask: Bool[Tensor, "H W"]) -> Int64[Tensor, "H W"]:
     ValueError for a mask that is not bool (H, W).
     """
     _check_mask(mask)
+    from scipy import ndimage  # only here: whoever cuts no mask into pieces needs no scipy
+
     pieces, _ = ndimage.label(mask.cpu().numpy(), structure=np.ones((3, 3)))
     return torch.from_numpy(pieces).to(mask.device, torch.int64)
 

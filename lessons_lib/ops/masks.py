@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
-from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from lessons_lib.checks import checked_ints
@@ -40,6 +39,8 @@ def pairwise_mask_iou(
 def encode_rle(masks: Bool[Tensor, "N H W"]) -> list[dict]:
     """Run lengths of each mask, ready for JSON; `decode_rle` gives the masks back."""
     check_masks("masks", masks)
+    from pycocotools import mask as coco_mask  # only here: a machine that trains and scores needs no pycocotools
+
     columns = np.asfortranarray(masks.cpu().numpy().astype(np.uint8).transpose(1, 2, 0))  # (H, W, N)
     return [{**entry, "counts": entry["counts"].decode("ascii")} for entry in coco_mask.encode(columns)]
 
@@ -77,6 +78,8 @@ def pairwise_rle_iou(
     check_crowd(is_crowd, len(gt_rles))
     if not pred_rles or not gt_rles:
         return torch.zeros(len(pred_rles), len(gt_rles), dtype=torch.float64)
+    from pycocotools import mask as coco_mask
+
     crowd = [False] * len(gt_rles) if is_crowd is None else is_crowd.tolist()
     return torch.from_numpy(coco_mask.iou(list(pred_rles), list(gt_rles), crowd))
 
