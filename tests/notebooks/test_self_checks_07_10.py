@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from tests.notebooks.test_self_checks import answers
 from torch.nn import functional as F
 
 from lessons_lib.metrics import average_precision as ap
@@ -13,6 +12,7 @@ from lessons_lib.models.backbones import TinyBackbone
 from lessons_lib.models.semantic.unet import UNet
 from lessons_lib.ops import receptive_field as rf
 from lessons_lib.ops import unpooling
+from tests.notebooks.test_self_checks import answers
 
 
 def fields(*dilations: int, stride: int = 1) -> int:
