@@ -84,7 +84,7 @@ gpu:
 	@$(if $(PYTHON),"$(PYTHON)",$(if $(wildcard $(PY)),$(PY),python3)) -m benchmarks.gpu
 
 checkpoints: $(STAMP)
-	@$(PY) -m lessons_lib.shipped.recipes
+	@$(PY) -m lessons_lib.shipped.make
 
 format: $(STAMP)
 	@$(PY) -m ruff check --fix -q; $(PY) -m ruff format

@@ -12,6 +12,7 @@ import them for the laboratories, and no experiment calls them.
 
 import argparse
 import ast
+import contextlib
 import hashlib
 import importlib.abc
 import importlib.machinery
@@ -113,7 +114,8 @@ def run_once(path: Path, seed: int, disturbance: int) -> Run:
 
     matplotlib.use("Agg")
     start = time.process_time()
-    measured = experiment(path, seed, disturbance)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        measured = experiment(path, seed, disturbance)
     seconds = round(time.process_time() - start, 1)
     return {"seed": seed, "disturbance": disturbance, "cpu_seconds": seconds, "measured": measured}
 

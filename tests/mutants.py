@@ -29,7 +29,7 @@ EQUIVALENT = ROOT / "tests" / "mutants_equivalent.json"
 HOOK = "--jaxtyping-packages=lessons_lib,beartype.beartype"
 COPIED = ("lessons_lib", "tests", "data_scripts", "benchmarks", "pyproject.toml", "results")
 EXTRA = {
-    "lessons_lib/ops": ("tests/ops/test_half_precision.py", "tests/test_border_values.py"),
+    "lessons_lib/ops": ("tests/ops/test_half_precision.py", "tests/ops/test_border_values.py"),
     "lessons_lib/ops/roi": ("tests/ops/roi", "tests/ops/test_levels.py"),
     "lessons_lib/ops/receptive_field": ("tests/ops/receptive_field",),
     "lessons_lib/ops/subpixel.py": ("tests/ops/test_subpixel_transposed.py",),

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "data": {"checks", "ops", "data"},
     "training": {"atomic", "checks", "models", "metrics", "data", "training"},
     "training.loop": {"data.sample"},
-    "shipped": {"atomic", "training", "models", "metrics", "data", "shipped"},
+    "shipped": {"atomic", "terminal", "training", "models", "metrics", "data", "shipped"},
     "course": ANYTHING,
     "__main__": ANYTHING,
 }
