@@ -70,6 +70,21 @@ RECIPES = {
     "hypercolumns": semantic_recipe("hypercolumns", steps=1500),
     "deconvnet": semantic_recipe("deconvnet", ("easy", "islands"), steps=2500),
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
+    "faster_rcnn": Recipe(
+        Settings(
+            "faster_rcnn",
+            preset="clear",
+            count=8000,
+            size=96,
+            steps=11_000,
+            lr=3e-3,
+            schedule="warm-up-cosine",
+            weight_decay=1e-4,
+            clip=10.0,
+            recipe="faster_rcnn",
+        ),
+        judged=("clear",),
+    ),
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""
 
