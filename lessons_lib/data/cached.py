@@ -20,7 +20,7 @@ class Cached(Dataset):
     are the inner dataset's. Raises ValueError for fewer than `count` samples.
     """
 
-    def __init__(self, samples: Dataset, count: int):
+    def __init__(self, samples: Any, count: int):
         if not 1 <= count <= len(samples):
             raise ValueError(f"count must be 1 to {len(samples)}, as many images as there are, got {count}")
         self.samples, self.count = samples, count
