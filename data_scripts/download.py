@@ -33,8 +33,8 @@ class Bars:
     def of(self, name: str) -> Progress:
         def progress(phase: str, done: int, total: int | None) -> None:
             with self._making:
-                shown, bar = self._bars.get(name, (None, None))
-                if shown != phase:
+                shown, bar = self._bars.get(name, ("", None))
+                if bar is None or shown != phase:
                     if bar is not None:
                         bar.close()
                     bar = tqdm(desc=f"{name} {phase}", unit="B", unit_scale=True, disable=None, leave=False)
@@ -126,13 +126,13 @@ def _place_all(job: Job, files: list[RemoteFile], parallel: int) -> int:
     with ThreadPoolExecutor(min(parallel, len(files))) as pool:
         tasks = [pool.submit(place, job, file) for file in files]
         try:
-            failures = [error for task in tasks if (error := _outcome(job, task))]
+            failures = [failure for task in tasks if (failure := _outcome(job, task))]
         except KeyboardInterrupt:
             job.stop.set()
             job.say("Stopping. What has come stays; the same command goes on from there.")
             return 130
-    for error in failures:
-        print(f"\n{error}", file=sys.stderr)
+    for failure in failures:
+        print(f"\n{failure}", file=sys.stderr)
     if failures:
         return 1
     job.say(f"{entry.name} is complete in {job.root.absolute()}")
@@ -142,6 +142,8 @@ def _place_all(job: Job, files: list[RemoteFile], parallel: int) -> int:
 def _outcome(job: Job, task: Future) -> Exception | None:
     try:
         job.say(task.result())
+    except BrokenPipeError:
+        raise
     except (DownloadError, OSError) as error:
         return error
     return None

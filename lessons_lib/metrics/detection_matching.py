@@ -25,15 +25,13 @@ _CHUNK = 2**18
 class Picture:
     """What AP needs to know of one picture: P detections from the highest score down, G objects.
 
-    iou (P, G): −1 where the classes differ. rank (P,): place among the detections of the same class, from 0.
-    areas in pixels; is_crowd (G,).
+    iou (P, G): −1 where the classes differ. areas in pixels; is_crowd (G,).
     """
 
     iou: Float64[Tensor, "P G"]
     scores: Float64[Tensor, " P"]
     labels: Int64[Tensor, " P"]
     areas: Float64[Tensor, " P"]
-    rank: Int64[Tensor, " P"]
     gt_labels: Int64[Tensor, " G"]
     gt_areas: Float64[Tensor, " G"]
     is_crowd: Bool[Tensor, " G"]

@@ -180,7 +180,8 @@ def _layer_axes(
             f"weight must have one slice for each of the {x.shape[1]} channels of x, got {weight.shape[1]}"
         )
     check_same_kind(x, weight=weight, bias=bias)
-    return sliding_axes(x.shape[2:], weight.shape[2:], stride, padding, dilation, count=2)
+    rows, columns = sliding_axes(x.shape[2:], weight.shape[2:], stride, padding, dilation, count=2)
+    return rows, columns
 
 
 def _add_bias(out: Float[Tensor, "B C oH oW"], bias: Float[Tensor, " C"] | None) -> Float[Tensor, "B C oH oW"]:

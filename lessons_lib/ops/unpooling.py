@@ -60,7 +60,7 @@ def max_unpool(
     check_tensor("pooled", pooled, 4)
     height, width = checked_ints("size", tuple(size), 1, 2)
     if not isinstance(switches, Tensor) or switches.dtype != torch.int64:
-        got = switches.dtype if isinstance(switches, Tensor) else repr(switches)
+        got = str(switches.dtype) if isinstance(switches, Tensor) else repr(switches)
         raise ValueError(f"switches must be an int64 tensor, got {got}")
     if switches.shape not in {pooled.shape[lead:] for lead in range(3)}:
         got = f"{tuple(switches.shape)} for {tuple(pooled.shape)}"

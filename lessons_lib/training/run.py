@@ -20,7 +20,7 @@ from lessons_lib.models.zoo import build_model, find_model
 from lessons_lib.training.augment import BY_NAME
 from lessons_lib.training.checkpoint import Checkpoint, open_checkpoint, save_checkpoint
 from lessons_lib.training.machine import inner_model, start_machine
-from lessons_lib.training.sampling import Draws, Loader, Samples, seed_for, step_draws
+from lessons_lib.training.sampling import Draws, Indexed, Loader, seed_for, step_draws
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.tasks import TASKS, Task
 
@@ -155,7 +155,7 @@ def meaning_of(settings: Settings, model: nn.Module, classes: Sequence[str]) -> 
     }
 
 
-def identity_of(samples: Samples) -> list[Any]:
+def identity_of(samples: Indexed) -> list[Any]:
     """How many images there are, and a checksum of their names where they have names."""
     names = getattr(samples, "names", None)
     if names is None:

@@ -16,7 +16,7 @@ from lessons_lib.data.sample import Batch, Sample, collate
 
 
 @runtime_checkable
-class Samples(Protocol):
+class Indexed(Protocol):
     """What can be learned from or judged on: so many samples, read one by one. A list of them is one too."""
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ def generator_for(*words: object) -> torch.Generator:
     return torch.Generator().manual_seed(seed_for(*words))
 
 
-def read_together(samples: Samples, indices: Sequence[int]) -> list[Sample]:
+def read_together(samples: Indexed, indices: Sequence[int]) -> list[Sample]:
     """Several samples of a dataset; some can give them together, which is faster."""
     together = getattr(samples, "__getitems__", None)
     return together(list(indices)) if together else [samples[index] for index in indices]
@@ -53,7 +53,7 @@ class Draws(Dataset):
     Raises ValueError for a dataset without images.
     """
 
-    def __init__(self, samples: Samples, seed: int, prepare: Prepare | None = None):
+    def __init__(self, samples: Indexed, seed: int, prepare: Prepare | None = None):
         if len(samples) == 0:
             raise ValueError("samples must hold at least 1 image, got 0")
         self.samples, self.seed, self.prepare = samples, seed, prepare

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from lessons_lib.data.crop import resize_short_side
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.sample import Sample
-from lessons_lib.training.sampling import Samples, read_together
+from lessons_lib.training.sampling import Indexed, read_together
 from lessons_lib.training.tasks import Answer, Task, to_cpu
 
 TOGETHER = 8
@@ -33,7 +33,7 @@ class Scored:
 
 
 def score(
-    model: nn.Module, task: Task, samples: Samples, classes: Sequence[str], size: int, machine: Accelerator,
+    model: nn.Module, task: Task, samples: Indexed, classes: Sequence[str], size: int, machine: Accelerator,
     count: int | None = None, on_error: str = "raise",
 ) -> Scored:  # fmt: skip
     """The scores of a model on the first `count` images (None: all), their shorter side resized to `size` pixels.
@@ -66,7 +66,7 @@ def score(
     return Scored(task.scores(metrics, classes, total - len(skipped)), examples, skipped)
 
 
-def _read(samples: Samples, indices: list[int], on_error: str, skipped: list[str]) -> list[Sample]:
+def _read(samples: Indexed, indices: list[int], on_error: str, skipped: list[str]) -> list[Sample]:
     """The samples of these indices; damaged ones are left out, with a line in `skipped`, where that is wanted."""
     if on_error == "raise":
         return read_together(samples, indices)

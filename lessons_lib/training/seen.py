@@ -5,13 +5,13 @@ from torch import Tensor
 
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.open import spec_of
-from lessons_lib.training.sampling import Samples
+from lessons_lib.training.sampling import Indexed
 
 LOOKED_AT = 3
 """Of how many images with the same name the pixels are compared: frames of two films may be called alike."""
 
 
-def shared_images(learned: Samples, judged: Samples, data: str, learned_split: str, judged_split: str) -> str | None:
+def shared_images(learned: Indexed, judged: Indexed, data: str, learned_split: str, judged_split: str) -> str | None:
     """In words, how many of the images that a model is judged on it has learned from; None if none of them.
 
     Two splits share an image where both name it and the pixels are the same.
@@ -26,7 +26,7 @@ def shared_images(learned: Samples, judged: Samples, data: str, learned_split: s
     return f"of which it has learned from {'all' if both == len(judged) else f'{both} of {len(judged)}'}"
 
 
-def _alike(learned: Samples, judged: Samples) -> int:
+def _alike(learned: Indexed, judged: Indexed) -> int:
     """How many names two splits share, or 0 if the images behind the first of these names differ."""
     names = [getattr(samples, "names", ()) for samples in (learned, judged)]
     at = [{name: index for index, name in enumerate(of_one)} for of_one in names]
@@ -38,7 +38,7 @@ def _alike(learned: Samples, judged: Samples) -> int:
     return 0
 
 
-def _image(samples: Samples, index: int) -> Tensor | None:
+def _image(samples: Indexed, index: int) -> Tensor | None:
     try:
         return samples[index].image
     except DamagedFile:

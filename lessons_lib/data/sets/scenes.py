@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.class_table import voc_coloured
+from lessons_lib.data.sample import Samples
 from lessons_lib.data.scenes import CLASSES, PRESETS, Scenes
 from lessons_lib.data.scenes.mixed import KINDS, MixedScenes, mixed_configs
 from lessons_lib.data.spec import DatasetSpec
@@ -15,7 +14,7 @@ SPLITS = {"train": (100_000, 0), "val": (500, 1)}
 Those of "val" have no void borders, so that every boundary can be judged."""
 
 
-def open_scenes(split: str, size: int, preset: str) -> Dataset:
+def open_scenes(split: str, size: int, preset: str) -> Samples:
     """The scenes of a split, `size` pixels a side.
 
     The preset "mixed:easy,islands" takes turns between the presets that it names, with large objects and with small,
