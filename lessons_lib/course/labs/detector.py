@@ -17,15 +17,15 @@ from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_image
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
+from lessons_lib.models.instance.build import faster_rcnn
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
-from lessons_lib.models.zoo import build_model
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.shipped import load_checkpoint
 
 STAGES = ("1 anchors", "2 objectness", "3 proposals", "4 after NMS", "5 regions", "6 detections")
 SCENES = 20
 UNSEEN_SEED = 1
-FOUND, TRUTH = "#0072B2", "#ffffff"
+FOUND, TRUTH, BARS = "#F0E442", "#ffffff", "#0072B2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class View:
 @cache
 def model() -> FasterRCNN:
     """The shipped detector."""
-    made = build_model("faster_rcnn", len(CLASSES)).eval()
+    made = faster_rcnn(len(CLASSES)).eval()
     load_checkpoint("faster_rcnn", made)
     return made
 
@@ -113,7 +113,7 @@ def compute(number: int, stage: str, shown: int, threshold: int) -> View:
 
 
 def draw(view: View) -> Figure:
-    """The image with the boxes of the stage (blue; the darker, the surer) and the true ones (white, dashed)."""
+    """The image with the boxes of the stage (yellow; the stronger, the surer) and the true ones (white, dashed)."""
     figure = bare_figure(7.8, 3.9)
     spaces = {"left": 0.01, "right": 0.98, "bottom": 0.1, "top": 0.9, "wspace": 0.12, "width_ratios": (1, 1)}
     left, right = figure.subplots(1, 2, gridspec_kw=spaces)
@@ -133,7 +133,7 @@ def draw_boxes(ax: Axes, boxes: Float[Tensor, "n 4"], colour: str, **style: Any)
     """Frames; a box from 0 to 96 surrounds the pixels 0 to 95, so its edge lies half a pixel before pixel 0."""
     x0, y0, x1, y1 = boxes.double().sub(0.5).unbind(1)
     corners = torch.stack([x0, y0, x1, y0, x1, y1, x0, y1, x0, y0], 1).view(-1, 5, 2)
-    ax.add_collection(LineCollection(list(corners.numpy()), colors=colour, **style))
+    ax.add_collection(LineCollection(list(corners.numpy()), colors=colour, **style), autolim=False)
 
 
 def draw_panel(ax: Axes, view: View) -> None:
@@ -154,7 +154,7 @@ def draw_panel(ax: Axes, view: View) -> None:
         ax.set_title("features of the first regions, channels averaged")
     else:
         values = view.panel[: max(len(view.boxes), 1)].numpy()
-        ax.barh(range(len(values)), values, color=FOUND)
+        ax.barh(range(len(values)), values, color=BARS)
         ax.set_yticks(range(len(values)), view.words or [""] * len(values), fontsize=8)
         ax.set(xlim=(0, 1), xlabel="confidence", ylim=(max(len(values), 4) - 0.5, -0.5))
         ax.set_title("detections")

@@ -5,8 +5,7 @@ import math
 import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
-from lessons_lib.ops.anchors import anchor_shapes
-from lessons_lib.ops.anchors import place_anchors as place_on_grid
+from lessons_lib.ops import anchors
 from lessons_lib.ops.grid import Grid
 
 # 13.1
@@ -21,7 +20,7 @@ def shape_cases():
 SHAPES = Exercise(
     "13.1",
     "Anchor shapes",
-    oracle=anchor_shapes,
+    oracle=anchors.anchor_shapes,
     cases=shape_cases,
     hints=(
         "You look for w and h with w · h = s² and h / w = r. Put h = r · w into the first equation.",
@@ -131,15 +130,15 @@ def place_cases():
     return [dict(zip(names, call, strict=True)) for call in calls]
 
 
-def place_anchors(shapes, rows, columns, stride, start):
+def library_place_anchors(shapes, rows, columns, stride, start):
     """The library's function, with its grid spelled out."""
-    return place_on_grid(shapes, (rows, columns), Grid(stride, start))
+    return anchors.place_anchors(shapes, (rows, columns), Grid(stride, start))
 
 
 PLACE = Exercise(
     "13.2",
     "Placing anchors",
-    oracle=place_anchors,
+    oracle=library_place_anchors,
     cases=place_cases,
     hints=(
         "The middle of cell i lies at start + stride · i from the middle of pixel 0, so at half a pixel more from its "

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.models.instance.rpn import RPNHead
-from lessons_lib.ops.box_coding import encode_boxes
+from lessons_lib.ops import box_coding
 
 # 13.5
 
@@ -32,7 +32,7 @@ def encode_cases():
 ENCODE = Exercise(
     "13.5",
     "A box as four numbers",
-    oracle=encode_boxes,
+    oracle=box_coding.encode_boxes,
     cases=encode_cases,
     hints=(
         "First middles and sizes: size = boxes[:, 2:] − boxes[:, :2], middle = boxes[:, :2] + size / 2; the same for "
@@ -142,7 +142,7 @@ def head_cases():
     return cases
 
 
-def rpn_head(maps, conv_weight, conv_bias, object_weight, object_bias, delta_weight, delta_bias):
+def library_rpn_head(maps, conv_weight, conv_bias, object_weight, object_bias, delta_weight, delta_bias):
     """The library's module with these weights; (B, N) and (B, N, 4)."""
     head = RPNHead(maps.shape[1], len(object_bias))
     weights = (conv_weight, conv_bias, object_weight, object_bias, delta_weight, delta_bias)
@@ -153,7 +153,7 @@ def rpn_head(maps, conv_weight, conv_bias, object_weight, object_bias, delta_wei
 HEAD = Exercise(
     "13.6",
     "Build the RPN's head",
-    oracle=rpn_head,
+    oracle=library_rpn_head,
     cases=head_cases,
     gradients=True,
     hints=(

@@ -35,7 +35,7 @@ def nms_cases():
     ]
 
 
-def suppress(boxes, scores, labels, threshold):
+def library_suppress(boxes, scores, labels, threshold):
     """The library's function."""
     return nms(boxes, scores, threshold, labels)
 
@@ -43,7 +43,7 @@ def suppress(boxes, scores, labels, threshold):
 SUPPRESS = Exercise(
     "13.7",
     "Find the bug: suppression",
-    oracle=suppress,
+    oracle=library_suppress,
     cases=nms_cases,
     hints=(
         "Two things are wrong. Which boxes may suppress a box? Think of a duck beside a hen, and of a box that has "
@@ -136,7 +136,7 @@ def choice_cases():
     ]
 
 
-def choose(probs, boxes, threshold, most):
+def library_choose(probs, boxes, threshold, most):
     """The library's function, without its NMS."""
     found, _ = detections(probs, boxes, replace(TINY, least_confidence=threshold, nms=1.0, most=most))
     return found.boxes, found.labels, found.scores
@@ -145,7 +145,7 @@ def choose(probs, boxes, threshold, most):
 CHOOSE = Exercise(
     "13.8",
     "From regions to detections",
-    oracle=choose,
+    oracle=library_choose,
     cases=choice_cases,
     hints=(
         "Every pair of a region and a class (not the background, class 0) is a candidate of its own.",

@@ -25,7 +25,7 @@ def label_cases():
     return [*cases, {"iou": torch.zeros(3, 0), "high": 0.6, "low": 0.3}]
 
 
-def label_anchors(iou, high, low):
+def library_label_anchors(iou, high, low):
     """The library's function, with the exception for the best anchors switched on."""
     return match(iou, high, low, force_best=True)
 
@@ -33,7 +33,7 @@ def label_anchors(iou, high, low):
 LABEL = Exercise(
     "13.3",
     "What an anchor shows",
-    oracle=label_anchors,
+    oracle=library_label_anchors,
     cases=label_cases,
     hints=(
         "First without the exception: best, matched = iou.max(1), then two torch.where. Without objects all is "
@@ -141,7 +141,7 @@ def sample_cases():
     ]
 
 
-def draw_anchors(labels, random, count, share):
+def library_draw_anchors(labels, random, count, share):
     """The library's function, its positions turned into a mask over the anchors."""
     chosen, valid = sample(labels, random, count, share)
     drawn = torch.zeros(len(labels), dtype=torch.bool)
@@ -152,7 +152,7 @@ def draw_anchors(labels, random, count, share):
 SAMPLE = Exercise(
     "13.4",
     "A fair sample",
-    oracle=draw_anchors,
+    oracle=library_draw_anchors,
     cases=sample_cases,
     hints=(
         "Two draws: first the objects, at most int(count · share) of them; then background for all the seats that are "
