@@ -4,6 +4,7 @@
 VENV ?= .venv
 PYTHON ?=
 LESSON ?=
+FILE ?=
 SINCE ?= HEAD
 
 PY := $(VENV)/bin/python
@@ -21,7 +22,7 @@ endif
 timed = @echo "=== $(1)"; start=$$(date +%s); $(2) || { echo "✗ $(1) failed"; exit 1; }; \
 	echo "✓ $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help lab test check lint types unit errors notebooks browser screenshots lessons bench checkpoints format reset moved
+.PHONY: help lab test check lint types unit errors notebooks browser screenshots lessons bench gpu mutants checkpoints format reset moved
 .NOTPARALLEL:
 
 help:
@@ -30,6 +31,8 @@ help:
 	@echo "make check            the everyday part: style, types, the unit tests of what changed (SINCE=a revision; HEAD)"
 	@echo "make lessons          run all notebooks again, in place, and clean them"
 	@echo "make bench            run every benchmark"
+	@echo "make gpu              test, time and train on this machine's GPU, 8 minutes; installs nothing"
+	@echo "make mutants FILE=…   change FILE in small ways, and list the changes that no test notices"
 	@echo "make checkpoints      train the shipped checkpoints again, and measure them; can be stopped and given again"
 	@echo "make format           format the code, notebooks too"
 	@echo "make reset LESSON=04  give one lesson back as shipped; yours is kept aside"
@@ -67,12 +70,21 @@ screenshots: $(STAMP)
 lessons: $(STAMP)
 	@$(PY) notebooks/refresh.py
 
+mutants: $(STAMP)
+	@test -n "$(FILE)" || { echo "say which file: make mutants FILE=lessons_lib/ops/boxes.py"; exit 2; }
+	@$(PY) -m tests.mutants $(FILE) --jobs 2
+
 bench: $(STAMP)
 	@for file in benchmarks/[a-z]*.py; do \
-		name=$$(basename "$$file" .py); echo "=== $$name"; $(PY) -m "benchmarks.$$name" || exit 1; done
+		name=$$(basename "$$file" .py); case "$$name" in gpu*) continue;; esac; \
+		echo "=== $$name"; $(PY) -m "benchmarks.$$name" || exit 1; done
+
+# A machine that is lent for its GPU has torch, torchvision, pytest, hypothesis and jaxtyping; more is not asked of it.
+gpu:
+	@$(if $(PYTHON),"$(PYTHON)",$(if $(wildcard $(PY)),$(PY),python3)) -m benchmarks.gpu
 
 checkpoints: $(STAMP)
-	@$(PY) -m lessons_lib.shipped.recipes
+	@$(PY) -m lessons_lib.shipped.make
 
 format: $(STAMP)
 	@$(PY) -m ruff check --fix -q; $(PY) -m ruff format

@@ -6,9 +6,12 @@ half the time of the matrix products. THP_MEM_ALLOC_ENABLE=0 in front of the com
 
 import argparse
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+
+from lessons_lib.terminal import run
 
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it when it first asks for memory
 
@@ -120,4 +123,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -6,6 +6,7 @@ pixels and bfloat16. Ours normalises the pictures inside, torchvision's gets the
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from torchvision.models.segmentation import fcn_resnet50
 from lessons_lib.data.sample import VOID, collate
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
 from lessons_lib.models.semantic.plain_fcn import PlainFCN, plain_fcn
+from lessons_lib.terminal import run
 
 GOAL = 0.95
 """Times torchvision's images/s that ours should reach."""
@@ -92,4 +94,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

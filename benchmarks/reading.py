@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import io
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from torchvision.transforms.functional import to_tensor
 
 from lessons_lib.data.photo import REAL_DATA, real_set
 from lessons_lib.data.sets.coco import CocoSamples
+from lessons_lib.terminal import run as run_command
 
 GOAL = 0.9
 """Photographs a second of the reader, over those of the bare loop, that it should hold."""
@@ -86,4 +88,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -1,6 +1,7 @@
 """Scenes drawn in a second: `python -m benchmarks.scenes` (one thread, then a DataLoader with two workers)."""
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from lessons_lib.data.sample import collate
 from lessons_lib.data.scenes import PRESETS, Scenes, draw_scenes
+from lessons_lib.terminal import run
 
 GOAL = 300
 """Images a second at 96 pixels that two idle cores should reach, with the preset "easy"."""
@@ -52,4 +54,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -15,6 +15,7 @@ from data_scripts.fetch.free_space import require_space
 from data_scripts.fetch.placing import Job, place, space_for
 from data_scripts.fetch.remote import RemoteFile, about, table
 from data_scripts.fetch.verifying import verify
+from lessons_lib.terminal import run
 
 USAGE = """\
 python -m data_scripts.download NAME --about     licence, registration, files, addresses, checksums, citation
@@ -32,8 +33,8 @@ class Bars:
     def of(self, name: str) -> Progress:
         def progress(phase: str, done: int, total: int | None) -> None:
             with self._making:
-                shown, bar = self._bars.get(name, (None, None))
-                if shown != phase:
+                shown, bar = self._bars.get(name, ("", None))
+                if bar is None or shown != phase:
                     if bar is not None:
                         bar.close()
                     bar = tqdm(desc=f"{name} {phase}", unit="B", unit_scale=True, disable=None, leave=False)
@@ -94,6 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         return _verify_all(job, files) if options.verify else _place_all(job, files, options.parallel)
+    except BrokenPipeError:
+        raise  # nobody reads what it says any more: see lessons_lib.terminal
     except OSError as error:
         print(f"download: {error}", file=sys.stderr)
         return 1
@@ -123,13 +126,13 @@ def _place_all(job: Job, files: list[RemoteFile], parallel: int) -> int:
     with ThreadPoolExecutor(min(parallel, len(files))) as pool:
         tasks = [pool.submit(place, job, file) for file in files]
         try:
-            failures = [error for task in tasks if (error := _outcome(job, task))]
+            failures = [failure for task in tasks if (failure := _outcome(job, task))]
         except KeyboardInterrupt:
             job.stop.set()
             job.say("Stopping. What has come stays; the same command goes on from there.")
             return 130
-    for error in failures:
-        print(f"\n{error}", file=sys.stderr)
+    for failure in failures:
+        print(f"\n{failure}", file=sys.stderr)
     if failures:
         return 1
     job.say(f"{entry.name} is complete in {job.root.absolute()}")
@@ -139,10 +142,12 @@ def _place_all(job: Job, files: list[RemoteFile], parallel: int) -> int:
 def _outcome(job: Job, task: Future) -> Exception | None:
     try:
         job.say(task.result())
+    except BrokenPipeError:
+        raise
     except (DownloadError, OSError) as error:
         return error
     return None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

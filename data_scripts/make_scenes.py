@@ -11,6 +11,7 @@ from data_scripts.datasets import DATASETS
 from data_scripts.export.relabel import relabel
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.scenes import PRESETS, SceneConfig, draw_scenes
+from lessons_lib.terminal import run
 
 DRAWN_AT_ONCE = 32
 
@@ -72,4 +73,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -14,8 +15,11 @@ from data_scripts.datasets import DATASETS
 from data_scripts.entry import Entry
 from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_mat, refuse_missing
 from lessons_lib.data.folders import HalfOfSplit
-from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID, Sample
+from lessons_lib.terminal import run
+
+Seen = dict[bytes, tuple[str, str]]
+"""The pixels of a photograph, as a digest → its split and its name."""
 
 
 def validate(path: Path | str, layouts: list[str] | None = None) -> Report:
@@ -29,7 +33,8 @@ def validate(path: Path | str, layouts: list[str] | None = None) -> Report:
     for name in recognise(root) if layouts is None else layouts:
         if name not in DATASETS:
             raise ValueError(f"layout must be among {', '.join(DATASETS)}, got {name!r}")
-        entry, seen, missing, opened = DATASETS[name], {}, "", 0
+        seen: Seen = {}
+        entry, missing, opened = DATASETS[name], "", 0
         if entry.check_folder is not None:
             entry.check_folder(root, report)
         for split in entry.spec.parts():
@@ -67,7 +72,7 @@ def recognise(root: Path) -> list[str]:
     return found
 
 
-def _check_split(entry: Entry, split: str, samples: Reader, seen: dict[bytes, tuple[str, str]], report: Report) -> None:
+def _check_split(entry: Entry, split: str, samples: Any, seen: Seen, report: Report) -> None:
     """Every sample of a split; `seen` remembers which split has a photograph's pixels, to notice one that is in two."""
     layout = entry.spec.name
     if len(samples) == 0:
@@ -97,7 +102,7 @@ def _check_split(entry: Entry, split: str, samples: Reader, seen: dict[bytes, tu
         entry.check_samples(samples, report)
 
 
-def _check_sample(samples: Reader, index: int, report: Report) -> Sample | None:
+def _check_sample(samples: Any, index: int, report: Report) -> Sample | None:
     """Read a sample; where that fails, also look at each of its files alone. None where something is wrong."""
     try:
         sample = samples[index]
@@ -144,4 +149,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

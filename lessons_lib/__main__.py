@@ -3,7 +3,9 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
+from lessons_lib.terminal import run as run_command
 from lessons_lib.training.command import add_evaluate, add_train
 
 
@@ -40,10 +42,17 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from lessons_lib.course import run_figures
-    from lessons_lib.training.command import run_train
+    from lessons_lib.training.command import run_recipe, run_train, settings_of
 
-    return run_train(args, run_figures)
+    if args.recipe is None:
+        settings_of(args)  # a wrong name is answered before anything heavy is imported
+    from lessons_lib.course import run_figures
+
+    if args.recipe is None:
+        return run_train(args, run_figures)
+    from lessons_lib.shipped.recipes import follow
+
+    return run_recipe(args, follow, run_figures)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -56,7 +65,8 @@ def _evaluate(args: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """The verbs and their options; each verb imports what it needs only when it runs."""
     top = argparse.ArgumentParser(prog="python -m lessons_lib", description="From Strides to Masks, from a terminal.")
-    verbs = top.add_subparsers(metavar="VERB", required=True)
+    top.add_argument("--version", action="version", version=f"From Strides to Masks {version('lessons_lib')}")
+    verbs = top.add_subparsers(metavar="VERB")
 
     def verb(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=help, description=help)
@@ -81,12 +91,20 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns its exit status: 0 well, 1 a cross or an error, 2 a wrong command line, 130 Ctrl-C."""
-    args = parser().parse_args(argv)
+    top = parser()
+    args = top.parse_args(argv)
+    if not hasattr(args, "run"):
+        top.print_help()
+        return 0
+    if getattr(args, "recipe", "") is None and args.model is None:
+        top.error("train needs a MODEL or --recipe NAME: see python -m lessons_lib train --help")
     try:
         return args.run(args)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        raise  # it is no error of the command: the terminal's `run` ends it quietly
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         # the library's own errors name what to change; a traceback adds nothing
         print(f"error: {error}", file=sys.stderr)
@@ -94,5 +112,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ shows ? rather than a traceback
-    sys.exit(main())
+    sys.exit(run_command(main))

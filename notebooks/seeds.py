@@ -12,6 +12,7 @@ import them for the laboratories, and no experiment calls them.
 
 import argparse
 import ast
+import contextlib
 import hashlib
 import importlib.abc
 import importlib.machinery
@@ -34,6 +35,8 @@ for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import torch  # noqa: E402
 from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
+
+from lessons_lib.terminal import run as run_command  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
@@ -111,7 +114,8 @@ def run_once(path: Path, seed: int, disturbance: int) -> Run:
 
     matplotlib.use("Agg")
     start = time.process_time()
-    measured = experiment(path, seed, disturbance)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        measured = experiment(path, seed, disturbance)
     seconds = round(time.process_time() - start, 1)
     return {"seed": seed, "disturbance": disturbance, "cpu_seconds": seconds, "measured": measured}
 
@@ -142,7 +146,9 @@ def heading(path: Path) -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        models = [
+            line.partition(":")[2].strip() for line in info.read_text("utf-8").splitlines() if "model name" in line
+        ]
         processor = models[0] if models else processor
     return {
         "lesson": path.stem,
@@ -202,4 +208,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(lambda: main(sys.argv[1:])))

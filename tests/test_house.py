@@ -22,6 +22,7 @@ ANYTHING = {""}  # every name starts with the empty one
 # entry counts.
 MAY_IMPORT = {
     "checks": set(),
+    "terminal": set(),
     "ops": {"checks", "ops"},
     "metrics": {"checks", "ops", "metrics", "data.sample"},
     "metrics.coco_copies": {"data.sets.coco_checks", "data.sets.coco_entries"},  # one set of checks of COCO's JSON
@@ -33,7 +34,7 @@ MAY_IMPORT = {
     "data": {"checks", "ops", "data"},
     "training": {"atomic", "checks", "models", "metrics", "data", "training"},
     "training.loop": {"data.sample"},
-    "shipped": {"atomic", "training", "models", "metrics", "data", "shipped"},
+    "shipped": {"atomic", "terminal", "training", "models", "metrics", "data", "shipped"},
     "course": ANYTHING,
     "__main__": ANYTHING,
 }

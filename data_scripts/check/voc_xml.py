@@ -43,20 +43,22 @@ def check_voc_xml(samples: Reader, report: Report) -> None:
 def _check_boxes(root: ElementTree.Element, photo: Path, file: Path, report: Report) -> list[list[float]]:
     """The boxes of an XML that are numbers, after a note of what is wrong with it."""
     boxes = []
-    stated = tuple(_number(root, f"size/{side}") for side in ("width", "height"))
+    stated = (_number(root, "size/width"), _number(root, "size/height"))
     if photo.is_file() and stated != (size := _size(photo)) and size is not None:
         report.add("wrong size", file, "size", f"must be that of the photograph, {size}, got {stated}")
     for number, entry in enumerate(root.iter("object"), start=1):
         if not (entry.findtext("name") or "").strip():
             report.add("unknown label", file, f"object {number}, name", "must name a class, got nothing")
-        box = [_number(entry, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
-        if None in box or box[0] > box[2] or box[1] > box[3]:
-            what = f"must be numbers with xmin ≤ xmax and ymin ≤ ymax, got {box}"
+        found = [_number(entry, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
+        box = [value for value in found if value is not None]
+        if len(box) < 4 or box[0] > box[2] or box[1] > box[3]:
+            what = f"must be numbers with xmin ≤ xmax and ymin ≤ ymax, got {found}"
             report.add("broken annotation", file, f"object {number}, bndbox", what)
             continue
         boxes.append(box)
-        if None not in stated and (min(box[:2]) < 1 or box[2] > stated[0] or box[3] > stated[1]):
-            what = f"must lie in pixels 1 to {stated[0]}, 1 to {stated[1]}, got {box}"
+        width, height = stated
+        if width is not None and height is not None and (min(box[:2]) < 1 or box[2] > width or box[3] > height):
+            what = f"must lie in pixels 1 to {width}, 1 to {height}, got {box}"
             report.add("box outside", file, f"object {number}, bndbox", what)
     return boxes
 

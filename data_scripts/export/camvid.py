@@ -1,6 +1,7 @@
 """CamVid: how scenes are written in its layout."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -37,7 +38,7 @@ def check_labels(root: Path, report: Report) -> None:
     """Note labels without a photograph."""
     for split in CAMVID.splits:
         labels = f"{split}annot"
-        check_orphans(root, report, f"**/{labels}/*.png", lambda file, a=labels, b=split: beside(file, a, b, "", ""))
+        check_orphans(root, report, f"**/{labels}/*.png", partial(beside, old=labels, new=split, cut="", end=""))
 
 
 _EXPORT = Export(write=write_camvid, labels=SCENE_LABELS, reads_back=CAMVID, splits=CAMVID.splits, crowds=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from data_scripts.check.findings import Report
 from data_scripts.check.orphans import beside, check_orphans
 from data_scripts.entry import Entry, Export
-from data_scripts.export.pictures import object_map, save_numbers, save_photo
+from data_scripts.export.pictures import masks_in, object_map, save_numbers, save_photo
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.sets.cityscapes import CITYSCAPES, THING_IDS, TRAIN_IDS
@@ -47,8 +47,9 @@ def write_cityscapes(samples: Iterable[Sample], out: Path | str, split: str = "t
 def _instance_ids(sample: Sample, ids: Int64[Tensor, "256"]) -> Int64[Tensor, "H W"]:
     """The id at each pixel, or id × 1000 + number, counted from 0 within the class, on an instance."""
     object_map(sample)  # refuses what one map cannot hold
-    values, used = ids[sample.label_map], Counter()
-    for mask, label in zip(sample.instances.masks, sample.instances.labels.tolist(), strict=True):
+    values = ids[sample.label_map]
+    used: Counter[int] = Counter()
+    for mask, label in zip(masks_in(sample), sample.instances.labels.tolist(), strict=True):
         number = int(ids[label])
         if number not in THING_IDS:
             raise ValueError(f"labels of instances must be trainIds 11 to 18, got {label}")

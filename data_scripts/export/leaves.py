@@ -10,7 +10,7 @@ import torch
 from data_scripts.check.findings import Report
 from data_scripts.check.orphans import beside, check_orphans
 from data_scripts.entry import Entry, Export
-from data_scripts.export.pictures import object_map, save_numbers, save_photo
+from data_scripts.export.pictures import masks_in, object_map, save_numbers, save_photo
 from data_scripts.export.relabel import ONE_KIND
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.files import DamagedFile, read_numbers
@@ -39,7 +39,7 @@ def write_leaves(samples: Iterable[Sample], out: Path | str) -> int:
             save_numbers(numbers, home / f"{name}_label.png", palette=True)
             save_numbers((numbers > 0).long(), home / f"{name}_fg.png", palette=True)
             centres = torch.zeros_like(numbers)
-            for mask in sample.instances.masks:
+            for mask in masks_in(sample):
                 pixels = mask.nonzero().float()
                 row, column = pixels[(pixels - pixels.mean(dim=0)).norm(dim=1).argmin()].long()
                 centres[row, column] = 1

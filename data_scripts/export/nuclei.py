@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_scripts.entry import Entry, Export
-from data_scripts.export.pictures import save_numbers, save_photo
+from data_scripts.export.pictures import masks_in, save_numbers, save_photo
 from data_scripts.export.relabel import ONE_KIND
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import Sample
@@ -32,7 +32,7 @@ def write_nuclei(samples: Iterable[Sample], out: Path | str) -> int:
             (home / "images").mkdir(parents=True)
             (home / "masks").mkdir()
             save_photo(sample.image, home / "images" / f"{home.name}.png")
-            for number, mask in enumerate(instances.masks):
+            for number, mask in enumerate(masks_in(sample)):
                 if not mask.any():
                     raise ValueError(f"sample {count - 1}: mask {number} must be non-empty")
                 save_numbers(mask.long() * 255, home / "masks" / f"{number:064x}.png")

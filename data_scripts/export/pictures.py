@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from PIL import Image
 from torch import Tensor
 
@@ -36,6 +36,13 @@ def voc_palette() -> list[int]:
     return [part for index in range(256) for part in voc_colour(index)]
 
 
+def masks_in(sample: Sample) -> Bool[Tensor, "N H W"]:
+    """The masks of a sample's objects. Raises ValueError where only their boxes are known."""
+    if sample.instances.masks is None:
+        raise ValueError("instances must have masks to be written, got boxes alone")
+    return sample.instances.masks
+
+
 def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
     """Number of the instance at each pixel, from 1; 0 where there is none and 255 where the label map is void."""
     instances = sample.instances
@@ -44,7 +51,7 @@ def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
     if len(instances) >= VOID:
         raise ValueError(f"instances must be at most 254 a picture in the VOC layout, got {len(instances)}")
     numbers = torch.where(sample.label_map == VOID, VOID, 0)
-    for i, mask in enumerate(instances.masks):
+    for i, mask in enumerate(masks_in(sample)):
         if not mask.any() or (numbers[mask] != 0).any() or (sample.label_map[mask] != instances.labels[i]).any():
             raise ValueError(f"mask {i} must be non-empty, free of others, and of its label in the label map")
         numbers[mask] = i + 1

@@ -8,7 +8,7 @@ from scipy.io import savemat
 from scipy.sparse import csc_array
 
 from data_scripts.entry import Entry, Export
-from data_scripts.export.pictures import object_map, save_photo
+from data_scripts.export.pictures import masks_in, object_map, save_photo
 from data_scripts.export.relabel import SCENE_LABELS
 from data_scripts.fetch.whole_folder import whole_folder
 from lessons_lib.data.sample import Sample
@@ -35,7 +35,7 @@ def write_sbd(samples: Iterable[Sample], out: Path | str, split: str = "train") 
             edges = [_boundary(classes == label) for label in range(1, 21)]
             record = {"Boundaries": _cells(edges), "Segmentation": classes, "CategoriesPresent": present[:, None]}
             savemat(draft / "cls" / f"{name}.mat", {"GTcls": record}, do_compression=True)
-            edges = [_boundary(mask) for mask in sample.instances.masks.numpy()]
+            edges = [_boundary(mask) for mask in masks_in(sample).numpy()]
             categories = sample.instances.labels.numpy().astype(np.uint8)[:, None]
             record = {"Boundaries": _cells(edges), "Segmentation": numbers, "Categories": categories}
             savemat(draft / "inst" / f"{name}.mat", {"GTinst": record}, do_compression=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Protocol, cast
 
 from data_scripts.fetch.download_errors import DownloadError, UnsafeArchive
 from data_scripts.fetch.remote import readable_size
@@ -21,19 +21,25 @@ ALWAYS_ALLOWED = 100_000_000  # bytes, however small the archive
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError)
 
 
+class Readable(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Entry:
     """A file or a folder of an archive; `data` gives a file's bytes, and is None for a folder."""
 
     name: str
     size: int
-    data: BinaryIO | None
+    data: IO[bytes] | None
 
 
 class Limited:
     """A stream that gives at most `limit` bytes and then raises UnsafeArchive, whatever its source would give."""
 
-    def __init__(self, source: BinaryIO, limit: int, archive: Path):
+    def __init__(self, source: Readable, limit: int, archive: Path):
         self._source, self._left, self._archive = source, limit, archive
 
     def read(self, size: int = -1) -> bytes:
@@ -67,7 +73,7 @@ def open_entries(archive: Path) -> Iterator[Iterator[Entry]]:
             with archive.open("rb") as packed:
                 plain = archive.name.removesuffix(".part").endswith(".tar")
                 stream = Limited(packed if plain else gzip.GzipFile(fileobj=packed), limit, archive)
-                with tarfile.open(fileobj=stream, mode="r|") as file:
+                with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|") as file:
                     yield _tar_entries(file, archive, limit)
                 while stream.read(1 << 20):  # to the end, where gzip keeps its checksum
                     pass
@@ -106,7 +112,7 @@ def _tar_entries(file: tarfile.TarFile, archive: Path, limit: int) -> Iterator[E
         total += info.size
         _check(archive, info.name, number, total, limit)
         yield Entry(info.name, info.size, None if info.isdir() else file.extractfile(info))
-        file.members.clear()  # tarfile remembers every entry; a large archive has hundreds of thousands
+        file.members.clear()  # type: ignore[attr-defined]  # tarfile remembers every entry; a large archive has hundreds of thousands
 
 
 def _check(archive: Path, name: str, number: int, total: int, limit: int) -> None:

@@ -28,7 +28,7 @@ class Manners:
     timeout: tuple[float, float] = (15.0, 60.0)
     first_wait: float = 1.0
     longest: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
 
 
 @dataclass
@@ -110,10 +110,11 @@ def _transfer(
     if goal and part.size == goal:
         return  # an earlier run ended between the last byte and the name
     start = part.size if _goes_on(origin, url, wanted) else 0
-    validator = origin.validator if start and origin.url == url else None
+    validator = origin.validator if start and origin and origin.url == url else None
     try:
         with open_stream(session, url, start, validator, timeout) as stream:
-            if stream.start and None not in (stream.total, origin.total) and stream.total != origin.total:
+            known = origin.total if origin else None
+            if stream.start and None not in (stream.total, known) and stream.total != known:
                 raise StartOver("the file has another size by now")
             _pour(wanted, part, url, stream)
     except StartOver:  # which also comes when nothing is missing

@@ -59,7 +59,7 @@ def _archive(job: Job, file: RemoteFile, target: Path) -> tuple[str, list[str]]:
     job.watch(file)("check", 0, target.stat().st_size)
     if expected is not None:
         checksum = file_checksum(target, expected.partition(":")[0])
-        words = "checksum as published" if file.checksum else f"checksum as recorded on {receipt.day}"
+        words = f"checksum as recorded on {receipt.day}" if receipt and not file.checksum else "checksum as published"
         return words, [] if checksum == expected else [f"{target} has {checksum}, not {expected}"]
     try:
         if file.is_archive:

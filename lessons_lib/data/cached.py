@@ -8,22 +8,22 @@ import torch
 from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import Dataset
 
-from lessons_lib.data.sample import Batch, Instances, Sample
+from lessons_lib.data.sample import Batch, Instances, Sample, Samples
 
 
-class Cached(Dataset):
+class Cached(Samples):
     """The first `count` samples of a dataset, each kept in memory, exactly, once it has been read.
 
     Images and label maps are kept as bytes, a quarter and an eighth of their size, and masks as bits. Other attributes
     are the inner dataset's. Raises ValueError for fewer than `count` samples.
     """
 
-    def __init__(self, samples: Dataset, count: int):
+    def __init__(self, samples: Samples, count: int):
         if not 1 <= count <= len(samples):
             raise ValueError(f"count must be 1 to {len(samples)}, as many images as there are, got {count}")
-        self.samples, self.count = samples, count
+        self.samples: Any = samples
+        self.count = count
         self._kept: dict[int, tuple[Any, ...]] = {}
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ def voc_colour(index: int) -> Colour:
     colour = [0, 0, 0]
     for j in range(24):
         colour[j % 3] |= (index >> j & 1) << (7 - j // 3)
-    return tuple(colour)
+    return colour[0], colour[1], colour[2]
 
 
 def voc_coloured(names: tuple[str, ...]) -> ClassTable:
@@ -36,4 +36,5 @@ def voc_coloured(names: tuple[str, ...]) -> ClassTable:
 def class_table(text: str) -> ClassTable:
     """A table from lines "name red green blue", in the order of the labels; names may hold spaces."""
     rows = [line.rsplit(maxsplit=3) for line in text.strip().splitlines()]
-    return ClassTable(tuple(row[0].strip() for row in rows), tuple(tuple(map(int, row[1:])) for row in rows))
+    colours = tuple((int(red), int(green), int(blue)) for _, red, green, blue in rows)
+    return ClassTable(tuple(row[0].strip() for row in rows), colours)

@@ -84,14 +84,13 @@ def open_picture(file: Path | str, lossless: bool = False) -> Image.Image:
     """
     refuse_missing(file)
     try:
-        with Image.open(file) as picture:
-            kind = picture.format
-            picture.load()
+        with Image.open(file) as opened:
+            kind = opened.format
+            opened.load()
         if kind == "PNG":
             with Image.open(file) as again:
                 again.verify()
-        if picture.mode == "P":
-            picture = picture.copy()
+        picture = opened.copy() if opened.mode == "P" else opened
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error and others
         raise DamagedFile(file, f"cannot be read as a picture: {error or type(error).__name__}") from error
     if lossless and kind not in LOSSLESS:
@@ -116,8 +115,8 @@ def _refuse_blends(file: Path | str, values: Int64[np.ndarray, "H W"]) -> None:
     steps = blends = 0
     for lines in (values, values.T):
         change = np.sign(np.diff(lines, axis=1))
-        steps += np.count_nonzero(change)
-        blends += np.count_nonzero(change[:, 1:] * change[:, :-1] > 0)
+        steps += int(np.count_nonzero(change))
+        blends += int(np.count_nonzero(change[:, 1:] * change[:, :-1] > 0))
     if blends >= FEWEST_BLENDS and blends > MOST_BLENDS * steps:
         reason = f"must hold labels, got blends of them: {blends} of {steps} steps between neighbours go on, as after"
         raise DamagedFile(file, f"{reason} bilinear resizing; take the nearest pixel", "pixels", "unknown label")
@@ -134,6 +133,11 @@ def read_mat(file: Path | str, key: str) -> np.ndarray:
         held = ", ".join(name for name in content if not name.startswith("__")) or "nothing"
         raise DamagedFile(file, f"must hold the variable {key}, got {held}", key)
     return content[key]
+
+
+def size_of(image: Float[Tensor, "3 H W"]) -> tuple[int, int]:
+    """Height and width of an image."""
+    return image.shape[1], image.shape[2]
 
 
 def refuse_missing(file: Path | str) -> None:

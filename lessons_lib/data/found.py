@@ -3,15 +3,14 @@
 import os
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.open import SPECS, open_dataset
 from lessons_lib.data.photo import REAL_DATA
+from lessons_lib.data.sample import Samples
 
 
-def found_sets(folder: Path | str | None = None) -> dict[str, Dataset]:
+def found_sets(folder: Path | str | None = None) -> dict[str, Samples]:
     """The sets in `folder` and in its folders, by a title such as "nuclei in dsb2018", each with its val split.
 
     None is the folder that LESSONS_REAL_DATA names, and nothing where it names none. A set whose lists are missing or

@@ -4,9 +4,8 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data import sets
+from lessons_lib.data.sample import Samples
 from lessons_lib.data.skipping import Skipping
 from lessons_lib.data.spec import DatasetSpec
 
@@ -36,7 +35,7 @@ def spec_of(name: str) -> DatasetSpec:
 def open_dataset(
     name: str, root: Path | str | None = None, split: str = "train", on_error: str = "raise", *, size: int = 96,
     preset: str = "easy",
-) -> Dataset:  # fmt: skip
+) -> Samples:  # fmt: skip
     """The samples of a set, map-style, with `classes[label]`, `colours[label]`, and `names[index]` of its images.
 
     Args:
@@ -63,7 +62,7 @@ def open_dataset(
     return Skipping(samples) if on_error == "skip" else samples
 
 
-def require_truth(samples: Dataset, *wanted: str) -> None:
+def require_truth(samples: Samples, *wanted: str) -> None:
     """Make sure that a set has what a model learns from: "label maps", "masks".
 
     A reader lists in `lacks` what its folder has not, each with the reason; a set without that list lacks nothing.

@@ -2,22 +2,17 @@
 
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
-from lessons_lib.data.class_table import Colour
 from lessons_lib.data.files import DamagedFile, orientation, require_index
-from lessons_lib.data.sample import Sample
+from lessons_lib.data.sample import Sample, Samples
 
 
-class Reader(Dataset):
+class Reader(Samples):
     """A set on the disk, map-style: a subclass sets `names`, and writes `paths` and `read`.
 
     `classes[label]` and `colours[label]` belong to the labels, `names[index]` to the images. `samples[index]` raises
     IndexError for an index outside the set, DamagedFile for a broken file.
     """
 
-    classes: tuple[str, ...]
-    colours: tuple[Colour, ...]
     names: tuple[str, ...]
 
     def __len__(self) -> int:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.utils.data import Dataset
+
+from lessons_lib.data.class_table import Colour
 
 VOID = 255
 """The label of pixels that never count, in every label map."""
@@ -100,6 +103,19 @@ class Sample:
     def pin_memory(self) -> "Sample":
         """The same sample in page-locked memory."""
         return _apply(self, Tensor.pin_memory)
+
+
+class Samples(Dataset[Sample]):
+    """What every dataset of the course is: map-style, with the names and the colours of its labels."""
+
+    classes: tuple[str, ...]
+    colours: tuple[Colour, ...]
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Sample:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,12 @@
 """Skipping damaged files: a wrapper for any reader that goes on, and counts what it passed over."""
 
 import torch
-from torch.utils.data import Dataset
 
 from lessons_lib.data.files import DamagedFile
-from lessons_lib.data.sample import Sample
+from lessons_lib.data.sample import Sample, Samples
 
 
-class Skipping(Dataset):
+class Skipping(Samples):
     """A reader that never stops at a damaged file.
 
     `skipping[index]` gives the next whole sample in place of a damaged one, counted on from `index` and round the
@@ -17,7 +16,7 @@ class Skipping(Dataset):
     Raises the first DamagedFile where no sample is whole; errors of any other kind pass through.
     """
 
-    def __init__(self, samples: Dataset):
+    def __init__(self, samples: Samples):
         self.samples = samples
         self._damaged = torch.zeros(len(samples), dtype=torch.bool).share_memory_()  # one memory for all workers
 

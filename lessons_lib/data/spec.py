@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.class_table import ClassTable
 from lessons_lib.data.folders import homes
 from lessons_lib.data.leftovers import listed
+from lessons_lib.data.sample import Samples
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class DatasetSpec:
     """
 
     name: str
-    reader: Callable[..., Dataset]
+    reader: Callable[..., Samples]
     splits: tuple[str, ...]
     classes: ClassTable | None
     void: tuple[int, ...] = ()

@@ -4,7 +4,6 @@ They are torchvision's transforms v2 on its tv_tensors: any v2 transform works o
 """
 
 import torch
-from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import InterpolationMode
@@ -30,21 +29,16 @@ def transform_sample(sample: Sample, transform: v2.Transform) -> Sample:
     are void.
     Raises ValueError where the transform leaves the parts with different sizes.
     """
-    parts = {
-        "image": tv_tensors.Image(sample.image),
-        "label_map": LabelMap(sample.label_map),
-    }
-    if sample.instances.masks is None:
-        size = tuple(sample.label_map.shape)
-        parts["boxes"] = tv_tensors.BoundingBoxes(sample.instances.boxes, format="XYXY", canvas_size=size)
+    instances = sample.instances
+    parts = {"image": tv_tensors.Image(sample.image), "label_map": LabelMap(sample.label_map)}
+    if instances.masks is None:
+        size = (sample.label_map.shape[0], sample.label_map.shape[1])
+        parts["boxes"] = tv_tensors.BoundingBoxes(instances.boxes, format="XYXY", canvas_size=size)
     else:
-        parts["masks"] = tv_tensors.Mask(sample.instances.masks)
-    parts = {name: part.as_subclass(torch.Tensor) for name, part in transform(parts).items()}
-    if "boxes" in parts:
-        instances = with_boxes(sample.instances, parts["boxes"])
-    else:
-        instances = with_masks(sample.instances, parts["masks"])
-    return Sample(parts["image"], parts["label_map"], instances)
+        parts["masks"] = tv_tensors.Mask(instances.masks)
+    moved = {name: part.as_subclass(torch.Tensor) for name, part in transform(parts).items()}
+    objects = with_masks(instances, moved["masks"]) if "masks" in moved else with_boxes(instances, moved["boxes"])
+    return Sample(moved["image"], moved["label_map"], objects)
 
 
 class RandomScale(v2.Transform):
@@ -102,21 +96,3 @@ def training_transform(
     steps.append(v2.RandomCrop(size, pad_if_needed=True, fill=FILL))
     steps.append(v2.ColorJitter(colour, colour, colour, colour / 4))
     return v2.Compose(steps)
-
-
-class Transformed(Dataset):
-    """A map-style dataset whose samples are transformed as they are read; other attributes are the inner one's."""
-
-    def __init__(self, samples: Dataset, transform: v2.Transform):
-        self.samples, self.transform = samples, transform
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getattr__(self, name: str):
-        if name in ("samples", "transform"):  # not there yet while being unpickled
-            raise AttributeError(name)
-        return getattr(self.samples, name)
-
-    def __getitem__(self, index: int) -> Sample:
-        return transform_sample(self.samples[index], self.transform)

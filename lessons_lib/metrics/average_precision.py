@@ -30,7 +30,7 @@ def match_in_order(
     if iou.dim() != 2 or not iou.is_floating_point():
         raise ValueError(f"iou must be a float tensor (P, G), got {iou.dtype} {tuple(iou.shape)}")
     if is_crowd is None:
-        is_crowd = torch.zeros(iou.shape[1], dtype=torch.bool)
+        is_crowd = torch.zeros(iou.shape[1], dtype=torch.bool, device=iou.device)
     if is_crowd.shape != iou.shape[1:] or is_crowd.dtype != torch.bool:
         got = f"{is_crowd.dtype} {tuple(is_crowd.shape)}"
         raise ValueError(f"is_crowd must be one bool for each of the {iou.shape[1]} objects, got {got}")

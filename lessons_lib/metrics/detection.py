@@ -80,11 +80,11 @@ class DetectionScores:
                 raise ValueError(f"{name} must have shape ({want},), as iou says, got {tuple(values.shape)}")
         order = scores.cpu().double().argsort(descending=True, stable=True)
         labels, gt_labels = labels.cpu()[order], gt_labels.cpu()
-        rank = (labels[:, None] == labels).tril(-1).sum(1)
-        keep = rank < MOST[-1]
-        order, labels, rank = order[keep], labels[keep], rank[keep]
+        if len(order) > MOST[-1]:
+            keep = _ranks(labels) < MOST[-1]
+            order, labels = order[keep], labels[keep]
         table = torch.where(labels[:, None] == gt_labels, iou.cpu().double()[order], -1)
-        detections = (scores.cpu().double()[order], labels, areas.cpu().double()[order], rank)
+        detections = (scores.cpu().double()[order], labels, areas.cpu().double()[order])
         self.pictures.append(Picture(table, *detections, gt_labels, gt_areas.cpu().double(), is_crowd.cpu()))
 
     def merge(self, other: "DetectionScores") -> None:
@@ -119,13 +119,14 @@ class DetectionScores:
         hits, counted = match_pictures(self.pictures)
         labels = _joined([picture.labels for picture in self.pictures], torch.int64)
         scores = _joined([picture.scores for picture in self.pictures], torch.float64)
-        rank = _joined([picture.rank for picture in self.pictures], torch.int64)
+        image = [torch.full_like(picture.labels, number) for number, picture in enumerate(self.pictures)]
+        rank = _ranks(torch.stack([_joined(image, torch.int64), labels], 1))
         order = scores.argsort(descending=True, stable=True)
         order = order[labels[order].argsort(stable=True)]  # by class, in each from the highest score down
         classes = gt_labels[counted_gt[0]].unique()
         shape = (len(classes), len(AREA_RANGES), hits.shape[1])
-        precision = torch.zeros(*shape, 101, dtype=torch.float64)
-        recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64)
+        precision = torch.zeros(*shape, 101, dtype=torch.float64, device="cpu")
+        recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64, device="cpu")
         ends = torch.searchsorted(labels[order], torch.stack([classes, classes + 1], 1)).tolist()
         for k, (label, (start, end)) in enumerate(zip(classes.tolist(), ends, strict=True)):
             own = order[start:end]
@@ -138,5 +139,14 @@ class DetectionScores:
         return {"labels": classes, "precision": precision, "recall": recall}
 
 
+def _ranks(kinds: Int64[Tensor, " n *k"]) -> Int64[Tensor, " n"]:
+    """How many of the same kind come before each: 0 for the first of its kind."""
+    _, kind = kinds.unique(dim=0, return_inverse=True)
+    order = kind.argsort(stable=True)
+    ordered = kind[order]
+    first = torch.searchsorted(ordered, ordered)
+    return torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device) - first)
+
+
 def _joined(parts: list[Tensor], dtype: torch.dtype) -> Tensor | Float64[Tensor, " n"]:
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype)
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype, device="cpu")

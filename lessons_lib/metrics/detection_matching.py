@@ -6,6 +6,7 @@ nothing counts as wrong only if its own area is inside the range.
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from jaxtyping import Bool, Float64, Int32, Int64
@@ -24,15 +25,13 @@ _CHUNK = 2**18
 class Picture:
     """What AP needs to know of one picture: P detections from the highest score down, G objects.
 
-    iou (P, G): −1 where the classes differ. rank (P,): place among the detections of the same class, from 0.
-    areas in pixels; is_crowd (G,).
+    iou (P, G): −1 where the classes differ. areas in pixels; is_crowd (G,).
     """
 
     iou: Float64[Tensor, "P G"]
     scores: Float64[Tensor, " P"]
     labels: Int64[Tensor, " P"]
     areas: Float64[Tensor, " P"]
-    rank: Int64[Tensor, " P"]
     gt_labels: Int64[Tensor, " G"]
     gt_areas: Float64[Tensor, " G"]
     is_crowd: Bool[Tensor, " G"]
@@ -40,7 +39,7 @@ class Picture:
 
 def in_ranges(areas: Float64[Tensor, " N"]) -> Bool[Tensor, "A N"]:
     """Which of the area ranges each area lies in."""
-    ends = torch.tensor(list(AREA_RANGES.values()), dtype=torch.float64)
+    ends = torch.tensor(list(AREA_RANGES.values()), dtype=torch.float64, device=areas.device)
     return (areas >= ends[:, :1]) & (areas <= ends[:, 1:])
 
 
@@ -50,18 +49,18 @@ def match_pictures(pictures: list[Picture]) -> tuple[Bool[Tensor, "A T n"], Bool
     The n detections of all pictures stand one after the other, those of a picture in its own order.
     """
     total = sum(len(picture.scores) for picture in pictures)
-    matched = torch.zeros(len(AREA_RANGES), len(IOU_THRESHOLDS), total, dtype=torch.bool)
+    matched = torch.zeros(len(AREA_RANGES), len(IOU_THRESHOLDS), total, dtype=torch.bool, device="cpu")
     on_ignored = torch.zeros_like(matched)
     if total == 0:
         return matched, matched
-    starts = torch.tensor([0] + [len(picture.scores) for picture in pictures[:-1]]).cumsum(0).tolist()
+    starts = [0, *accumulate(len(picture.scores) for picture in pictures[:-1])]
     order = [i for i, picture in enumerate(pictures) if picture.iou.numel()]
     order.sort(key=lambda i: pictures[i].iou.shape[1])  # so that little is filled up
     while order:
         most = pictures[order[-1]].iou.shape[1]
         size = max(1, _CHUNK // (matched[..., 0].numel() * most))
         chunk, order = order[-size:], order[:-size]
-        places = [torch.arange(len(pictures[i].scores)) + starts[i] for i in chunk]
+        places = [torch.arange(starts[i], starts[i] + len(pictures[i].scores), device="cpu") for i in chunk]
         for out, values in zip((matched, on_ignored), _match([pictures[i] for i in chunk]), strict=True):
             real = torch.cat([values[n, :, :, : len(place)] for n, place in enumerate(places)], -1)
             out[..., torch.cat(places)] = real
@@ -73,15 +72,15 @@ def match_pictures(pictures: list[Picture]) -> tuple[Bool[Tensor, "A T n"], Bool
 def _match(pictures: list[Picture]) -> tuple[Bool[Tensor, "N A T D"], Bool[Tensor, "N A T D"]]:
     """Which detections took an object, and which of them an ignored one, with the pictures filled up to one size."""
     deep, most = (max(picture.iou.shape[axis] for picture in pictures) for axis in (0, 1))
-    iou = torch.full((len(pictures), deep, most), -1.0, dtype=torch.float64)
-    crowd, ignored = torch.zeros(len(pictures), 1, 1, most, dtype=torch.bool), []
+    iou = torch.full((len(pictures), deep, most), -1.0, dtype=torch.float64, device="cpu")
+    crowd, ignored = torch.zeros(len(pictures), 1, 1, most, dtype=torch.bool, device="cpu"), []
     for n, picture in enumerate(pictures):
         p, g = picture.iou.shape
         iou[n, :p, :g], crowd[n, 0, 0, :g] = picture.iou, picture.is_crowd
         ignored.append(torch.nn.functional.pad(~in_ranges(picture.gt_areas) | picture.is_crowd, (0, most - g)))
     wish = _wishes(iou)[:, None] + most * ~torch.stack(ignored)[:, :, None]  # (N, A, D, G), an ignored one comes last
     reached = iou[:, None, :, None] >= IOU_THRESHOLDS[:, None]  # (N, 1, D, T, G)
-    free = torch.ones(len(pictures), wish.shape[1], len(IOU_THRESHOLDS), most, dtype=torch.bool)
+    free = torch.ones(len(pictures), wish.shape[1], len(IOU_THRESHOLDS), most, dtype=torch.bool, device="cpu")
     taken, on_ignored = [], []
     for d in range(deep):
         best, which = torch.where(reached[:, :, d] & free, wish[:, :, d, None], -1).max(
@@ -98,5 +97,5 @@ def _match(pictures: list[Picture]) -> tuple[Bool[Tensor, "N A T D"], Bool[Tenso
 def _wishes(iou: Float64[Tensor, "N D G"]) -> Int32[Tensor, "N D G"]:
     """The place of each object in a detection's liking: 0 for the lowest IoU; of equals the last is liked most."""
     order = iou.argsort(dim=-1, stable=True)
-    places = torch.arange(iou.shape[-1], dtype=torch.int32).expand(iou.shape)
+    places = torch.arange(iou.shape[-1], dtype=torch.int32, device=iou.device).expand(iou.shape)
     return torch.empty_like(iou, dtype=torch.int32).scatter_(-1, order, places)

@@ -108,8 +108,8 @@ def check_label_maps(prediction: Tensor, target: Tensor) -> None:
             got = labels.dtype if isinstance(labels, Tensor) else repr(labels)
             raise ValueError(f"{name} must be an int64 tensor of labels, got {got}")
     if prediction.shape != target.shape:
-        got, want = tuple(prediction.shape), tuple(target.shape)
-        raise ValueError(f"prediction must have the target's shape {want}, got {got}")
+        shape, want = tuple(prediction.shape), tuple(target.shape)
+        raise ValueError(f"prediction must have the target's shape {want}, got {shape}")
     if prediction.device != target.device:
         raise ValueError(f"prediction must be on {target.device}, as target is, got {prediction.device}")
 

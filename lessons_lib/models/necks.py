@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
+from lessons_lib.models.backbones.backbone import Backbone
 
 Maps = Mapping[str, Float[Tensor, "B _ _ _"]]
 
@@ -35,7 +36,7 @@ class FPN(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         names: Sequence[str] = ("c2", "c3", "c4", "c5"),
         out_channels: int = 256,
         extra: bool = True,
@@ -86,7 +87,7 @@ class TDM(nn.Module):
     """
 
     def __init__(
-        self, backbone: nn.Module, names: Sequence[str] = ("c2", "c3", "c4", "c5"), out_channels: int = 256
+        self, backbone: Backbone, names: Sequence[str] = ("c2", "c3", "c4", "c5"), out_channels: int = 256
     ) -> None:
         super().__init__()
         _check(backbone, names, out_channels)
@@ -100,6 +101,7 @@ class TDM(nn.Module):
             above = out_channels
         for layer in (layer for layer in self.modules() if isinstance(layer, nn.Conv2d)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
         self.name = _level("t", names[0])
         self.grids = {self.name: backbone.grids[names[0]]}
@@ -136,7 +138,7 @@ def _level(letter: str, name: str, more: int = 0) -> str:
     return f"{letter}{int(name[1:]) + more}"
 
 
-def _check(backbone: nn.Module, names: Sequence[str], out_channels: int) -> None:
+def _check(backbone: Backbone, names: Sequence[str], out_channels: int) -> None:
     check_ints(1, out_channels=out_channels)
     if len(names) == 0 or not set(names) <= set(backbone.channels):
         known = ", ".join(backbone.channels)

@@ -38,17 +38,20 @@ def cell_centres(grid: Grid, count: int, device: torch.device | str = "cpu") -> 
     return torch.arange(count, dtype=torch.float32, device=device) * grid.stride + (grid.start + 0.5)
 
 
-def place_anchors(shapes: Float[Tensor, "A 4"], size: Sequence[int], grid: Grid) -> Float[Tensor, "N 4"]:
+def place_anchors(
+    shapes: Float[Tensor, "A 4"], size: Sequence[int], grid: Grid | tuple[Grid, Grid]
+) -> Float[Tensor, "N 4"]:
     """All shapes around every cell of a map with `size` (H, W) cells: N = H · W · A, row by row, cell by cell.
 
     A head that answers (B, A, H, W) must therefore be permuted to (B, H, W, A) before it is flattened. `grid` says
-    where the cells lie in the image. Anchors may reach beyond the image.
+    where the cells lie in the image, or two do, for rows and for columns. Anchors may reach beyond the image.
 
     >>> place_anchors(anchor_shapes([4], [1.0]), (1, 2), Grid(8, 3.5)).tolist()
     [[2.0, 2.0, 6.0, 6.0], [10.0, 2.0, 14.0, 6.0]]
     """
     height, width = checked_ints("size", size, 1, count=2)
-    y, x = cell_centres(grid, height, shapes.device), cell_centres(grid, width, shapes.device)
+    down, across = (grid, grid) if isinstance(grid, Grid) else grid
+    y, x = cell_centres(down, height, shapes.device), cell_centres(across, width, shapes.device)
     y, x = torch.meshgrid(y, x, indexing="ij")
     centres = torch.stack([x, y, x, y], 2)  # (H, W, 4)
     return (centres[:, :, None] + shapes).reshape(-1, 4)

@@ -6,9 +6,9 @@ the published decoders instead. Formats: Pascal VOC 2012 development kit; common
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
-from scipy import ndimage
 from torch import Tensor
 
 from lessons_lib.checks import checked_int
@@ -44,9 +44,9 @@ def labels_of_colours(
     """
     if not isinstance(picture, Tensor) or picture.dtype != torch.uint8 or picture.dim() != 3 or picture.shape[2] != 3:
         raise ValueError(f"picture must be a uint8 tensor (H, W, 3), got {_kind(picture)}")
-    label_map = torch.full(picture.shape[:2], -1, dtype=torch.int64)
+    label_map = torch.full(picture.shape[:2], -1, dtype=torch.int64, device=picture.device)
     for label, colour in [*enumerate(colours), (void, void_colour)]:
-        same = (picture == torch.tensor(colour, dtype=torch.uint8)).all(2)
+        same = (picture == torch.tensor(colour, dtype=torch.uint8, device=picture.device)).all(2)
         label_map[same & (label_map < 0)] = label
     if (label_map < 0).any():
         row, column = (label_map < 0).nonzero()[0].tolist()
@@ -100,9 +100,9 @@ def polygon_mask(corners: Float[Tensor, "V 2"], size: tuple[int, int]) -> Bool[T
     if not isinstance(corners, Tensor) or corners.dim() != 2 or corners.shape[1] != 2:
         raise ValueError(f"corners must be a tensor (V, 2), got {_kind(corners)}")
     height, width = (checked_int("size", side, 0) for side in size)
-    y = torch.arange(height, dtype=torch.float64)[:, None] + 0.5
-    x = torch.arange(width, dtype=torch.float64) + 0.5
-    inside = torch.zeros(height, width, dtype=torch.bool)
+    y = torch.arange(height, dtype=torch.float64, device=corners.device)[:, None] + 0.5
+    x = torch.arange(width, dtype=torch.float64, device=corners.device) + 0.5
+    inside = torch.zeros(height, width, dtype=torch.bool, device=corners.device)
     ends = corners.double().tolist()
     for (x0, y0), (x1, y1) in zip(ends, ends[1:] + ends[:1], strict=True):
         if y0 == y1:
@@ -119,8 +119,10 @@ def connected_pieces(mask: Bool[Tensor, "H W"]) -> Int64[Tensor, "H W"]:
     ValueError for a mask that is not bool (H, W).
     """
     _check_mask(mask)
-    pieces, _ = ndimage.label(mask.numpy(), structure=torch.ones(3, 3).numpy())
-    return torch.from_numpy(pieces).to(torch.int64)
+    from scipy import ndimage  # only here: whoever cuts no mask into pieces needs no scipy
+
+    pieces, _ = ndimage.label(mask.cpu().numpy(), structure=np.ones((3, 3)))
+    return torch.from_numpy(pieces).to(mask.device, torch.int64)
 
 
 def _check_mask(mask: object) -> None:

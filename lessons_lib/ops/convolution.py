@@ -135,14 +135,16 @@ def convolution_matrix(
     rows, columns = sliding_axes(size, weight.shape[2:], stride, padding, dilation, count=2)
     (place_y, tap_y, pixel_y), (place_x, tap_x, pixel_x) = rows.contacts(), columns.contacts()
     values = weight[:, :, tap_y[:, None], tap_x]  # (C_out, C_in, contacts_y, contacts_x)
-    filters, channels = (torch.arange(n) for n in weight.shape[:2])
+    filters, channels = (torch.arange(n, device="cpu") for n in weight.shape[:2])
     out_pixel = (
         place_y[:, None] * columns.places + place_x + filters[:, None, None, None] * rows.places * columns.places
     )
     in_pixel = pixel_y[:, None] * columns.size + pixel_x + channels[:, None, None] * rows.size * columns.size
     indices = torch.stack([index.expand(values.shape).flatten() for index in (out_pixel, in_pixel)])
     shape = (len(filters) * rows.places * columns.places, len(channels) * rows.size * columns.size)
-    matrix = torch.sparse_coo_tensor(indices.to(weight.device), values.flatten(), shape, check_invariants=False)
+    matrix = torch.sparse_coo_tensor(
+        indices.to(weight.device), values.flatten(), shape, device=weight.device, check_invariants=False
+    )
     return matrix.coalesce()
 
 
@@ -178,7 +180,8 @@ def _layer_axes(
             f"weight must have one slice for each of the {x.shape[1]} channels of x, got {weight.shape[1]}"
         )
     check_same_kind(x, weight=weight, bias=bias)
-    return sliding_axes(x.shape[2:], weight.shape[2:], stride, padding, dilation, count=2)
+    rows, columns = sliding_axes(x.shape[2:], weight.shape[2:], stride, padding, dilation, count=2)
+    return rows, columns
 
 
 def _add_bias(out: Float[Tensor, "B C oH oW"], bias: Float[Tensor, " C"] | None) -> Float[Tensor, "B C oH oW"]:

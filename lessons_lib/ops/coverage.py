@@ -154,7 +154,8 @@ def _soft_iou(pred_masks: Tensor, gt_masks: Sequence[Tensor], most: int) -> Tens
 
 
 def _pairs(rows: list[int], columns: list[int], device: torch.device) -> tuple[Tensor, Tensor]:
-    return tuple(torch.tensor(indices, dtype=torch.int64, device=device) for indices in (rows, columns))
+    one, other = (torch.tensor(indices, dtype=torch.int64, device=device) for indices in (rows, columns))
+    return one, other
 
 
 def _finite_table(values: Tensor) -> Tensor:
@@ -188,10 +189,10 @@ def _check_masks(gt_masks: object, pred_masks: Tensor) -> None:
     if not isinstance(gt_masks, Tensor) or not (gt_masks.dtype == torch.bool or gt_masks.is_floating_point()):
         got = gt_masks.dtype if isinstance(gt_masks, Tensor) else repr(gt_masks)
         raise ValueError(f"gt_masks must be a bool or float tensor, got {got}")
-    want, got = list(pred_masks.shape), list(gt_masks.shape)
-    if len(got) != len(want) or want[:-3] + want[-2:] != got[:-3] + got[-2:]:
-        want[-3] = "G"
-        raise ValueError(f"gt_masks must have the shape ({', '.join(map(str, want))}), got {tuple(got)}")
+    want, shape = list(pred_masks.shape), list(gt_masks.shape)
+    if len(shape) != len(want) or want[:-3] + want[-2:] != shape[:-3] + shape[-2:]:
+        words = ", ".join(map(str, [*want[:-3], "G", *want[-2:]]))
+        raise ValueError(f"gt_masks must have the shape ({words}), got {tuple(shape)}")
     if gt_masks.device != pred_masks.device:
         raise ValueError(f"gt_masks must be on {pred_masks.device}, as pred_masks is, got {gt_masks.device}")
     _check_range("gt_masks", gt_masks)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
-from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from lessons_lib.checks import checked_ints
@@ -40,6 +39,8 @@ def pairwise_mask_iou(
 def encode_rle(masks: Bool[Tensor, "N H W"]) -> list[dict]:
     """Run lengths of each mask, ready for JSON; `decode_rle` gives the masks back."""
     check_masks("masks", masks)
+    from pycocotools import mask as coco_mask  # only here: a machine that trains and scores needs no pycocotools
+
     columns = np.asfortranarray(masks.cpu().numpy().astype(np.uint8).transpose(1, 2, 0))  # (H, W, N)
     return [{**entry, "counts": entry["counts"].decode("ascii")} for entry in coco_mask.encode(columns)]
 
@@ -50,14 +51,14 @@ def decode_rle(rles: Sequence[dict], size: tuple[int, int]) -> Bool[Tensor, "N H
     ValueError for an entry that is no run lengths of this size, or whose runs do not fill it. Run lengths as a plain
     list of numbers are decoded by `annotations.mask_of_runs`.
     """
-    size = checked_ints("size", size, 0, count=2)
+    height, width = checked_ints("size", size, 0, count=2)
     runs = checked_runs("rles", rles)
     for number, rle in enumerate(rles):
-        if tuple(rle["size"]) != size:
-            raise ValueError(f"rles[{number}] must be of size {size}, got {tuple(rle['size'])}")
-    columns = np.zeros((len(rles), size[1], size[0]), dtype=bool)
+        if tuple(rle["size"]) != (height, width):
+            raise ValueError(f"rles[{number}] must be of size {(height, width)}, got {tuple(rle['size'])}")
+    columns = np.zeros((len(rles), width, height), dtype=bool)
     for mask, lengths in zip(columns, runs, strict=True):
-        mask.flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)  # zeros first
+        mask.flat[:] = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)  # zeros first
     return torch.from_numpy(columns).mT.contiguous()
 
 
@@ -69,14 +70,17 @@ def pairwise_rle_iou(
     ValueError for an entry that is no run lengths, sizes that differ, or `is_crowd` that is not one bool for each of
     `gt_rles`.
     """
-    checked_runs("pred_rles", pred_rles)
-    checked_runs("gt_rles", gt_rles)
+    if not (isinstance(pred_rles, list) and isinstance(gt_rles, list) and all_sound([*pred_rles, *gt_rles])):
+        checked_runs("pred_rles", pred_rles)  # says which is not
+        checked_runs("gt_rles", gt_rles)
     sizes = {tuple(rle["size"]) for rle in (*pred_rles, *gt_rles)}
     if len(sizes) > 1:
         raise ValueError(f"pred_rles and gt_rles must be of one size, got {' and '.join(map(str, sorted(sizes)))}")
     check_crowd(is_crowd, len(gt_rles))
     if not pred_rles or not gt_rles:
         return torch.zeros(len(pred_rles), len(gt_rles), dtype=torch.float64)
+    from pycocotools import mask as coco_mask
+
     crowd = [False] * len(gt_rles) if is_crowd is None else is_crowd.tolist()
     return torch.from_numpy(coco_mask.iou(list(pred_rles), list(gt_rles), crowd))
 
@@ -105,6 +109,44 @@ def checked_runs(name: str, rles: object) -> list[Int64[np.ndarray, " _"]]:
             raise ValueError(f"{where}['counts'] must be runs that fill {pixels}, got {got}")
         every.append(runs)
     return every
+
+
+def all_sound(rles: list) -> bool:
+    """Whether all entries are run lengths that fill their image: one look at the letters of all of them together.
+
+    False means no more than that `checked_runs` should look at one after the other.
+    """
+    if not all(isinstance(rle, dict) for rle in rles):
+        return False
+    texts, sizes = [rle.get("counts") for rle in rles], [rle.get("size") for rle in rles]
+    if not all(isinstance(text, (str, bytes)) and text for text in texts):
+        return False
+    if not all(isinstance(size, (list, tuple)) and [type(n) for n in size] == [int, int] for size in sizes):
+        return False
+    if min(map(min, sizes), default=0) < 0:
+        return False
+    letters = [text.encode("utf-8") if isinstance(text, str) else text for text in texts]
+    codes = np.frombuffer(b"".join(letters), np.uint8).astype(np.int64) - 48
+    ends = np.cumsum([len(text) for text in letters])
+    if len(codes) == 0 or codes.min() < 0 or codes.max() > 63 or (codes[ends - 1] & 32).any():
+        return False  # … or the last number of an entry goes on into the next
+    last = np.flatnonzero(codes & 32 == 0)  # the last letter of each number
+    starts = np.concatenate([[0], last[:-1] + 1])
+    length = last - starts + 1
+    if length.max() > 7:
+        return False
+    numbers = np.add.reduceat((codes & 31) << 5 * (np.arange(len(codes)) - np.repeat(starts, length)), starts)
+    numbers -= np.where(codes[last] & 16, 1 << 5 * length, 0)
+    until = np.searchsorted(last, ends)  # how many numbers there are up to each entry's end
+    begins = np.concatenate([[0], until[:-1]])
+    place = np.arange(len(numbers)) - np.repeat(begins, until - begins)
+    order = np.lexsort((place, np.where(place == 0, 0, 2 - place % 2), np.repeat(np.arange(len(rles)), until - begins)))
+    runs = numbers[order]  # of each entry: the first, then the odd ones, then the even ones
+    sums = runs.cumsum()
+    fresh = np.flatnonzero(place[order] < 3)  # where a sum begins anew: at numbers 0, 1 and 2
+    runs = sums - np.repeat(sums[fresh] - runs[fresh], np.diff([*fresh, len(runs)]))
+    totals = np.add.reduceat(runs, begins)
+    return bool((runs >= 0).all() and (totals == [height * width for height, width in sizes]).all())
 
 
 def runs_of_letters(letters: bytes) -> Int64[np.ndarray, " n"] | None:

@@ -31,7 +31,7 @@ def nms_loop(
     keep = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     for j in scores.argsort(descending=True, stable=True).tolist():
         kept = boxes[keep]
-        overlapped = _overlap(kept.T, boxes[j, :, None], iou_threshold)  # (kept, 1)
+        overlapped = _overlap(_planes(kept), _planes(boxes[j, None]), iou_threshold)  # (kept, 1)
         keep[j] = not overlapped.any()
     return keep
 
@@ -82,7 +82,7 @@ def nms_by_mask(
 ) -> Bool[Tensor, "*batch N"]:
     """`nms` in fixed shapes: the matrix of all overlaps, and its fixpoint; without `rounds` a GPU waits."""
     order = scores.argsort(dim=-1, descending=True, stable=True)
-    planes = boxes.gather(-2, order[..., None].expand(boxes.shape)).movedim(-1, 0)  # (4, *batch, N)
+    planes = _planes(boxes.gather(-2, order[..., None].expand(boxes.shape)))  # (5, *batch, N)
     overlaps = _overlap(planes, planes, iou_threshold)
     alive = torch.ones_like(order, dtype=torch.bool) if valid is None else valid.gather(-1, order)
     if groups is not None:
@@ -105,14 +105,16 @@ def nms_in_blocks(
     """
     order, group = _queue(scores, groups, valid)
     keep = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
-    planes = boxes.reshape(-1, 4)[order].T.contiguous()  # (4, n)
+    planes = _planes(boxes.reshape(-1, 4)[order])  # (5, n)
     kept, kept_group, count = torch.empty_like(planes), torch.empty_like(group), 0
     for start, first in zip(range(0, len(order), BLOCK), group[::BLOCK].tolist(), strict=True):
         block, own = planes[:, start : start + BLOCK], group[start : start + BLOCK]
         since = int(torch.searchsorted(kept_group[:count], first))  # what stayed of the group that goes on
-        met = _overlap(kept[:, since:count], block, iou_threshold).any(0) & (own == first)
-        alive = (~met).nonzero()[:, 0]
-        block, own = block[:, alive], own[alive]
+        alive = torch.arange(len(own), device=own.device)
+        if since < count:
+            met = _overlap(kept[:, since:count], block, iou_threshold).any(0) & (own == first)
+            alive = alive[~met]
+            block, own = block[:, alive], own[alive]
         overlaps = _overlap(block, block, iou_threshold).triu(1) & (own[:, None] == own)
         stays = _fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool)).nonzero()[:, 0]
         end = count + len(stays)
@@ -139,18 +141,21 @@ def _queue(
     return order, begins.cumsum(0)
 
 
+def _planes(boxes: Float[Tensor, "*batch N 4"]) -> Float[Tensor, "5 *batch N"]:
+    """x0, y0, x1, y1 and the area, one after the other; half precision becomes float32."""
+    x0, y0, x1, y1 = boxes.to(torch.promote_types(boxes.dtype, torch.float32)).unbind(-1)
+    return torch.stack([x0, y0, x1, y1, (x1 - x0) * (y1 - y0)])
+
+
 def _overlap(
-    first: Float[Tensor, "4 *batch M"], second: Float[Tensor, "4 *batch N"], iou_threshold: float
+    first: Float[Tensor, "5 *batch M"], second: Float[Tensor, "5 *batch N"], iou_threshold: float
 ) -> Bool[Tensor, "*batch M N"]:
-    """Whether the IoU of each pair exceeds the threshold; the coordinates x0, y0, x1, y1 come first."""
-    if first.dtype in (torch.float16, torch.bfloat16):
-        first, second = first.float(), second.float()
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second)]
-    x0, y0, x1, y1 = (side[..., None] for side in first)  # (*batch, M, 1)
-    u0, v0, u1, v1 = (side[..., None, :] for side in second)  # (*batch, 1, N)
+    """Whether the IoU of each pair exceeds the threshold."""
+    x0, y0, x1, y1, area = (side[..., None] for side in first)  # (*batch, M, 1)
+    u0, v0, u1, v1, other_area = (side[..., None, :] for side in second)  # (*batch, 1, N)
     width = torch.minimum(x1, u1).sub_(torch.maximum(x0, u0)).clamp_(min=0)
     intersection = torch.minimum(y1, v1).sub_(torch.maximum(y0, v0)).clamp_(min=0).mul_(width)
-    union = (areas[0][..., None] + areas[1][..., None, :]).sub_(intersection)
+    union = (area + other_area).sub_(intersection)
     return intersection.div_(union) > _not_above(iou_threshold, first.dtype)  # 0 / 0 is NaN, which exceeds nothing
 
 

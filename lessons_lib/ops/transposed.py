@@ -193,7 +193,9 @@ def _layer_axes(
                 f"bias must have one number for each of the {weight.shape[1]} output channels, got {bias.shape[0]}"
             )
     check_same_kind(x, weight=weight, bias=bias)
-    return transposed_axes(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation, count=2)
+    sizes = (x.shape[2:], weight.shape[2:])
+    rows, columns = transposed_axes(*sizes, stride, padding, output_padding, dilation, count=2)
+    return rows, columns
 
 
 def _add_bias(out: Float[Tensor, "B C oH oW"], bias: Float[Tensor, " C"] | None) -> Float[Tensor, "B C oH oW"]:

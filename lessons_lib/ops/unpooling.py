@@ -37,10 +37,13 @@ def max_pool(
 
 
 def corner_switches(size: Sequence[int], kernel_size: int = 2) -> Int64[Tensor, "h w"]:
-    """The top-left pixel of every window of a map of `size` (H, W): where values go when no switch was kept."""
+    """The top-left pixel of every window of a map of `size` (H, W): where values go when no switch was kept.
+
+    On the CPU.
+    """
     height, width = checked_ints("size", tuple(size), 1, 2)
     check_ints(1, kernel_size=kernel_size)
-    rows, columns = torch.arange(0, height, kernel_size), torch.arange(0, width, kernel_size)
+    rows, columns = (torch.arange(0, side, kernel_size, device="cpu") for side in (height, width))
     return rows[:, None] * width + columns
 
 
@@ -57,7 +60,7 @@ def max_unpool(
     check_tensor("pooled", pooled, 4)
     height, width = checked_ints("size", tuple(size), 1, 2)
     if not isinstance(switches, Tensor) or switches.dtype != torch.int64:
-        got = switches.dtype if isinstance(switches, Tensor) else repr(switches)
+        got = str(switches.dtype) if isinstance(switches, Tensor) else repr(switches)
         raise ValueError(f"switches must be an int64 tensor, got {got}")
     if switches.shape not in {pooled.shape[lead:] for lead in range(3)}:
         got = f"{tuple(switches.shape)} for {tuple(pooled.shape)}"

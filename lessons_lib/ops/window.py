@@ -51,8 +51,8 @@ class Axis:
 
     def contacts(self) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"], Int64[Tensor, " n"]]:
         """(place, tap, pixel) of every meeting of a tap with a real pixel; meetings with padding are left out."""
-        place = torch.arange(self.places).repeat_interleave(self.kernel_size)
-        tap = torch.arange(self.kernel_size).repeat(self.places)
+        place = torch.arange(self.places, device="cpu").repeat_interleave(self.kernel_size)
+        tap = torch.arange(self.kernel_size, device="cpu").repeat(self.places)
         pixel = place * self.stride + tap * self.dilation - self.before
         real = (pixel >= 0) & (pixel < self.size)
         return place[real], tap[real], pixel[real]

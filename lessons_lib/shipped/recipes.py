@@ -1,197 +1,130 @@
-"""Makes the shipped checkpoints and results/semantic.json: `make checkpoints`.
+"""Recipes: how each shipped checkpoint is trained, as data. `python -m lessons_lib train --recipe NAME` follows one.
 
-Every model is trained three times, from seeds 0, 1 and 2; seed 0 is shipped. What is finished lies in the folder
-`--work` and is not made again, so the command can be stopped and given again.
+The same recipe and seed give the same bytes on one machine. The shipped semantic weights and their JSON were made by
+an earlier program with the same steps, rates and scenes, whose order of scenes was another.
 """
 
-import argparse
-import json
-import math
-import platform
-import statistics
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
-from tqdm import tqdm
 
-from lessons_lib.atomic import whole_file, write_whole
 from lessons_lib.data.cached import Memory
 from lessons_lib.data.sample import Sample
-from lessons_lib.data.scenes.config import CLASSES, PRESETS, SceneConfig
+from lessons_lib.data.scenes.config import CLASSES
 from lessons_lib.data.scenes.mixed import MixedScenes, mixed_configs
-from lessons_lib.models.zoo import build_model
 from lessons_lib.shipped import FOLDER
-from lessons_lib.shipped.scores import UNSEEN_SEED, scene_scores
-from lessons_lib.shipped.trunk import PATCH, accuracy, train_trunk
-from lessons_lib.training.loop import fit
+from lessons_lib.shipped.files import notes_of, write_weights
+from lessons_lib.shipped.scores import UNSEEN_SEED, judge
+from lessons_lib.shipped.trunk import PATCH, Patches, accuracy, train_trunk
+from lessons_lib.training.checkpoint import open_checkpoint
+from lessons_lib.training.journal import read_journal
+from lessons_lib.training.machine import is_main_process
+from lessons_lib.training.run import CHECKPOINT, JOURNAL, fresh_model
+from lessons_lib.training.settings import Settings
+from lessons_lib.training.train import train
 
-SEEDS = (0, 1, 2)
-SIZE, JUDGED_AT, TRAIN_SEED = 128, 96, 0
-PICTURES = 500
-"""Unseen scenes that a model is scored on, of each kind that it has learned."""
+SCENES = {"size": 128, "count": 6000}
+"""From how many scenes, of how many pixels a side, the shipped models learn."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model is trained: on scenes of which presets in turn, for how many steps, of how many pictures each.
+    """The settings of one shipped checkpoint, and the presets of scenes on which it is judged.
 
-    `rate` is the highest learning rate of AdamW's one cycle; `scenes` is how many are drawn, once.
+    `trunk`: the model's backbone begins as the shipped trunk, where it has a backbone.
     """
 
-    kinds: tuple[str, ...] = ("islands",)
+    settings: Settings
+    judged: tuple[str, ...]
+    trunk: bool = True
+
+
+@dataclass(frozen=True)
+class TrunkRecipe:
+    """How the trunk itself is trained: on patches from scenes of these presets in turn."""
+
+    kinds: tuple[str, ...] = ("easy", "islands", "context")
     steps: int = 3000
-    batch: int = 8
-    rate: float = 5e-3
-    scenes: int = 6000
+    batch: int = 64
+    rate: float = 3e-3
+    scenes: int = SCENES["count"]
 
 
+def semantic_recipe(model: str, kinds: Sequence[str] = ("islands",), steps: int = 3000) -> Recipe:
+    """AdamW under one cycle of the learning rate, on scenes of these presets in turn, half of them mirrored."""
+    settings = Settings(
+        model, preset=f"mixed:{','.join(kinds)}", steps=steps, lr=5e-3, schedule="one-cycle", weight_decay=1e-4,
+        recipe=model, **SCENES,
+    )  # fmt: skip
+    return Recipe(settings, tuple(kinds))
+
+
+TRUNK = TrunkRecipe()
 RECIPES = {
-    **{name: Recipe() for name in ("fcn8s", "fcn16s", "fcn32s", "unet")},
-    "hypercolumns": Recipe(steps=1500),
-    "deconvnet": Recipe(kinds=("easy", "islands"), steps=2500),
-    **{name: Recipe(kinds=("context",)) for name in ("plain", "dilated")},
+    **{name: semantic_recipe(name) for name in ("fcn8s", "fcn16s", "fcn32s", "unet")},
+    "hypercolumns": semantic_recipe("hypercolumns", steps=1500),
+    "deconvnet": semantic_recipe("deconvnet", ("easy", "islands"), steps=2500),
+    **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
 }
-TRUNK = Recipe(kinds=("easy", "islands", "context"), steps=3000, batch=64, rate=3e-3)
+"""The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""
 
 
-def make_trunk(work: Path) -> dict[str, torch.Tensor]:
-    """The weights of the classification trunk: from the folder, or trained now and shipped."""
-    file = work / "trunk.safetensors"
-    if not file.exists():
-        start = time.perf_counter()
-        patches, classes = _memory(TRUNK).patches(PATCH, seed=0)
-        model = train_trunk(patches, classes, len(CLASSES), TRUNK.steps, seed=0, batch=TRUNK.batch, rate=TRUNK.rate)
-        unseen = Memory(_scenes(TRUNK, 600, UNSEEN_SEED))
-        notes = _notes("trunk", TRUNK, seed=0, seconds=time.perf_counter() - start, model=model.backbone)
-        notes |= {"patch": PATCH, "patches": len(patches), "accuracy": accuracy(model, *unseen.patches(PATCH, seed=1))}
-        _write(file, model.backbone, notes)
-    _ship("trunk", file)
-    return load_file(FOLDER / "trunk.safetensors")
+def follow(name: str, folder: Path, *, seed: int = 0, **how: Any) -> int | None:
+    """Trains a shipped checkpoint anew, into FOLDER/NAME.safetensors and .json; returns what `train` returns.
+
+    `how` are `train`'s own arguments, such as `resume`. Raises ValueError for a recipe that there is not.
+    """
+    if name == "trunk":
+        return make_trunk(folder, seed)
+    recipe = find_recipe(name)
+    settings = replace(recipe.settings, seed=seed)
+    signal = train(settings, folder, start_from=begin_with_trunk if recipe.trunk else None, **how)
+    if signal is None and is_main_process():
+        model = fresh_model(settings, CLASSES)
+        open_checkpoint(folder / CHECKPOINT).restore(model)
+        notes = notes_of(name, settings, model, [line["seconds"] for line in read_journal(folder / JOURNAL)])
+        notes["scores"] = {kind: judge(model, settings.model, kind) for kind in recipe.judged}
+        write_weights(folder / f"{name}.safetensors", model, notes)
+    return signal
 
 
-def make_model(name: str, seed: int, trunk: dict[str, torch.Tensor], memory: Memory, work: Path) -> None:
-    """Trains one model from one seed, scores it, and keeps both in the folder; nothing if that was done before."""
-    file = work / f"{name}_{seed}.safetensors"
-    if file.exists():
-        return
-    recipe = RECIPES[name]
-    torch.manual_seed(seed)
-    model = build_model(name, len(CLASSES))
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises ValueError for another name, naming those that exist."""
+    if name not in RECIPES:
+        raise ValueError(f"recipe must be one of trunk, {', '.join(RECIPES)}, got {name!r}")
+    return RECIPES[name]
+
+
+def begin_with_trunk(model: nn.Module) -> None:
+    """Gives the backbone of a fresh model, if it has one, the weights of the shipped trunk."""
     if hasattr(model, "backbone"):
-        model.backbone.load_state_dict(trunk)
-    optimizer = torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=1e-4)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.steps, pct_start=0.2)
-    start, times = time.perf_counter(), []
-    records = fit(model, memory.batches(recipe.batch, recipe.steps, seed), optimizer, recipe.steps)
-    before = time.process_time()
-    last = 0.0
-    for record in tqdm(records, total=recipe.steps, desc=f"{name} {seed}", mininterval=10):
-        cycle.step()
-        times.append(time.process_time() - before)
-        before, last = time.process_time(), record.loss
-    notes = _notes(name, recipe, seed, time.perf_counter() - start, model)
-    notes |= {"step_cpu_seconds": round(statistics.median(times), 4), "last_loss": round(last, 4)}
-    notes["scores"] = {kind: _numbers(scene_scores(model, judged_config(kind), PICTURES)) for kind in recipe.kinds}
-    _write(file, model, notes)
+        weights = load_file(FOLDER / "trunk.safetensors")
+        model.backbone.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
 
 
-def judged_config(kind: str) -> SceneConfig:
-    """The scenes of a kind on which models are judged: without void, so that every boundary counts."""
-    return replace(PRESETS[kind], size=JUDGED_AT, void_border=False)
-
-
-def collect(work: Path) -> dict[str, Any]:
-    """The table of all that is finished in the folder: for each model its scores, mean and spread over the seeds."""
-    table = {}
-    for name in RECIPES:
-        runs = [json.loads(path.read_text("utf-8")) for path in sorted(work.glob(f"{name}_[0-9].json"))]
-        if runs:
-            first = {key: runs[0][key] for key in ("parameters", "steps", "batch", "size", "device", "versions")}
-            scores = {kind: _spread([run["scores"][kind] for run in runs]) for kind in runs[0]["scores"]}
-            times = [run["step_cpu_seconds"] for run in runs]
-            table[name] = {**first, "seeds": [run["seed"] for run in runs], "step_cpu_seconds": times, "scores": scores}
-    return {"judged_at": JUDGED_AT, "pictures": PICTURES, "models": table}
-
-
-def _numbers(scores: dict[str, float]) -> dict[str, float]:
-    """Without the scores of nothing, which JSON cannot write: scenes of birds have no thin object to find."""
-    return {name: value for name, value in scores.items() if not math.isnan(value)}
-
-
-def _spread(runs: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:
-    """For each score its mean, its spread (largest less smallest), and the values."""
-    columns = {name: [run[name] for run in runs] for name in runs[0]}
-    return {
-        name: {"mean": statistics.mean(values), "spread": max(values) - min(values), "values": values}
-        for name, values in columns.items()
-    }
-
-
-def _memory(recipe: Recipe) -> Memory:
-    return Memory(_scenes(recipe, recipe.scenes, TRAIN_SEED))
-
-
-def _scenes(recipe: Recipe, count: int, seed: int) -> Iterator[Sample]:
-    """The recipe's scenes, drawn a few at a time: with their masks they would not fit into memory."""
-    scenes = MixedScenes(mixed_configs(SIZE, recipe.kinds), count, seed)
-    for start in range(0, count, 100):
-        yield from scenes.__getitems__(list(range(start, min(start + 100, count))))
-
-
-def _notes(name: str, recipe: Recipe, seed: int, seconds: float, model: nn.Module) -> dict[str, Any]:
-    """What a JSON says of every checkpoint."""
-    return {
-        "name": name, "classes": list(CLASSES), "parameters": sum(p.numel() for p in model.parameters()),
-        "steps": recipe.steps, "batch": recipe.batch, "rate": recipe.rate, "seed": seed, "size": SIZE,
-        "data": f"{recipe.scenes} scenes, presets {', '.join(recipe.kinds)}, seed {TRAIN_SEED}",
-        "device": f"CPU, {torch.get_num_threads()} thread", "seconds": round(seconds),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    }  # fmt: skip
-
-
-def _write(file: Path, model: nn.Module, notes: dict[str, Any]) -> None:
-    """Weights in float16 and their JSON; the weights come last, so a file of weights means that all is there."""
-    write_whole(file.with_suffix(".json"), json.dumps(notes, indent=2, ensure_ascii=False) + "\n")
-    with whole_file(file) as part:
-        save_file({key: value.half().contiguous() for key, value in model.state_dict().items()}, part)
-
-
-def _ship(name: str, file: Path) -> None:
-    for suffix in (".json", ".safetensors"):
-        with whole_file(FOLDER / f"{name}{suffix}") as part:
-            part.write_bytes(file.with_suffix(suffix).read_bytes())
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m lessons_lib.shipped.recipes", description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("build/checkpoints"), help="where finished models are kept")
-    parser.add_argument("--results", type=Path, default=Path("results/semantic.json"))
-    parser.add_argument("--only", nargs="*", choices=tuple(RECIPES), default=list(RECIPES), metavar="MODEL")
-    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS))
-    options = parser.parse_args(arguments)
-    options.work.mkdir(parents=True, exist_ok=True)
-    options.results.parent.mkdir(parents=True, exist_ok=True)
+def make_trunk(folder: Path, seed: int = 0) -> None:
+    """Trains the classification trunk into FOLDER/trunk.safetensors and .json."""
     torch.set_num_threads(1)
-    trunk, memories = make_trunk(options.work), {}
-    for seed in options.seeds:
-        for name in options.only:
-            kinds = RECIPES[name].kinds
-            if kinds not in memories:
-                memories = {kinds: _memory(RECIPES[name])}  # one at a time
-            make_model(name, seed, trunk, memories[kinds], options.work)
-            if seed == SEEDS[0]:
-                _ship(name, options.work / f"{name}_{seed}.safetensors")
-            write_whole(options.results, json.dumps(collect(options.work), indent=1, ensure_ascii=False) + "\n")
-    return 0
+    patches, labels = Memory(_scenes(TRUNK.scenes, 0)).patches(PATCH, seed)
+    model = train_trunk(Patches(patches, labels), len(CLASSES), TRUNK.steps, seed, TRUNK.batch, TRUNK.rate)
+    unseen = Memory(_scenes(max(1, TRUNK.scenes // 10), UNSEEN_SEED)).patches(PATCH, seed=1)
+    preset = f"mixed:{','.join(TRUNK.kinds)}"
+    settings = Settings(
+        "trunk", preset=preset, steps=TRUNK.steps, batch=TRUNK.batch, lr=TRUNK.rate, schedule="one-cycle", seed=seed,
+        weight_decay=1e-3, clip=1.0, recipe="trunk", size=SCENES["size"], count=TRUNK.scenes,
+    )  # fmt: skip
+    notes = notes_of("trunk", settings, model.backbone, [])
+    notes |= {"patch": PATCH, "patches": len(patches), "accuracy": accuracy(model, *unseen)}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_weights(folder / "trunk.safetensors", model.backbone, notes)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _scenes(count: int, seed: int) -> Iterator[Sample]:
+    scenes = MixedScenes(mixed_configs(SCENES["size"], TRUNK.kinds), count, seed)
+    for start in range(0, count, 100):  # a few at a time: with their masks they would not fit into memory
+        yield from scenes.__getitems__(list(range(start, min(start + 100, count))))

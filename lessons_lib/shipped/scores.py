@@ -1,16 +1,47 @@
-"""What a semantic model scores on scenes that it has not seen."""
+"""What a shipped model scores on scenes that it has not seen."""
+
+import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from lessons_lib.data.scenes import draw_scenes
-from lessons_lib.data.scenes.config import CLASSES, SceneConfig
+from lessons_lib.data.scenes.config import CLASSES, PRESETS, SceneConfig
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
 from lessons_lib.metrics.semantic import SemanticScores
+from lessons_lib.models.zoo import find_model
+from lessons_lib.training.tasks import TASKS
 
 THIN = (CLASSES.index("ring"), CLASSES.index("pole"))
 UNSEEN_SEED = 1
 """Models learn from scenes of other seeds."""
+
+JUDGED_AT, JUDGED_ON = 96, 500
+"""The size of the scenes on which the shipped models are judged, and how many of each preset."""
+
+
+def judged_config(kind: str) -> SceneConfig:
+    """The scenes of a preset on which models are judged: without void, so that every boundary counts."""
+    return replace(PRESETS[kind], size=JUDGED_AT, void_border=False)
+
+
+def judge(model: nn.Module, name: str, kind: str, batch: int = 25) -> dict[str, float]:
+    """The scores of a model of the zoo on unseen scenes of a preset, without those of nothing, which JSON has not.
+
+    Of a semantic model they are those of `scene_scores`; of any other, the numbers of its task, such as mask_ap.
+    """
+    task, config = TASKS[find_model(name).task], judged_config(kind)
+    if task.name == "semantic":
+        scores = scene_scores(model, config, JUDGED_ON)
+        return {key: value for key, value in scores.items() if not math.isnan(value)}
+    metrics = task.metrics(len(CLASSES))
+    for start in range(0, JUDGED_ON, batch):
+        samples = draw_scenes(range(start, min(start + batch, JUDGED_ON)), config, UNSEEN_SEED)
+        for answer, sample in zip(model.predict([sample.image for sample in samples]), samples, strict=True):
+            task.count(metrics, answer, sample)
+    scores = task.scores(metrics, CLASSES, JUDGED_ON)
+    return {key: scores[key] for key in task.numbers if scores[key] is not None}
 
 
 def scene_scores(model: nn.Module, config: SceneConfig, count: int = 500, batch: int = 25) -> dict[str, float]:

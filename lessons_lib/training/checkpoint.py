@@ -2,7 +2,7 @@
 
 A safetensors file: tensors `model.NAME` and `optimizer.NUMBER.NAME`, and in its header, as JSON, the step, the settings
 and what else the run wants to find again. The data order and the random numbers of a step are functions of the seed
-and the step (see order.py), so these two are all that is kept of them. No file is a pickle: opening one runs nothing.
+and the step (see sampling.py), so these two are all that is kept. No file is a pickle: opening one runs nothing.
 """
 
 import json
@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from lessons_lib.atomic import whole_file
 
-KIND = "from-strides-to-masks run, format 1"
+KIND = "from-strides-to-masks run, format 2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, notes: d
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with whole_file(path) as part:
-            save_file(tensors, part, metadata={"kind": KIND, "notes": json.dumps(notes)})
+            save_file(tensors, part, metadata={"notes": json.dumps({"kind": KIND, **notes})})
     except SafetensorError as error:
         raise OSError(f"{path} stays as it was, since no new one could be written: {error}") from None
 
@@ -84,6 +84,11 @@ def open_checkpoint(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dict)
     except SafetensorError as error:
         raise ValueError(f"checkpoint must be a whole safetensors file, got {path}: {error}") from None
-    if header.get("kind") != KIND:
+    try:
+        notes = json.loads(header.get("notes", ""))
+        kind = notes.pop("kind")
+    except (ValueError, LookupError, AttributeError, TypeError):
+        kind = None
+    if kind != KIND:
         raise ValueError(f"checkpoint must be of a run, got {path}, which is something else")
-    return Checkpoint(path, tensors, json.loads(header["notes"]))
+    return Checkpoint(path, tensors, notes)

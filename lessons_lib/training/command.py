@@ -4,6 +4,7 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,45 +13,63 @@ from lessons_lib.training.figures import Figures
 from lessons_lib.training.schedule import SCHEDULES
 from lessons_lib.training.settings import AUGMENTATIONS, PRECISIONS, Settings
 
-DEFAULTS = {field.name: field.default for field in fields(Settings)}
+FIELDS = {field.name: field.default for field in fields(Settings)}
+"""The settings' names and defaults. An option that is not given leaves no trace in the arguments."""
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """The options of train. Names and folders are looked at when it runs, where the models and datasets are known."""
+    for name, words in {
+        "model": {"nargs": "?", "metavar": "MODEL", "help": "such as fcn8s or pieces; a wrong name lists them all"},
+        "--recipe": {"metavar": "NAME", "help": "train a shipped checkpoint anew, such as fcn8s, instead of MODEL"},
+        "--overfit": {
+            "type": int,
+            "metavar": "N",
+            "help": "learn N images by heart, or say that it failed",
+        },
+    }.items():
+        parser.add_argument(name, **words)
+    _add_settings(parser.add_argument)
     option = parser.add_argument
-    option("model", metavar="MODEL", help="such as fcn8s or unet; a name that there is not lists them all")
-    option("--option", dest="options", action="append", default=[], metavar="NAME=VALUE", help="an option of the model")
-    option("--data", default=DEFAULTS["data"], metavar="NAME", help="coco, voc2012, … (default: scenes, drawn)")
-    option("--root", metavar="FOLDER", help="the folder that holds the dataset")
-    option("--split", default=DEFAULTS["split"], help="train, or a split's own name (default: train)")
-    option(
-        "--preset",
-        default=DEFAULTS["preset"],
-        help="which scenes: easy, context, islands, crowded or mixed (default: easy)",
-    )
-    option("--count", type=int, metavar="IMAGES", help="learn from so many images, kept in memory (default: all)")
-    option("--size", type=int, default=DEFAULTS["size"], help="height and width of the images (default: 96)")
-    option(
-        "--augment", default=DEFAULTS["augment"], choices=AUGMENTATIONS, help="what is done to images (default: flip)"
-    )
-    option("--backbone", default=DEFAULTS["backbone"], help="such as tiny, vgg16 or resnet50 (default: tiny)")
-    option("--pretrained", action="store_true", help="begin with the backbone's ImageNet weights, downloaded once")
-    option("--steps", type=int, default=DEFAULTS["steps"], help="(default: 1000)")
-    option("--batch", type=int, default=DEFAULTS["batch"], help="images in a step, over all processes (default: 8)")
-    option("--lr", type=float, default=DEFAULTS["lr"], help="the highest learning rate (default: 0.001)")
-    option(
-        "--schedule", default=DEFAULTS["schedule"], choices=SCHEDULES, help="of the learning rate (default: polynomial)"
-    )
-    option("--weight-decay", type=float, default=DEFAULTS["weight_decay"], help="AdamW's (default: 0.01)")
-    option("--clip", type=float, metavar="NORM", help="cut gradients that are longer than this (default: none)")
-    option("--seed", type=int, default=DEFAULTS["seed"], help="(default: 0)")
-    option("--precision", default=DEFAULTS["precision"], choices=PRECISIONS, help="bf16 pays on a GPU (default: fp32)")
     option("--device", default="auto", help="auto (cuda, else cpu), cpu, cuda or mps (default: auto)")
-    option("--workers", type=int, help="processes that read images ahead (default: 0 on a CPU, 4 on a GPU)")
-    option("--on-error", default="raise", choices=("raise", "skip"), help="what damaged images do (default: raise)")
-    option("--out", metavar="FOLDER", help="where the run is kept (default: runs/MODEL_DATA)")
-    option("--save-every", type=int, default=100, metavar="STEPS", help="how often it is saved (default: 100)")
-    option("--resume", action="store_true", help="go on with the run in the folder, or begin it if there is none")
+    for name, words in RUN_OPTIONS.items():
+        option(f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, **words)
+
+
+RUN_OPTIONS: dict[str, dict[str, Any]] = {
+    "workers": {"type": int, "help": "processes that read images ahead (default: 0 on a CPU, 4 on a GPU)"},
+    "on_error": {"choices": ("raise", "skip"), "help": "stop at a damaged image, or go on without it (default: raise)"},
+    "out": {"metavar": "FOLDER", "help": "where the run is kept (default: runs/MODEL_DATA)"},
+    "save_every": {"type": int, "metavar": "STEPS", "help": "how often it is saved (default: 100)"},
+    "resume": {"action": "store_true", "help": "go on with the run in the folder, or begin it if there is none"},
+}
+"""The options of a run that is kept in a folder."""
+
+
+def _add_settings(add: Callable[..., Any]) -> None:
+    """The options that are fields of the settings."""
+
+    def option(name: str, **words: Any) -> None:
+        add(name, default=argparse.SUPPRESS, **words)
+
+    option("--option", dest="options", action="append", metavar="NAME=VALUE", help="an option of the model's own")
+    option("--data", metavar="NAME", help="coco, voc2012, … (default: scenes, which are drawn)")
+    option("--root", metavar="FOLDER", help="the folder that holds the dataset")
+    option("--split", help="train, or a split's own name (default: train)")
+    option("--preset", help="which scenes: easy, context, islands, crowded, mixed or mixed:NAME,… (default: easy)")
+    option("--count", type=int, metavar="IMAGES", help="learn from the first so many, kept in memory (default: all)")
+    option("--size", type=int, help="height and width of the images (default: 96)")
+    option("--augment", choices=AUGMENTATIONS, help="how images are varied (default: flip)")
+    option("--backbone", help="such as tiny, vgg16 or resnet50 (default: tiny)")
+    option("--pretrained", action="store_true", help="begin with the backbone's ImageNet weights, downloaded once")
+    option("--steps", type=int, help="(default: 1000)")
+    option("--batch", type=int, help="images in a step, over all processes (default: 8)")
+    option("--lr", type=float, help="the highest learning rate (default: 0.001)")
+    option("--schedule", choices=SCHEDULES, help="of the learning rate (default: polynomial)")
+    option("--weight-decay", type=float, help="AdamW's (default: 0.01)")
+    option("--clip", type=float, metavar="NORM", help="cut gradients that are longer than this (default: none)")
+    option("--seed", type=int, help="(default: 0)")
+    option("--precision", choices=PRECISIONS, help="bf16 pays on a GPU (default: fp32)")
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -71,25 +90,85 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def run_train(args: argparse.Namespace, figures: Figures) -> int:
-    """Trains; the exit status is 0, or 128 and the number of the signal that stopped it."""
-    from lessons_lib.training.stopping import EXIT_STATUS
+    """Trains; the exit status is 0, or 128 and the number of the signal that stopped it, or 1 for what is not learned.
+
+    Raises ValueError for options that do not go together.
+    """
     from lessons_lib.training.train import train
 
     settings = settings_of(args)
-    folder = Path(args.out or f"runs/{args.model}_{args.data}")
-    words = [word for word in sys.argv[1:] if word != "--resume"]
-    go_on = f"\n    python -m lessons_lib {shlex.join(words)} --resume"
-    signal = train(
-        settings, folder, save_every=args.save_every, device=args.device, workers=args.workers, resume=args.resume,
-        on_error=args.on_error, figures=figures, go_on=go_on,
-    )  # fmt: skip
+    if args.overfit is not None:
+        return run_overfit(args, settings)
+    folder = Path(getattr(args, "out", f"runs/{settings.model}_{settings.data}"))
+    return _status(train(settings, folder, **how_of(args), figures=figures))
+
+
+def run_overfit(args: argparse.Namespace, settings: Settings) -> int:
+    """Trains on a few images until they are learned; the exit status is 0, or 1 if they are not."""
+    for name in (*RUN_OPTIONS, "count", "augment", "schedule"):
+        if hasattr(args, name):
+            raise ValueError(f"overfit must go without --{name.replace('_', '-')}, which it has no use for")
+    from lessons_lib.training.overfit import overfit
+
+    verdict = overfit(settings, args.overfit, args.device)
+    print(verdict)
+    return 0 if verdict.learned else 1
+
+
+def run_recipe(args: argparse.Namespace, follow: Callable[..., int | None], figures: Figures) -> int:
+    """Trains a shipped checkpoint anew through `follow(name, folder, …)`; a recipe leaves only the seed open.
+
+    Raises ValueError for a model or settings beside the recipe.
+    """
+    for name in ("model", "overfit", *FIELDS):
+        if name not in ("seed", "recipe") and getattr(args, name, None) is not None:
+            words = "MODEL" if name == "model" else f"--{'option' if name == 'options' else name.replace('_', '-')}"
+            raise ValueError(f"recipe must go without {words}: it says all but --seed")
+    folder = Path(getattr(args, "out", f"runs/recipe_{args.recipe}"))
+    how = how_of(args)
+    if args.recipe == "trunk":
+        if set(how) != {"device", "go_on"}:
+            raise ValueError("recipe trunk must go with --seed and --out alone, since it is trained in one go")
+        how = {}
+    else:
+        how["figures"] = figures
+    return _status(follow(args.recipe, folder, seed=getattr(args, "seed", 0), **how))
+
+
+def _status(signal: int | None) -> int:
+    from lessons_lib.training.stopping import EXIT_STATUS
+
     return 0 if signal is None else EXIT_STATUS + signal
 
 
+def how_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says to `train` beside the settings."""
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    how = {name: getattr(args, name) for name in RUN_OPTIONS if name != "out" and hasattr(args, name)}
+    return {"device": args.device, "go_on": f"\n    python -m lessons_lib {shlex.join(words)} --resume", **how}
+
+
 def settings_of(args: argparse.Namespace) -> Settings:
-    """The settings that a command line says."""
-    values = {name: getattr(args, name) for name in DEFAULTS if name not in ("options", "recipe")}
-    return Settings(**values, options=model_options(args.model, args.options))
+    """The settings that a command line says. Raises ValueError for a model, option or value that there is not."""
+    from lessons_lib.models.zoo import find_model
+
+    values = {name: getattr(args, name) for name in FIELDS if name not in ("options", "recipe") and hasattr(args, name)}
+    find_model(args.model)
+    refuse_what_is_not_asked(values.get("data", FIELDS["data"]), values.get("root"), values.get("preset"))
+    return Settings(**values, options=model_options(args.model, getattr(args, "options", [])))
+
+
+def refuse_what_is_not_asked(data: str, root: str | None, preset: str | None) -> None:
+    """Raises ValueError for a folder of a set that is drawn, or a preset of one that is not: nobody looks at them."""
+    if root is None and preset is None:
+        return
+    from lessons_lib.data.open import spec_of
+
+    drawn = spec_of(data).drawn
+    if drawn and root is not None:
+        raise ValueError(f"root must be left out for {data}, which are drawn, got {root!r}")
+    if not drawn and preset is not None:
+        raise ValueError(f"preset must be left out for {data}, since it is of scenes, got {preset!r}")
 
 
 def model_options(model: str, words: list[str]) -> dict[str, Any]:
@@ -128,16 +207,23 @@ def run_evaluate(args: argparse.Namespace, figures: Figures) -> int:
     from accelerate.state import PartialState
 
     from lessons_lib.atomic import write_whole
+    from lessons_lib.training.checkpoint import open_checkpoint
     from lessons_lib.training.evaluate import checkpoint_of, evaluate
     from lessons_lib.training.run import PREDICTIONS, SCORES
+    from lessons_lib.training.tasks import images_in_words
 
+    trained = open_checkpoint(checkpoint_of(args.run_folder)).notes["settings"]["data"]
+    refuse_what_is_not_asked(args.data or trained, args.root, args.preset)
     task, found, classes, seen = evaluate(
         args.run_folder, data=args.data, root=args.root, split=args.split, preset=args.preset, size=args.size,
         count=args.count, device=args.device, on_error=args.on_error,
     )  # fmt: skip
     if not PartialState().is_main_process:
         return 0
-    lines = [f"skipped {line}" for line in found.skipped] + [task.table(found.scores)]
+    lines = [f"skipped {line}" for line in found.skipped]
+    if args.on_error == "skip":
+        lines.append(f"{images_in_words(len(found.skipped))} skipped, whose files are damaged")
+    lines.append(task.table(found.scores))
     print("\n".join(lines + ([f"These are images {seen}."] if seen else [])), flush=True)
     folder = args.out or checkpoint_of(args.run_folder).parent
     try:

@@ -10,9 +10,9 @@ from lessons_lib.training.checkpoint import open_checkpoint
 from lessons_lib.training.machine import start_machine
 from lessons_lib.training.run import CHECKPOINT, fresh_model, meaning_of, require_same_meaning
 from lessons_lib.training.scoring import Scored, score
+from lessons_lib.training.seen import shared_images
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.tasks import TASKS, Task
-from lessons_lib.training.train import shared_images
 
 
 def evaluate(

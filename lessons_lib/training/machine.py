@@ -2,6 +2,7 @@
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import PartialState
 from torch import nn
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -27,6 +28,11 @@ def start_machine(device: str = "auto", precision: str = "fp32") -> Accelerator:
 def inner_model(machine: Accelerator, model: nn.Module) -> nn.Module:
     """The model inside what `machine.prepare` put around it."""
     return machine.unwrap_model(model)
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one that speaks and writes, also after the run has ended."""
+    return PartialState().is_main_process
 
 
 def agreed(machine: Accelerator, number: int | None) -> int | None:

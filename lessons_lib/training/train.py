@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from lessons_lib.atomic import write_whole
-from lessons_lib.data.open import open_dataset, spec_of
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import collate
 from lessons_lib.training.figures import Figures
 from lessons_lib.training.journal import Journal, read_journal
@@ -21,6 +20,7 @@ from lessons_lib.training.machine import agreed
 from lessons_lib.training.memory import is_out_of_memory, largest_that_fits
 from lessons_lib.training.run import CURVE, JOURNAL, PREDICTIONS, SCORES, Run, Start, set_up
 from lessons_lib.training.scoring import score
+from lessons_lib.training.seen import shared_images
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.stopping import stop_between_steps
 
@@ -194,16 +194,3 @@ def _score_val(run: Run, figures: Figures | None) -> None:
         count = found.scores["images"]
         where = f"{count} unseen images" if seen is None else f"{count} images, {seen}"
         print(f"{run.task.in_one_line(found.scores)}  on {where}; all scores: {path}")
-
-
-def shared_images(learned: Dataset, judged: Dataset, data: str, learned_split: str, judged_split: str) -> str | None:
-    """In words, how many of the images that a model is judged on it has learned from; None if none of them."""
-    spec = spec_of(data)
-    if spec.own_split(learned_split) == spec.own_split(judged_split):
-        both = min(len(learned), len(judged))
-    else:
-        names = [getattr(samples, "names", None) for samples in (learned, judged)]
-        both = 0 if None in names else len(set(names[0]) & set(names[1]))
-    if not both:
-        return None
-    return f"of which it has learned from {'all' if both == len(judged) else f'{both} of {len(judged)}'}"

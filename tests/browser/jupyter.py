@@ -60,7 +60,7 @@ def jupyter_server(folder: Path) -> Iterator[Server]:
         "--allow-root",
         "--ServerApp.port_retries=0",
     ]
-    with open(folder / "server.log", "w") as log:
+    with open(folder / "server.log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
     try:
         server = Server(f"http://127.0.0.1:{port}", "a-test", folder / "my_course")
@@ -88,7 +88,7 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 6
             return
         except (URLError, OSError):
             time.sleep(0.2)
-    raise TimeoutError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+    raise TimeoutError(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
 
 
 def open_lesson(page: Page, server: Server, lesson: str, theme: str = "light") -> None:

@@ -9,12 +9,12 @@ def test_kernel_and_weights_change_picture_and_words(page, server):
     retype_and_run(page, cell, "from lessons_lib.course.labs import checkerboard as laboratory\nlaboratory.lab()")
     cell = cell_with(page, "laboratory.lab()")
     before = result_of(cell)
-    assert "Uneven overlap (1 to 4 taps a pixel)" in before["text"]
+    assert "Uneven overlap (1 to 4 taps per pixel)" in before["text"]
     cell.scroll_into_view_if_needed()
     cell.get_by_role("slider").first.focus()
     page.keyboard.press("ArrowRight")  # kernel 4
     even = wait_for_change(page, cell, before)
-    assert "Even overlap (4 taps a pixel)" in even["text"] and "no pattern" in even["text"]
+    assert "Even overlap (4 taps per pixel)" in even["text"] and "no pattern" in even["text"]
     cell.locator("select").select_option("random")
     random = wait_for_change(page, cell, even)
-    assert "Even overlap (4 taps a pixel)" in random["text"] and "a pattern with" in random["text"]
+    assert "Even overlap (4 taps per pixel)" in random["text"] and "a pattern with" in random["text"]

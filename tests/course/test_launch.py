@@ -51,7 +51,7 @@ def test_never_overwrites_and_brings_new_lessons(notebooks, course):
 
 def test_interrupted_copy_leaves_no_lesson(notebooks, course, monkeypatch):
     def cut(source, target):
-        Path(target).write_text("half")
+        Path(target).write_text("half", encoding="utf-8")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch.shutil, "copyfile", cut)

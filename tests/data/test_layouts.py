@@ -124,11 +124,15 @@ def test_cityscapes(tmp_path):
         city.format("gtFine", "gtFine_instanceIds"): png(values, bits=16),
     }
     samples = CityscapesSamples(put(tmp_path, files), "val")
-    sample = only(samples)
+    sample = samples[0]
+    assert len(samples) == 1 and all(path.is_file() for path in samples.paths(0))
+    assert torch.equal(sample.image, torch.full_like(sample.image, 77 / 255))
     assert samples.names == ("ulm_000000_000019",)
     assert sample.label_map.tolist() == [[0, 13, 13, 13], [255, 255, 11, 18]]
-    assert sample.instances.labels.tolist() == [11, 13, 13, 18]  # person, car, car, bicycle; the caravan is not scored
-    assert sample.instances.boxes.tolist() == [[2, 1, 3, 2], [2, 0, 3, 1], [1, 0, 2, 1], [3, 1, 4, 2]]
+    labels = [13, 11, 13, 13, 18]  # a group of cars, person, car, car, bicycle; the caravan is not scored
+    assert sample.instances.labels.tolist() == labels
+    assert sample.instances.is_crowd.tolist() == [True, False, False, False, False]
+    assert sample.instances.boxes.tolist() == [[3, 0, 4, 1], [2, 1, 3, 2], [2, 0, 3, 1], [1, 0, 2, 1], [3, 1, 4, 2]]
     assert samples.classes[0] == "road" and samples.classes[18] == "bicycle" and samples.colours[13] == (0, 0, 142)
     assert THING_IDS == (24, 25, 26, 27, 28, 31, 32, 33) and TRAIN_IDS[29] == TRAIN_IDS[30] == 255
 

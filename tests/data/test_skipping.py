@@ -4,10 +4,10 @@ import pickle
 
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from lessons_lib.data.files import DamagedFile
-from lessons_lib.data.sample import collate
+from lessons_lib.data.sample import Samples, collate
 from lessons_lib.data.sets.leaves import LeafSamples
 from lessons_lib.data.skipping import Skipping
 from tests.data.published import photo, png
@@ -60,7 +60,7 @@ def test_nothing_whole_raises_the_first(tmp_path):
 
 
 def test_only_damage_is_passed_over():
-    class Broken(Dataset):
+    class Broken(Samples):
         def __len__(self):
             return 2
 

@@ -1,7 +1,5 @@
 """Joint transforms: the parts of a sample stay together, boxes are the masks' extent, padding is void."""
 
-import pickle
-
 import numpy as np
 import pytest
 import torch
@@ -9,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import v2
 
-from lessons_lib.data.sample import Instances, Sample, collate, tight_boxes
+from lessons_lib.data.sample import Instances, Sample, tight_boxes
 from lessons_lib.data.scenes import PRESETS, Scenes
-from lessons_lib.data.transforms import FILL, RandomScale, Transformed, training_transform, transform_sample
+from lessons_lib.data.transforms import FILL, RandomScale, training_transform, transform_sample
 
 
 def coded_sample(height, width, count, seed):
@@ -118,11 +116,37 @@ def test_padding_is_void_and_black():
     assert not moved.instances.masks[:, moved.label_map == 255].any()
 
 
-def test_a_dataset_of_transformed_samples():
-    samples = Transformed(Scenes(PRESETS["easy"], length=4), training_transform(32))
-    batch = collate([samples[i] for i in range(4)])
-    assert len(samples) == 4 and batch.images.shape == (4, 3, 32, 32) and samples.classes[1] == "ball"
-    assert len(pickle.loads(pickle.dumps(samples))) == 4
+def boxes_alone(instances):
+    return Instances(instances.boxes, instances.labels, None, is_crowd=instances.is_crowd)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes, sizes, st.integers(0, 99), sizes, st.sampled_from([0.0, 0.5, 1.0]))
+def test_boxes_alone_move_as_their_masks_do(height, width, seed, size, flip):
+    """Objects that fill their boxes: the boxes of the moved masks, and the moved boxes, are the same."""
+    rng = np.random.default_rng(seed)
+    masks = torch.zeros(3, height, width, dtype=torch.bool)
+    for mask in masks:
+        y, x = rng.integers(height), rng.integers(width)
+        mask[y : y + 1 + rng.integers(height), x : x + 1 + rng.integers(width)] = True
+    full = Instances(tight_boxes(masks), torch.tensor([1, 2, 3]), masks)
+    sample = Sample(torch.zeros(3, height, width), torch.zeros(height, width).long(), full)
+    steps = v2.Compose([v2.RandomHorizontalFlip(flip), v2.RandomCrop(size, pad_if_needed=True, fill=FILL)])
+    moved = []
+    for instances in (full, boxes_alone(full)):
+        torch.manual_seed(seed)
+        moved.append(transform_sample(Sample(sample.image, sample.label_map, instances), steps).instances)
+    assert moved[1].masks is None and torch.equal(moved[0].labels, moved[1].labels)
+    assert torch.equal(moved[0].boxes, moved[1].boxes)
+
+
+def test_boxes_alone_are_scaled_with_the_image():
+    sample = coded_sample(4, 6, 1, 0)
+    instances = Instances(torch.tensor([[1.0, 2, 3, 4], [5, 0, 6, 1]]), torch.tensor([1, 1]), None)
+    moved = transform_sample(Sample(sample.image, sample.label_map, instances), RandomScale(2.0, 2.0))
+    assert moved.instances.boxes.tolist() == [[2, 4, 6, 8], [10, 0, 12, 2]] and moved.label_map.shape == (8, 12)
+    moved = transform_sample(Sample(sample.image, sample.label_map, instances), training_transform(32))
+    assert moved.instances.masks is None and len(moved.instances) <= 2
 
 
 @pytest.mark.parametrize("seed", [0, 1])

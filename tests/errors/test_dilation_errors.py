@@ -8,13 +8,7 @@ from torch import nn
 
 from lessons_lib.models.semantic import dilated as D
 from lessons_lib.models.zoo import build_model
-from lessons_lib.ops.receptive_field.chain import (
-    at_output_stride,
-    extent,
-    input_gradient,
-    receptive_fields,
-    seen_pixels,
-)
+from lessons_lib.ops.receptive_field.chain import at_output_stride, extent, input_gradient, receptive_fields
 from lessons_lib.ops.receptive_field.module import module_fields
 
 
@@ -51,7 +45,6 @@ CASES = [
         ValueError,
         "network must answer a map (B, K, h, w), got (1, 9)",
     ),
-    (lambda: seen_pixels(nn.MaxPool2d(3, dilation=2), (9, 9)), ValueError, "max_pool2d must have dilation 1"),
     (lambda: module_fields(Transposed()), ValueError, "module must use calls that can be followed, got transpose"),
     (lambda: module_fields(nn.Flatten()), ValueError, "module must use calls that can be followed, got flatten"),
     (lambda: module_fields(Blind()), ValueError, "module must answer one map (B, K, h, w) that depends on the picture"),

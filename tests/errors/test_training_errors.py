@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lessons_lib.training.loop import fit
+from lessons_lib.training.schedule import constant, one_cycle, polynomial, warm_up_cosine
 from tests.tiny_model import TinyModel
 
 MODEL = TinyModel()
@@ -15,6 +16,11 @@ CASES = [
     (lambda: fit(MODEL, [], OPTIMIZER, 1), "loader must give at least 1 batch each time it is iterated, got 0"),
     (lambda: fit(MODEL, [], OPTIMIZER, -1), "start and steps must be 0 ≤ start ≤ steps, got start 0, steps -1"),
     (lambda: fit(MODEL, [], OPTIMIZER, 3, 4), "start and steps must be 0 ≤ start ≤ steps, got start 4, steps 3"),
+    (lambda: fit(MODEL, [], OPTIMIZER, 3, clip=0.0), "clip must be > 0 or None, got 0.0"),
+    (lambda: one_cycle(0.1, 0), "steps must be ≥ 1, got 0"),
+    (lambda: constant(0.1, 0), "steps must be ≥ 1, got 0"),
+    (lambda: polynomial(0.1, 0), "steps must be ≥ 1, got 0"),
+    (lambda: warm_up_cosine(0.1, -1), "steps must be ≥ 1, got -1"),
     (lambda: fit(MODEL, [], OPTIMIZER, 3, -1), "start and steps must be 0 ≤ start ≤ steps, got start -1, steps 3"),
 ]
 

@@ -29,7 +29,7 @@ def lesson(number: str) -> Path:
 def table(number: str) -> dict:
     path = ROOT / "results" / f"lesson_{number}.json"
     found = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    if "runs" not in found:
+    if len(found.get("runs", [])) < len(ALL_RUNS):
         pytest.skip(f"results/lesson_{number}.json awaits its twenty runs: python notebooks/seeds.py {number}")
     return found
 

@@ -1,5 +1,7 @@
 """Masks: IoU of all pairs against a loop and pycocotools, crowds and empty masks, run lengths there and back."""
 
+import random
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,7 +9,15 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from lessons_lib.ops.annotations import run_lengths
-from lessons_lib.ops.masks import decode_rle, encode_rle, pairwise_mask_iou, pairwise_rle_iou, runs_of_letters
+from lessons_lib.ops.masks import (
+    all_sound,
+    checked_runs,
+    decode_rle,
+    encode_rle,
+    pairwise_mask_iou,
+    pairwise_rle_iou,
+    runs_of_letters,
+)
 
 
 def random_masks(seed, count, height, width):
@@ -96,3 +106,25 @@ def test_images_without_pixels():
     masks = torch.zeros(2, 0, 3, dtype=torch.bool)
     assert torch.equal(decode_rle(encode_rle(masks), (0, 3)), masks)
     assert decode_rle([], (4, 3)).shape == (0, 4, 3)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_the_look_at_all_run_lengths_is_that_at_each(seed):
+    """Sound ones, and the same with one letter changed, lost or added, or of another size."""
+    generator = random.Random(seed)
+    rng = torch.Generator().manual_seed(seed)
+    shape = (generator.randint(1, 5), generator.randint(1, 40), generator.randint(1, 40))
+    rles = encode_rle(torch.rand(shape, generator=rng) < generator.random())
+    assert all_sound(rles)
+    hit = generator.choice(rles)
+    text, at = hit["counts"], generator.randrange(len(hit["counts"]))
+    changed = text[:at] + chr(generator.randrange(40, 120)) + text[at + 1 :]
+    hit["counts"] = generator.choice([changed, text[:at] + text[at + 1 :], text + chr(generator.randrange(48, 112))])
+    if generator.random() < 0.2:
+        hit["counts"], hit["size"] = text, [shape[1], shape[2] + 1]
+    try:
+        checked_runs("rles", rles)
+        sound = True
+    except ValueError:
+        sound = False
+    assert all_sound(rles) == sound

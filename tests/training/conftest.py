@@ -3,6 +3,7 @@
 import pytest
 from accelerate.state import AcceleratorState, PartialState
 
+from lessons_lib.models.instance.pieces import Pieces
 from lessons_lib.models.zoo import MODELS, Entry
 from tests.tiny_model import TinyModel
 
@@ -16,5 +17,7 @@ def fresh_machine():
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    """The model "tiny", with dropout, so that a step depends on its random numbers too."""
+    """The models "tiny" and "tiny_pieces", with dropout, so that a step depends on its random numbers too."""
     monkeypatch.setitem(MODELS, "tiny", Entry("semantic", lambda classes, backbone: TinyModel(classes, dropout=0.3)))
+    pieces = Entry("instance", lambda classes, backbone: Pieces(TinyModel(classes, dropout=0.3)))
+    monkeypatch.setitem(MODELS, "tiny_pieces", pieces)

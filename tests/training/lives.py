@@ -15,6 +15,7 @@ import lessons_lib.training.train
 from lessons_lib.__main__ import main
 from lessons_lib.data.sample import VOID, Batch, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
+from lessons_lib.models.instance.pieces import Pieces
 from lessons_lib.models.zoo import MODELS, Entry
 from lessons_lib.training.loop import fit
 from lessons_lib.training.machine import start_machine
@@ -64,10 +65,11 @@ def together(folder: Path, work, *arguments) -> list[str]:
 def _live(said: Path, environment: dict[str, str], work, arguments: tuple) -> None:
     os.environ.update(environment)
     torch.set_num_threads(1)
-    with said.open("w") as file:
+    with said.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     MODELS["tiny"] = Entry("semantic", lambda classes, backbone: TinyModel(classes, dropout=0.3))
+    MODELS["tiny_pieces"] = Entry("instance", lambda classes, backbone: Pieces(TinyModel(classes, dropout=0.3)))
     lessons_lib.training.train.UNSEEN = 16
     status = work(*arguments)
     sys.stdout.flush()
@@ -80,14 +82,15 @@ def command(*words: str) -> int:
     return main(list(words))
 
 
-def fit_a_share(folder: Path, even: bool) -> int:
+def fit_a_share(folder: Path, even: bool, objects: bool = False) -> int:
     """Five steps of SGD on batches of 4 pictures, each process with its share; its weights go to a file of its own.
 
-    With `even`, all pictures have equally many pixels that count; otherwise a part of the first ones is void.
+    With `objects`, the model finds objects. With `even`, all images have equally many pixels that count; otherwise a
+    part of the first ones is void.
     """
     machine = start_machine("cpu")
     torch.manual_seed(0)
-    model = machine.prepare_model(TinyModel())
+    model = machine.prepare_model(Pieces(TinyModel()) if objects else TinyModel())
     share = 4 // machine.num_processes
     config = replace(PRESETS["easy"], size=32, void_border=False)
     batches = []

@@ -16,18 +16,20 @@ from tests.training.lives import CAN_BE_KILLED, Life, command
 
 pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="this system has no SIGKILL")
 STEPS = 240
-WORDS = ["train", "tiny", "--size", "32", "--batch", "2", "--device", "cpu", "--save-every", "5"]
+MODELS = ("tiny", "tiny_pieces")  # a semantic model and one that finds objects
+WORDS = ["--size", "32", "--batch", "2", "--device", "cpu", "--save-every", "5"]
 
 
-def life(folder: Path, steps: int = STEPS) -> Life:
-    return Life(folder.with_suffix(".txt"), command, *WORDS, "--steps", str(steps), "--out", str(folder), "--resume")
+def life(folder: Path, model: str) -> Life:
+    words = ["train", model, *WORDS, "--steps", str(STEPS), "--out", str(folder), "--resume"]
+    return Life(folder.with_suffix(".txt"), command, *words)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    """A run of which nothing is the matter."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    assert life(folder).end() == 0
+@pytest.fixture(scope="module", params=MODELS)
+def whole(request, tmp_path_factory) -> Path:
+    """A run that nothing happened to; its folder has the model's name."""
+    folder = tmp_path_factory.mktemp("runs") / request.param
+    assert life(folder, request.param).end() == 0
     return folder
 
 
@@ -58,8 +60,8 @@ def wait_for_steps(running: Life, journal: Path, count: int) -> None:
 
 def test_killed_twenty_times_it_ends_as_if_nothing_had_happened(whole, tmp_path):
     folder, chance, reached = tmp_path / "killed", random.Random(3), []
-    for _ in range(20):
-        running = life(folder)
+    for _ in range(20 if whole.name == "tiny" else 6):
+        running = life(folder, whole.name)
         wait_for_steps(running, folder / "metrics.jsonl", chance.randint(1, 12))
         time.sleep(chance.random() * 0.02)
         running.process.kill()
@@ -68,22 +70,22 @@ def test_killed_twenty_times_it_ends_as_if_nothing_had_happened(whole, tmp_path)
         reached.append(open_checkpoint(saved).notes["step"] if saved.exists() else 0)
     assert reached == sorted(reached)  # what was saved once is never lost
     assert reached[-1] < STEPS
-    assert life(folder).end() == 0
+    assert life(folder, whole.name).end() == 0
     assert_same_end(folder, whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(number, whole, tmp_path):
     folder = tmp_path / "stopped"
-    running = life(folder)
+    running = life(folder, whole.name)
     wait_for_steps(running, folder / "metrics.jsonl", 8)
     os.kill(running.process.pid, number)
     assert running.end() == 128 + number
     said = running.said.read_text()
     assert "finishing this step, then saving" in said
-    assert f"python -m lessons_lib {' '.join(WORDS)} --steps {STEPS} --out {folder} --resume" in said
+    assert f"python -m lessons_lib train {whole.name} {' '.join(WORDS)} --steps {STEPS} --out {folder} --resume" in said
     step = open_checkpoint(folder / "checkpoint.safetensors").notes["step"]
     assert step == read_journal(folder / "metrics.jsonl")[-1]["step"] >= 8  # it stopped after a whole step
     assert (folder / "losses.png").exists()
-    assert life(folder).end() == 0
+    assert life(folder, whole.name).end() == 0
     assert_same_end(folder, whole)

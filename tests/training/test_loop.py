@@ -102,6 +102,23 @@ def test_overfits_one_batch():
     assert (model.predict(list(batch.images))[0] == labels[0]).float().mean() > 0.97
 
 
+def test_the_rate_is_that_of_each_step():
+    # w = 2, gradient 3 + 0.5; rates 0.1 and 0.2 take w to 2 − 0.35 − 0.7
+    model = Slope()
+    optimizer = torch.optim.SGD(model.parameters(), lr=9.0)
+    rates = {1: 0.1, 2: 0.2, 3: 0.0}
+    used = [optimizer.param_groups[0]["lr"] for _ in fit(model, [batch_of([0.5])], optimizer, 3, rate=rates.get)]
+    assert used == [0.1, 0.2, 0.0]
+    assert model.w.item() == pytest.approx(2 - 0.35 - 0.7)
+
+
+@pytest.mark.parametrize(("clip", "length"), [(None, 3.5), (7.0, 3.5), (1.0, 1.0)])
+def test_a_longer_gradient_is_cut(clip, length):
+    model = Slope()
+    list(fit(model, [batch_of([0.5])], torch.optim.SGD(model.parameters(), lr=0.1), 1, clip=clip))
+    assert model.w.item() == pytest.approx(2 - 0.1 * length, abs=1e-5)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_stops_before_the_step(bad):
     model = Slope()

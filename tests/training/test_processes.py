@@ -26,9 +26,10 @@ from tests.training.lives import (
 pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="gloo's processes are tried where a process can fork")
 
 
-def test_two_processes_train_as_one_does(tmp_path):
-    assert Life(tmp_path / "one.txt", fit_a_share, tmp_path, True).end() == 0
-    together(tmp_path, fit_a_share, tmp_path, True)
+@pytest.mark.parametrize("objects", [False, True])
+def test_two_processes_train_as_one_does(objects, tmp_path):
+    assert Life(tmp_path / "one.txt", fit_a_share, tmp_path, True, objects).end() == 0
+    together(tmp_path, fit_a_share, tmp_path, True, objects)
     one, first, second = (weights(tmp_path, name) for name in ("1_0", "2_0", "2_1"))
     for name, tensor in one.items():
         assert torch.equal(first[name], second[name]), name
@@ -50,10 +51,23 @@ def test_a_loss_that_is_no_number_in_one_process_stops_both(tmp_path):
     assert all("losses must be finite, got cross_entropy = nan in step 2" in text for text in said)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
+@pytest.fixture(scope="module", params=["tiny", "tiny_pieces"])
+def run(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    words = ["train", "tiny", "--size", "32", "--batch", "4", "--steps", "6", "--device", "cpu", "--out", str(folder)]
+    words = [
+        "train",
+        request.param,
+        "--size",
+        "32",
+        "--batch",
+        "4",
+        "--steps",
+        "6",
+        "--device",
+        "cpu",
+        "--out",
+        str(folder),
+    ]
     assert Life(folder.with_suffix(".txt"), command, *words).end() == 0
     return folder
 

@@ -112,7 +112,7 @@ def caption(board: Board) -> str:
     words, count = ("Even", f"{low}") if low == high else ("Uneven", f"{low} to {high}")
     fewer = f": the least covered pixel has {board.score:.0%} fewer taps than the most covered" if board.score else ""
     pattern = "no pattern" if board.pattern < 1e-5 else f"a pattern with {board.pattern:.0%} of its strength"
-    return f"<b>{words} overlap</b> ({count} taps a pixel){fewer}. The answer to a flat input has {pattern}."
+    return f"<b>{words} overlap</b> ({count} taps per pixel){fewer}. The output on a flat input has {pattern}."
 
 
 def lab() -> Lab:

@@ -1,4 +1,4 @@
-"""Laboratory of lesson 10: a prediction is moved, grown and scored anew, and every metric follows."""
+"""Laboratory of lesson 10: a prediction is moved, grown, and given another confidence, and every metric follows."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -36,7 +36,7 @@ RIGHT, TOO_MUCH, MISSED = "#56B4E9", "#D55E00", "#F0E442"
 
 @dataclass(frozen=True)
 class View:
-    """The picture, its five predictions, and what each metric says of them."""
+    """The image, its five predictions, and what each metric says of them."""
 
     sample: Sample
     masks: Bool[Tensor, "P H W"]
@@ -44,7 +44,7 @@ class View:
     pick: int
     threshold: int  # per cent
     iou: Float[Tensor, "P G"]
-    order: Int64[Tensor, " P"]  # from the highest score down
+    order: Int64[Tensor, " P"]  # from the most confident down
     matches: Int64[Tensor, " P"]  # the object of each prediction at the threshold, or −1
     ap: float  # at the threshold
     mean_ap: float  # over COCO's ten thresholds
@@ -52,7 +52,7 @@ class View:
 
     @property
     def ranked_hits(self) -> Bool[Tensor, " P"]:
-        """Whether each prediction found an object, from the highest score down."""
+        """Whether each prediction found an object, from the most confident down."""
         return self.matches[self.order] >= 0
 
     @property
@@ -70,12 +70,12 @@ class View:
 
 @cache
 def stars() -> Sample:
-    """The picture: four stars of three sizes, without void."""
+    """The image: four stars of three sizes, without void."""
     return draw_scenes([3], STARS, seed=3)[0]
 
 
 def moved(mask: Bool[Tensor, "H W"], right: int, down: int, grow: int) -> Bool[Tensor, "H W"]:
-    """The mask pushed by whole pixels, grown by `grow` (shrunk, if negative); what leaves the picture is lost."""
+    """The mask pushed by whole pixels, grown by `grow` (shrunk, if negative); what leaves the image is lost."""
     reach = abs(grow)
     values = mask[None].float() if grow >= 0 else 1 - mask[None].float()
     values = F.max_pool2d(values, 2 * reach + 1, 1, reach)[0] > 0
@@ -85,7 +85,7 @@ def moved(mask: Bool[Tensor, "H W"], right: int, down: int, grow: int) -> Bool[T
 
 
 def compute(pick: int, right: int, down: int, grow: int, score: int, threshold: int) -> View:
-    """The start with prediction `pick` (from 1) pushed, grown and given another score; all metrics at the threshold."""
+    """The start with prediction `pick` (from 1) pushed, grown and given another confidence; all metrics."""
     sample = stars()
     objects = sample.instances.known_masks
     scores = tuple(score if p == pick - 1 else value for p, value in enumerate(SCORES))
@@ -111,10 +111,10 @@ def compute(pick: int, right: int, down: int, grow: int, score: int, threshold: 
 
 
 def draw(view: View) -> Figure:
-    """The picture with the picked prediction's pixels in three colours; the curve of precision over recall."""
+    """The image with the picked prediction's pixels in three colours; the curve of precision over recall."""
     figure = bare_figure(8.2, 3.7)
-    place = {"left": 0.01, "right": 0.98, "bottom": 0.14, "top": 0.9, "wspace": 0.28}
-    left, right = figure.subplots(1, 2, gridspec_kw=place)
+    layout = {"left": 0.01, "right": 0.98, "bottom": 0.14, "top": 0.9, "wspace": 0.28}
+    left, right = figure.subplots(1, 2, gridspec_kw=layout)
     _draw_picture(left, view)
     _draw_curve(right, view)
     return figure
@@ -161,7 +161,7 @@ def _draw_curve(ax: Axes, view: View) -> None:
 
 
 def caption(view: View) -> str:
-    """The picked prediction in pixels, what it is at the threshold, and the metrics of the whole picture."""
+    """The picked prediction in pixels, what it is at the threshold, and the metrics of the whole image."""
     mine, truth = view.masks[view.pick], view.truth
     counts = [int(pixels.sum()) for pixels in (mine & truth, mine & ~truth, truth & ~mine)]
     rank = view.order.tolist().index(view.pick) + 1
@@ -169,7 +169,7 @@ def caption(view: View) -> str:
     pixels = view.pixels
     return (
         f"<b>Prediction {view.pick + 1}: IoU {view.best:.2f}</b>, {counts[0]} pixels right, "
-        f"{counts[1]} too much, {counts[2]} missed. At IoU {view.threshold / 100:.2f} it is {verdict}, with score "
+        f"{counts[1]} too much, {counts[2]} missed. At IoU {view.threshold / 100:.2f} it is {verdict}, with confidence "
         f"{view.scores[view.pick] / 100:.2f} at rank {rank} of {len(view.scores)}.<br>"
         f"<b>AP {view.ap:.2f}</b> there, {view.mean_ap:.2f} over the ten thresholds. All pixels: "
         f"accuracy {pixels['pixel_accuracy']:.2f}, mIoU {pixels['miou']:.2f}, boundary F {pixels['boundary_f']:.2f}."
@@ -177,13 +177,13 @@ def caption(view: View) -> str:
 
 
 def lab() -> Lab:
-    """Sliders: which prediction, where to, how large, how sure it is; and the threshold of IoU."""
+    """Sliders: which prediction, where to, how large, how confident; and the threshold of IoU."""
     controls = {
         "pick": slider("prediction", 1, 1, len(STARTS)),
         "right": slider("right", 0, -20, 20),
         "down": slider("down", 0, -20, 20),
         "grow": slider("grow", 0, -4, 4),
-        "score": slider("score, %", 80, 0, 100),
+        "score": slider("confidence, %", 80, 0, 100),
         "threshold": slider("IoU, %", 50, 50, 95),
     }
     return Lab(controls, compute, draw, caption)

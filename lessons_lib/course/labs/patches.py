@@ -99,7 +99,7 @@ def caption(state: Counted) -> str:
     times = f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
     patches = f"{state.patches} patch{'es' * (state.patches > 1)} of {side}×{side}"
     read = "no pixel is read twice" if most == 1 else f"the same pixel is read up to {most} times"
-    return f"<b>The whole picture at once costs {times} times {word}.</b> {patches}: {read}."
+    return f"<b>The whole image at once costs {times} times {word}.</b> {patches}: {read}."
 
 
 def lab() -> Lab:

@@ -14,8 +14,9 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
-from lessons_lib.ops.receptive_field.chain import Field, Layer, extent, path_counts, receptive_fields, seen_pixels
+from lessons_lib.ops.receptive_field.chain import Field, Layer, extent, path_counts, receptive_fields
 from lessons_lib.ops.receptive_field.module import module_fields
+from lessons_lib.ops.receptive_field.seen import seen_pixels
 
 OWN = "your own stack"
 MODULE = "your module"
@@ -29,7 +30,7 @@ NETWORKS = {
     "AlexNet, to fc6": "11s4 3s2 5 3s2 3 3 3 3s2 6",
 }
 MOST_LAYERS, MOST_PIXELS = 24, 1000
-LARGEST_PICTURE = 400  # pixels a side of the picture on which a module is measured
+LARGEST_IMAGE = 400  # pixels per side of the image on which a module is measured
 NEVER_SEEN = "#9b2226"
 
 
@@ -93,7 +94,7 @@ def look_at(module: nn.Module, channels: int = 3) -> Callable[[int], View]:
     """A function of the layer's number, for one module: followed and measured once, here."""
     met = module_fields(module, channels)
     rows, columns = met[-1].rows, met[-1].columns
-    height, width = (int(min(LARGEST_PICTURE, f.size + 2 * f.jump + 8)) for f in (rows, columns))
+    height, width = (int(min(LARGEST_IMAGE, f.size + 2 * f.jump + 8)) for f in (rows, columns))
     seen = seen_pixels(module, (height, width), channels=channels)
     measured_rows, measured_columns = (slice(f.start, f.start + f.size) for f in extent(seen))
     seen = seen[measured_rows, measured_columns].double()
@@ -143,7 +144,7 @@ def _bars(ax, view: View) -> None:
 
 def _by(pair: tuple[Field, Field]) -> str:
     rows, columns = ("all" if math.isinf(f.size) else f"{f.size:g}" for f in pair)
-    return "the whole picture" if rows == columns == "all" else f"{rows} × {columns}"
+    return "the whole image" if rows == columns == "all" else f"{rows} × {columns}"
 
 
 def caption(view: View) -> str:
@@ -164,7 +165,7 @@ def caption(view: View) -> str:
 
 def lab(module: nn.Module | None = None, channels: int = 3) -> Lab:
     """A list of known networks, a line of text for one's own stack, and a slider for the layer; or, given a module that
-    takes pictures (B, `channels`, H, W), a slider through its layers."""
+    takes images (B, `channels`, H, W), a slider through its layers."""
     if module is not None:
         return Lab({"layer": slider("layer", LAST, 1, LAST)}, look_at(module, channels), draw, caption, _layers)
     controls = {
@@ -176,7 +177,7 @@ def lab(module: nn.Module | None = None, channels: int = 3) -> Lab:
 
 
 LAST = 999
-"""More layers than a slider ever shows: it is pulled back to the last."""
+"""More layers than a slider ever shows: it is clamped to the last."""
 
 
 def _layers(view: View) -> dict[str, int]:

@@ -18,7 +18,7 @@ from lessons_lib.models.semantic.fcn import FCN, fcn_trunk
 from lessons_lib.shipped import load_checkpoint
 from lessons_lib.shipped.scores import THIN, UNSEEN_SEED
 
-PICTURES = 8
+IMAGES = 8
 FULL = 4  # quarters: a map counts whole
 
 
@@ -49,7 +49,7 @@ def _scene(number: int) -> Sample:
 
 @cache
 def _contributions(number: int) -> dict[str, Float[Tensor, "K H W"]]:
-    """What each score map adds to the logits; all that follows them is linear, so their sum is the network's answer."""
+    """What each score map adds to the logits; all that follows them is linear, so their sum is the network's output."""
     model, image = _model(), _scene(number).image[None]
     with torch.no_grad():
         maps = model.backbone(image)
@@ -58,9 +58,9 @@ def _contributions(number: int) -> dict[str, Float[Tensor, "K H W"]]:
         return {name: model.fuse(parts, image.shape[2:])[0] for name, parts in alone.items()}
 
 
-def compute(picture: int, deep: int, middle: int, fine: int) -> Mixture:
+def compute(image: int, deep: int, middle: int, fine: int) -> Mixture:
     """The answer for one scene with c5, c4 and c3 weighted by quarters: 0 leaves a map out, 4 takes it whole."""
-    sample, parts = _scene(picture), _contributions(picture)
+    sample, parts = _scene(image), _contributions(image)
     weights = dict(zip(parts, (deep / FULL, middle / FULL, fine / FULL), strict=True))
     label_map = torch.stack([weight * parts[name] for name, weight in weights.items()]).sum(0).argmax(0)
     boundary, thin = BoundaryScores(), ThinRecall(THIN)
@@ -80,8 +80,8 @@ def compute(picture: int, deep: int, middle: int, fine: int) -> Mixture:
 def draw(mixture: Mixture) -> Figure:
     """Above: the scene, its truth and the mixture; below: each score map by itself."""
     figure = bare_figure(6.6, 4.7)
-    place = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.94, "hspace": 0.14, "wspace": 0.05}
-    axes = figure.subplots(2, 3, gridspec_kw=place, subplot_kw={"xticks": [], "yticks": []})
+    layout = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.94, "hspace": 0.14, "wspace": 0.05}
+    axes = figure.subplots(2, 3, gridspec_kw=layout, subplot_kw={"xticks": [], "yticks": []})
     draw_image(axes[0, 0], mixture.sample.image)
     draw_label_map(axes[0, 1], mixture.sample.label_map)
     draw_label_map(axes[0, 2], mixture.label_map)
@@ -108,7 +108,7 @@ def caption(mixture: Mixture) -> str:
 def lab() -> Lab:
     """The scene, and how many quarters of each score map count."""
     controls = {
-        "picture": slider("scene", 0, 0, PICTURES - 1),
+        "image": slider("scene", 0, 0, IMAGES - 1),
         "deep": slider("c5, quarters", FULL, 0, FULL),
         "middle": slider("c4, quarters", FULL, 0, FULL),
         "fine": slider("c3, quarters", FULL, 0, FULL),

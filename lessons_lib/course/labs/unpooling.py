@@ -19,18 +19,18 @@ from lessons_lib.ops.unpooling import corner_switches, follow_switches, max_pool
 
 SIDE, POOLINGS = 16, 3
 STEP = 1.03  # from one map to the next in the drawing, a map being 1 wide
-PICTURES = ("photograph", "scene", "noise")
+IMAGES = ("photograph", "scene", "noise")
 HERE, THERE = "#D55E00", "#0072B2"  # where the value was, where it came back
 
 
 @dataclass(frozen=True)
 class Journey:
-    """The maps on the way down and on the way up, largest first, and the chosen value's place on each."""
+    """The maps on the way down and on the way up, largest first, and the chosen value's position on each."""
 
     down: list[Float[Tensor, "_ _"]]
     up: list[Float[Tensor, "_ _"]]
-    down_places: list[tuple[int, int]]  # row, column
-    up_places: list[tuple[int, int]]
+    down_positions: list[tuple[int, int]]  # row, column
+    up_positions: list[tuple[int, int]]
     value: float
     distance: float  # pixels of the largest map between where it was and where it came back
     distances: Float[Tensor, "n n"]  # the same for every value that is left
@@ -42,7 +42,7 @@ class Journey:
 
 
 @cache
-def picture(name: str) -> Float[Tensor, "16 16"]:
+def image(name: str) -> Float[Tensor, "16 16"]:
     """A map of 16 × 16 numbers, 0 to 99: the face of the photograph, a scene in grey, or noise."""
     if name == "noise":
         noise = torch.rand(SIDE, SIDE, generator=torch.Generator().manual_seed(8))
@@ -55,9 +55,9 @@ def picture(name: str) -> Float[Tensor, "16 16"]:
 
 
 def compute(name: str, poolings: int, cell: int, way: str) -> Journey:
-    """The chosen picture pooled `poolings` times and unpooled as often; `cell` counts row by row on what is left, and
-    is held at the last. `way` is "by its switch" or "to the corner"."""
-    x = picture(name)[None, None]
+    """The chosen image pooled `poolings` times and unpooled as often; `cell` counts row by row on what is left, and
+    is clamped to the last. `way` is "by its switch" or "to the corner"."""
+    x = image(name)[None, None]
     down, kept = [x], []
     for _ in range(poolings):
         x, switches = max_pool(x)
@@ -77,29 +77,31 @@ def compute(name: str, poolings: int, cell: int, way: str) -> Journey:
     return Journey(
         [level[0, 0] for level in down],
         [level[0, 0] for level in reversed(up)],
-        _places(kept, sizes, cell),
-        _places(used, sizes, cell),
+        _positions(kept, sizes, cell),
+        _positions(used, sizes, cell),
         x.flatten()[cell].item(),
         distances.flatten()[cell].item(),
         distances,
     )
 
 
-def _places(switches: list[Int64[Tensor, "1 1 _ _"]], sizes: list[tuple[int, int]], cell: int) -> list[tuple[int, int]]:
-    """(row, column) of one value on every map, the largest first; `cell` is its place on the smallest."""
-    places = [divmod(cell, switches[-1].shape[3])]
+def _positions(
+    switches: list[Int64[Tensor, "1 1 _ _"]], sizes: list[tuple[int, int]], cell: int
+) -> list[tuple[int, int]]:
+    """(row, column) of one value on every map, the largest first; `cell` is its position on the smallest."""
+    positions = [divmod(cell, switches[-1].shape[3])]
     for kept, (_, width) in zip(reversed(switches), reversed(sizes), strict=True):
-        places.append(divmod(int(kept[0, 0][places[-1]]), width))
-    return places[::-1]
+        positions.append(divmod(int(kept[0, 0][positions[-1]]), width))
+    return positions[::-1]
 
 
 def draw(journey: Journey) -> Figure:
     """Above, the maps going down; below, the same sizes coming back. Orange: where it was; blue: where it is put."""
     figure = bare_figure(7.8, 5.0)
-    place = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.93, "hspace": 0.16}
-    above, below = figure.subplots(2, 1, gridspec_kw=place)
-    down = [[(spot, HERE)] for spot in journey.down_places]
-    up = [[(came, THERE), (was, HERE)] for was, came in zip(journey.down_places, journey.up_places, strict=True)]
+    layout = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.93, "hspace": 0.16}
+    above, below = figure.subplots(2, 1, gridspec_kw=layout)
+    down = [[(spot, HERE)] for spot in journey.down_positions]
+    up = [[(came, THERE), (was, HERE)] for was, came in zip(journey.down_positions, journey.up_positions, strict=True)]
     _draw_row(above, journey.down, down, "pooling →")
     _draw_row(below, journey.up, up, "← unpooling")
     return figure
@@ -121,21 +123,21 @@ def _draw_row(ax: Axes, maps: list[Tensor], marks: list[list[tuple[tuple[int, in
 
 def caption(journey: Journey) -> str:
     """Where the value was, where it came back, how far that is, and the mean of all values."""
-    (row, column), (to_row, to_column) = journey.down_places[0], journey.up_places[0]
+    (row, column), (to_row, to_column) = journey.down_positions[0], journey.up_positions[0]
     there = f"came back to ({to_row}, {to_column}), {journey.distance:.1f} px away"
     times = f"{journey.poolings} pooling{'s' * (journey.poolings > 1)}"
     share, mean = (journey.distances > 0).float().mean(), journey.distances.mean()
     return (
         f"<b>{journey.value:.0f}</b> stood at row {row}, column {column}, and "
         f"{there if journey.distance else 'came back there'}. Of all {journey.distances.numel()} values that {times} "
-        f"left, {share:.0%} moved, by {mean:.2f} px in the mean."
+        f"left, {share:.0%} moved, by {mean:.2f} px on average."
     )
 
 
 def lab() -> Lab:
-    """The picture, the poolings, the value to follow, and the way back."""
+    """The image, the poolings, the value to follow, and the way back."""
     controls = {
-        "name": widgets.Dropdown(options=PICTURES, description="picture", style=NAMES),
+        "name": widgets.Dropdown(options=IMAGES, description="image", style=NAMES),
         "poolings": slider("poolings", 2, 1, POOLINGS),
         "cell": slider("value", 6, 0, 63),
         "way": widgets.Dropdown(options=("by its switch", "to the corner"), description="way back", style=NAMES),

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from torch.utils.data import Dataset
-
-from lessons_lib.data.sample import Sample
+from lessons_lib.data.sample import Sample, Samples
 from lessons_lib.data.scenes import Scenes
 from lessons_lib.data.scenes.config import PRESETS, SceneConfig
 
@@ -13,7 +11,7 @@ KINDS = ("easy", "islands")
 """The presets that are mixed: each with objects as large as it says, and with objects of three quarters of that."""
 
 
-class MixedScenes(Dataset):
+class MixedScenes(Samples):
     """A map-style dataset whose picture i is drawn with the i-th of `configs`, counted round and round.
 
     The pictures of a configuration are those that `Scenes` draws under the same seed and number. Raises ValueError for
@@ -36,7 +34,7 @@ class MixedScenes(Dataset):
 
     def __getitems__(self, indices: list[int]) -> list[Sample]:
         """Several samples in the order asked for; those of one configuration are drawn together."""
-        samples = {}
+        samples: dict[int, Sample] = {}
         for place, kind in enumerate(self.kinds):
             own = [index for index in indices if index % len(self.kinds) == place]
             samples |= zip(own, kind.__getitems__(own), strict=True)
@@ -45,8 +43,8 @@ class MixedScenes(Dataset):
 
 def mixed_configs(size: int, kinds: Sequence[str] = KINDS) -> list[SceneConfig]:
     """Presets at this size, as they are and with smaller objects; without void, since every pixel is known."""
-    kinds = [replace(PRESETS[name], size=size, void_border=False) for name in kinds]
-    return kinds + [replace(kind, radii=_three_quarters(kind.radii)) for kind in kinds]
+    configs = [replace(PRESETS[name], size=size, void_border=False) for name in kinds]
+    return configs + [replace(config, radii=_three_quarters(config.radii)) for config in configs]
 
 
 def _three_quarters(radii: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

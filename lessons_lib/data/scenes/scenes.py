@@ -9,10 +9,9 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
+from lessons_lib.data.sample import VOID, Instances, Sample, Samples, tight_boxes
 from lessons_lib.data.scenes.config import CLASSES, PRESETS, SceneConfig
 from lessons_lib.data.scenes.ground import bird_rounds, paint_ground
 from lessons_lib.data.scenes.layout import CROWD_ORDER, Layout, arrange
@@ -27,7 +26,7 @@ _DEPTHS = 16
 """More than the depth orders of a picture: 0 ground, 1 crowd, 2 to 11 things."""
 
 
-class Scenes(Dataset):
+class Scenes(Samples):
     """A map-style dataset of scenes; a DataLoader takes it with `collate_fn=collate`.
 
     `length` pictures, numbered from 0; another `seed` gives other pictures.

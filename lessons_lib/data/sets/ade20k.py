@@ -11,6 +11,7 @@ from lessons_lib.data.files import (
     read_photo,
     require_size,
     require_split,
+    size_of,
     translate,
     value_table,
 )
@@ -59,7 +60,7 @@ class Ade20kSamples(Reader):
         """The sample of a valid index."""
         photo, labels, *objects = self.paths(index)
         image = read_photo(photo)
-        size = tuple(image.shape[1:])
+        size = size_of(image)
         label_map = translate(read_numbers(labels, size), _TABLE, labels, "labels 0 to 150")
         return Sample(image, label_map, _instances(objects[0], size) if objects else no_instances(*size))
 

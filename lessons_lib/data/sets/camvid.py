@@ -7,6 +7,7 @@ from lessons_lib.data.files import (
     read_numbers,
     read_photo,
     require_split,
+    size_of,
     translate,
     value_table,
 )
@@ -64,7 +65,7 @@ class CamVidSamples(Reader):
         """The sample of a valid index."""
         photo, labels = self.paths(index)
         image = read_photo(photo)
-        values = read_numbers(labels, tuple(image.shape[1:]))
+        values = read_numbers(labels, size_of(image))
         label_map = translate(values, _TABLE, labels, "labels 0 to 10, or 11 for void")
         return Sample(image, label_map, no_instances(*label_map.shape))
 

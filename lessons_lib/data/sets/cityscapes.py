@@ -11,6 +11,7 @@ from lessons_lib.data.files import (
     read_numbers,
     read_photo,
     require_split,
+    size_of,
     translate,
     value_table,
 )
@@ -71,7 +72,7 @@ class CityscapesSamples(Reader):
         """The sample of a valid index."""
         photo, labels, objects = self.paths(index)
         image = read_photo(photo)
-        size = tuple(image.shape[1:])
+        size = size_of(image)
         ids = read_numbers(labels, size)
         label_map = translate(ids, _TABLE, labels, "label ids 0 to 33")
         values = read_numbers(objects, size, modes=("I;16", "I", "L"))
@@ -81,9 +82,9 @@ class CityscapesSamples(Reader):
             reason = f"must be of the class in {labels.name}, got {values[pixel]} where that holds {ids[pixel]}"
             raise DamagedFile(objects, reason, f"pixel {pixel}", "broken annotation")
         numbers = [value for value in numbers_in(values) if _id_of(value) in THING_IDS]
-        labels = [TRAIN_IDS[_id_of(value)] for value in numbers]
+        train_ids = [TRAIN_IDS[_id_of(value)] for value in numbers]
         crowds = [value < 1000 for value in numbers]  # a plain id: what the benchmark calls a group
-        return Sample(image, label_map, instances_of(masks_of(values, numbers), labels, crowds))
+        return Sample(image, label_map, instances_of(masks_of(values, numbers), train_ids, crowds))
 
 
 def _id_of(value: int) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.files import read_numbers, read_photo
+from lessons_lib.data.files import read_numbers, read_photo, size_of
 from lessons_lib.data.folders import homes
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, masks_of, numbers_in
@@ -45,7 +45,7 @@ class LeafSamples(Reader):
         """The sample of a valid index."""
         photo, labels = self.paths(index)
         image = read_photo(photo)
-        values = read_numbers(labels, tuple(image.shape[1:]))
+        values = read_numbers(labels, size_of(image))
         masks = masks_of(values, numbers_in(values))
         return Sample(image, masks.any(dim=0).long(), instances_of(masks, [1] * len(masks)))
 

@@ -37,7 +37,7 @@ LECTURE_SETS = (
         lecture_pictures="5,000",
         classes=20,
         splits={"train": 1464, "val": 1449},
-        why="the masks of 1,456 test pictures are not public; with them it is 4,369",
+        why="the masks of 1,456 test images are not public; with them it is 4,369",
     ),
     LectureSet(
         name="pascal_context",
@@ -64,7 +64,7 @@ LECTURE_SETS = (
         lecture_pictures="300,000",
         classes=80,
         splits={"train": 118_287, "val": 5000},
-        why="its paper speaks of 328,000 pictures, those without public masks included",
+        why="its paper speaks of 328,000 images, including those without public masks",
     ),
     LectureSet(
         name="cityscapes",
@@ -73,7 +73,7 @@ LECTURE_SETS = (
         lecture_pictures="25,000",
         classes=19,
         splits={"train": 2975, "val": 500},
-        why="30 classes are drawn, 19 scored; 5,000 fine pictures (1,525 for the test alone), 20,000 coarse ones",
+        why="30 classes are drawn, 19 scored; fine masks, 1,525 more are secret; 20,000 coarse ones are public",
     ),
     LectureSet(
         name="ade20k",

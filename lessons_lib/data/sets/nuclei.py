@@ -4,14 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.files import DamagedFile, read_numbers, read_photo
+from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, size_of
 from lessons_lib.data.folders import first_folder
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, numbers_in
 from lessons_lib.data.reader import Reader
-from lessons_lib.data.sample import Instances, Sample
+from lessons_lib.data.sample import Sample
 from lessons_lib.data.spec import DatasetSpec
 from lessons_lib.data.splits import EVERY_FIFTH, every_fifth
 
@@ -44,16 +46,16 @@ class NucleiSamples(Reader):
         """The sample of a valid index."""
         photo, *files = self.paths(index)
         image = read_photo(photo)
-        size = tuple(image.shape[1:])
+        size = size_of(image)
         if not files:
-            masks = photo.parent.parent / "masks"
-            reason = "must hold a mask for each nucleus, got none" if masks.is_dir() else "is not there"
-            raise DamagedFile(masks, reason, kind="missing file")
-        instances = _nuclei(files, size)
-        return Sample(image, instances.masks.any(dim=0).long(), instances)
+            folder = photo.parent.parent / "masks"
+            reason = "must hold a mask for each nucleus, got none" if folder.is_dir() else "is not there"
+            raise DamagedFile(folder, reason, kind="missing file")
+        masks = _nuclei(files, size)
+        return Sample(image, masks.any(dim=0).long(), instances_of(masks, [1] * len(masks)))
 
 
-def _nuclei(files: list[Path], size: tuple[int, int]) -> Instances:
+def _nuclei(files: list[Path], size: tuple[int, int]) -> Bool[Tensor, "N H W"]:
     masks = np.zeros((len(files), *size), dtype=bool)
     for mask, file in zip(masks, files, strict=True):
         values = read_numbers(file, size, modes=("L", "1", "P"))
@@ -62,7 +64,7 @@ def _nuclei(files: list[Path], size: tuple[int, int]) -> Instances:
             raise DamagedFile(file, "must mark a nucleus, got an empty mask", kind="empty mask")
         if len(shades := numbers_in(values)) > 1:
             raise DamagedFile(file, f"must hold 0 and one other value, got {len(shades)} others", "pixels")
-    return instances_of(torch.from_numpy(masks), [1] * len(files))
+    return torch.from_numpy(masks)
 
 
 NUCLEI = DatasetSpec(name="nuclei", reader=NucleiSamples, splits=EVERY_FIFTH, classes=CLASSES, signs=("stage1_train",))

@@ -14,6 +14,7 @@ from lessons_lib.data.files import (
     read_photo,
     require_size,
     require_split,
+    size_of,
     translate,
 )
 from lessons_lib.data.folders import first_folder, read_names
@@ -61,7 +62,7 @@ class PascalContextSamples(Reader):
         photo, labels = self.paths(index)
         image = read_photo(photo)
         values = read_mat(labels, "LabelMap")
-        require_size(labels, values.shape, tuple(image.shape[1:]), "LabelMap")
+        require_size(labels, values.shape, size_of(image), "LabelMap")
         if not np.issubdtype(values.dtype, np.number):
             raise DamagedFile(labels, f"must be numbers, got {values.dtype}", "LabelMap")
         label_map = translate(values.astype(np.int64), self._table, labels, "labels 0 to 459", "LabelMap")

@@ -10,6 +10,7 @@ from lessons_lib.data.files import (
     read_photo,
     require_size,
     require_split,
+    size_of,
     translate,
     value_table,
 )
@@ -52,7 +53,7 @@ class SbdSamples(Reader):
         """The sample of a valid index."""
         photo, classes, objects = self.paths(index)
         image = read_photo(photo)
-        size = tuple(image.shape[1:])
+        size = size_of(image)
         values = _map(_struct(read_mat(classes, "GTcls"), "Segmentation", classes, "GTcls"), classes, size, "GTcls")
         label_map = translate(values, _TABLE, classes, "classes 0 to 20", "GTcls.Segmentation")
         record = read_mat(objects, "GTinst")

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from torch.utils.data import Dataset
-
 from lessons_lib.data.class_table import voc_coloured
+from lessons_lib.data.sample import Samples
 from lessons_lib.data.scenes import CLASSES, PRESETS, Scenes
-from lessons_lib.data.scenes.mixed import MixedScenes, mixed_configs
+from lessons_lib.data.scenes.mixed import KINDS, MixedScenes, mixed_configs
 from lessons_lib.data.spec import DatasetSpec
 
 SPLITS = {"train": (100_000, 0), "val": (500, 1)}
@@ -15,19 +14,31 @@ SPLITS = {"train": (100_000, 0), "val": (500, 1)}
 Those of "val" have no void borders, so that every boundary can be judged."""
 
 
-def open_scenes(split: str, size: int, preset: str) -> Dataset:
-    """The scenes of a split, `size` pixels a side. The preset "mixed" takes turns between easy scenes and islands, with
-    large objects and with small, and draws no void. Raises ValueError for a split or preset that there is not."""
-    for what, value, allowed in (("split", split, SPLITS), ("preset", preset, (*PRESETS, "mixed"))):
-        if value not in allowed:
-            raise ValueError(f"{what} must be one of {', '.join(allowed)} for scenes, got {value!r}")
+def open_scenes(split: str, size: int, preset: str) -> Samples:
+    """The scenes of a split, `size` pixels a side.
+
+    The preset "mixed:easy,islands" takes turns between the presets that it names, with large objects and with small,
+    and draws no void; "mixed" alone is that one. Raises ValueError for a split or preset that there is not.
+    """
+    kinds = _mixed_kinds(preset)
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)} for scenes, got {split!r}")
+    if not set(kinds or [preset]) <= set(PRESETS):
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, mixed, mixed:NAME,… for scenes, got {preset!r}")
     length, seed = SPLITS[split]
-    if preset == "mixed":
-        return MixedScenes(mixed_configs(size), length, seed)
+    if kinds:
+        return MixedScenes(mixed_configs(size, kinds), length, seed)
     config = replace(PRESETS[preset], size=size)
     if split == "val":
         config = replace(config, void_border=False)
     return Scenes(config, length, seed)
+
+
+def _mixed_kinds(preset: str) -> tuple[str, ...]:
+    """The presets between which a mixed one takes turns; none for a plain preset."""
+    if preset == "mixed":
+        return KINDS
+    return tuple(preset.removeprefix("mixed:").split(",")) if preset.startswith("mixed:") else ()
 
 
 SCENES = DatasetSpec(name="scenes", reader=open_scenes, splits=tuple(SPLITS), classes=voc_coloured(CLASSES), drawn=True)

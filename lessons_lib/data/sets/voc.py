@@ -11,6 +11,7 @@ from lessons_lib.data.files import (
     DamagedFile,
     read_numbers,
     read_photo,
+    size_of,
     translate,
     value_table,
 )
@@ -57,7 +58,7 @@ class VocSamples(Reader):
         """The sample of a valid index."""
         photo, classes, objects = self.paths(index)
         image = read_photo(photo)
-        size = tuple(image.shape[1:])
+        size = size_of(image)
         label_map = translate(read_numbers(classes, size), _TABLE, classes, "classes 0 to 20, or 255 for void")
         numbers = read_numbers(objects, size)
         ids = numbers_in(numbers, without=(0, VOID))

@@ -120,9 +120,9 @@ class FasterRCNN(InstanceModel):
         placed = []
         for level in self.config.rpn_levels:
             cells = tuple(maps[level].shape[2:])
-            grid = self.features.grids[level]
+            grid: Grid | tuple[Grid, Grid] = self.features.grids[level]
             if not self.config.half_pixel:  # torchvision: cell 0 in the corner, the stride from the sizes
-                grid = Grid(size[0] // cells[0], -0.5)
+                grid = (Grid(size[0] // cells[0], -0.5), Grid(size[1] // cells[1], -0.5))
             placed.append(place_anchors(getattr(self, f"anchors_{level}"), cells, grid))
         return placed
 

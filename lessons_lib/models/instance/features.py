@@ -26,11 +26,15 @@ class Features(nn.Module):
 
         A step has too few images for statistics of its own, and edges and textures are the same everywhere.
         """
-        self.frozen = True
-        for layer in self._norms():
-            layer.requires_grad_(False)
+        self.freeze_norms()
         trunk = self.backbone.resnet if isinstance(self.backbone, UpToC4) else self.backbone
         for layer in (trunk.conv1, trunk.layer1) if isinstance(trunk, ResNet) else ():
+            layer.requires_grad_(False)
+
+    def freeze_norms(self) -> None:
+        """From now on leave BatchNorm's statistics and weights in the backbone as they are."""
+        self.frozen = True
+        for layer in self._norms():
             layer.requires_grad_(False)
         self.train(self.training)
 

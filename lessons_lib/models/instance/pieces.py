@@ -53,7 +53,7 @@ class Pieces(InstanceModel):
         yield "semantic", {"probs": probs}
         label_map = probs.argmax(0)
         yield "label_map", {"label_map": label_map}
-        yield "detections", {"instances": pieces_of(label_map, probs, self.min_area)}
+        yield "detections", {"instances": pieces_of(label_map, probs, self.min_area, self.max_detections)}
 
 
 def painted(instances: Instances, void: Bool[Tensor, "H W"]) -> Int64[Tensor, "H W"]:
@@ -71,24 +71,30 @@ def painted(instances: Instances, void: Bool[Tensor, "H W"]) -> Int64[Tensor, "H
     return label_map
 
 
-def pieces_of(label_map: Int64[Tensor, "H W"], probs: Float[Tensor, "K H W"], min_area: int = 1) -> Instances:
+def pieces_of(
+    label_map: Int64[Tensor, "H W"], probs: Float[Tensor, "K H W"], min_area: int = 1, most: int = 100
+) -> Instances:
     """Each connected piece of a class from 1 on as an object; its confidence is the mean of `probs` of that class over
-    the piece. Pieces of fewer than `min_area` pixels are left out. Pixels that touch at a corner are connected."""
-    masks, labels, scores = [], [], []
+    the piece. Pieces of fewer than `min_area` pixels are left out, and of the others all but the `most` confident ones.
+    Pixels that touch at a corner are connected."""
+    maps, labels, numbers, scores = {}, [], [], []
     for label in label_map.unique().tolist():
-        numbers = (
-            connected_pieces((label_map == label).cpu()).to(label_map.device) if label else label_map.new_zeros(())
-        )
-        areas = torch.bincount(numbers.flatten()).tolist()
-        for number, area in enumerate(areas[1:], start=1):
-            if area >= min_area:
-                mask = numbers == number
-                masks.append(mask)
-                labels.append(label)
-                scores.append(probs[label][mask].mean())
+        if label:
+            maps[label] = connected_pieces((label_map == label).cpu()).to(label_map.device)
+            flat = maps[label].flatten()
+            areas = torch.bincount(flat)
+            means = torch.bincount(flat, probs[label].flatten().double()) / areas.clamp(min=1)
+            kept = (areas >= min_area).nonzero()[:, 0]
+            kept = kept[kept > 0]  # 0 is what lies outside the class
+            labels += [label] * len(kept)
+            numbers += kept.tolist()
+            scores.append(means[kept].float())
+    confidences = torch.cat(scores) if scores else probs.new_zeros(0).float()
+    chosen = confidences.argsort(descending=True, stable=True)[:most].sort().values.tolist()
+    masks = [maps[labels[i]] == numbers[i] for i in chosen]
     stacked = torch.stack(masks) if masks else label_map.new_zeros(0, *label_map.shape, dtype=torch.bool)
-    confidences = torch.stack(scores).float() if scores else probs.new_zeros(0).float()
-    return Instances(tight_boxes(stacked), label_map.new_tensor(labels, dtype=torch.int64), stacked, scores=confidences)
+    chosen_labels = label_map.new_tensor([labels[i] for i in chosen], dtype=torch.int64)
+    return Instances(tight_boxes(stacked), chosen_labels, stacked, scores=confidences[chosen])
 
 
 def pieces(num_classes: int, backbone: str = "tiny", *, min_area: int = 16) -> Pieces:

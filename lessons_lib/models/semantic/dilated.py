@@ -188,7 +188,7 @@ def reflected_places(size: int, before: int, after: int) -> Int64[Tensor, " n"]:
     """
     check_ints(1, size=size)
     check_ints(0, before=before, after=after)
-    places = torch.arange(-before, size + after) % max(1, 2 * (size - 1))
+    places = torch.arange(-before, size + after, device="cpu") % max(1, 2 * (size - 1))
     return torch.where(places < size, places, 2 * (size - 1) - places)
 
 

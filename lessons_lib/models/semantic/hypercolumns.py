@@ -92,11 +92,13 @@ def upsample(x: Float[Tensor, "B C h w"], grid: Grid, size: Sequence[int]) -> Fl
     Beyond the outermost cells the map goes on unchanged. Where the cells tile the picture, start (s − 1)/2 and
     H = s·h, it is `F.interpolate` with align_corners=False; elsewhere that would shift or stretch the map.
     """
-    rows, columns = (_hats(grid, cells, pixels).to(x) for cells, pixels in zip(x.shape[2:], size, strict=True))
+    rows, columns = (
+        _hats(grid, cells, pixels, x.device).to(x.dtype) for cells, pixels in zip(x.shape[2:], size, strict=True)
+    )
     return rows @ x @ columns.T
 
 
-def _hats(grid: Grid, cells: int, pixels: int) -> Float[Tensor, "P n"]:
+def _hats(grid: Grid, cells: int, pixels: int, device: torch.device) -> Float[Tensor, "P n"]:
     """The weight of each cell at each pixel along one axis: 1 at its middle, falling to 0 at its neighbours'."""
-    place = ((torch.arange(pixels) - grid.start) / grid.stride).clamp(0, cells - 1)
-    return (1 - (place[:, None] - torch.arange(cells)).abs()).clamp(min=0)
+    place = ((torch.arange(pixels, device=device) - grid.start) / grid.stride).clamp(0, cells - 1)
+    return (1 - (place[:, None] - torch.arange(cells, device=device)).abs()).clamp(min=0)

@@ -58,7 +58,7 @@ class PatchClassifier(SemanticModel):
         if not self.training:
             return {"cross_entropy": pixel_cross_entropy(self.logits(batch.images), batch.label_maps)}
         height, width = (min(self.stride, side) for side in batch.label_maps.shape[1:])
-        i, j = int(torch.randint(height, ())), int(torch.randint(width, ()))
+        i, j = (int(torch.randint(side, (), device="cpu")) for side in (height, width))
         logits = run_once(self.net, self.padded(batch.images)[:, :, i:, j:])
         return {"cross_entropy": pixel_cross_entropy(logits, batch.label_maps[:, i :: self.stride, j :: self.stride])}
 

@@ -155,7 +155,7 @@ def _mirrored(pixels: int, size: int) -> Int64[Tensor, " n"]:
 
     At each end the row is mirrored, without its last pixel twice, as often as needed; a row of one is repeated.
     """
-    place = torch.arange(size) - BORDER
+    place = torch.arange(size, device="cpu") - BORDER
     turn = max(1, 2 * (pixels - 1))
     place = place % turn
     return torch.where(place < pixels, place, turn - place)

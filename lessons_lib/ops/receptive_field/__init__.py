@@ -8,9 +8,9 @@ from lessons_lib.ops.receptive_field.chain import (
     input_gradient,
     path_counts,
     receptive_fields,
-    seen_pixels,
 )
 from lessons_lib.ops.receptive_field.module import LayerField, module_fields
+from lessons_lib.ops.receptive_field.seen import seen_pixels
 
 __all__ = [
     "Field",

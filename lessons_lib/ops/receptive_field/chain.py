@@ -16,7 +16,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from lessons_lib.checks import check_ints
 
@@ -126,21 +125,6 @@ def input_gradient(
     return gradient.abs().sum(1).mean(0)
 
 
-def seen_pixels(
-    network: Callable[[Tensor], Tensor], size: tuple[int, int], cell: tuple[int, int] | None = None, channels: int = 3
-) -> Bool[Tensor, "H W"]:
-    """The pixels of a picture of `size` (H, W) that one cell of the output depends on, whatever the weights are.
-
-    It is where the gradient is not zero after every layer was made to let all through: weights positive, the maximum
-    of a window replaced by its mean, ReLU and its like by nothing, normalisations by a sum that sees the same pixels.
-    This happens while the network runs, to any call of torch, and its weights are left as they are. Layers of
-    float32 run in float64. A pixel counts for all its channels together.
-    """
-    images = torch.rand(1, channels, *size, dtype=torch.float64) + 0.5
-    with _LetThrough():
-        return input_gradient(network, images, cell) > 0
-
-
 def extent(seen: Bool[Tensor, "H W"]) -> tuple[Field, Field]:
     """The rows and the columns between the first and the last pixel seen, as fields of that one cell (jump 1).
 
@@ -151,54 +135,3 @@ def extent(seen: Bool[Tensor, "H W"]) -> tuple[Field, Field]:
     places = [seen.any(axis).nonzero()[:, 0] for axis in (1, 0)]
     rows, columns = (Field(int(p[0]), 1, int(p[-1] - p[0]) + 1) for p in places)
     return rows, columns
-
-
-SHAPELESS = {
-    *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "selu", "mish", "softplus", "hardswish", "hardtanh"),
-    *("hardsigmoid", "sigmoid", "tanh", "prelu", "rrelu", "celu", "clamp", "dropout", "dropout2d", "batch_norm"),
-}
-"""Calls that look at one pixel at a time and keep the shape."""
-
-
-class _LetThrough(TorchFunctionMode):
-    """Replaces calls of torch by linear ones with positive weights that see the same pixels."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs, name = kwargs or {}, getattr(func, "__name__", "").rstrip("_")
-        if name in SHAPELESS:
-            return args[0] if args else kwargs["input"]
-        rule = getattr(self, f"_{name}", None)
-        return rule(func, *args, **kwargs) if rule and name else func(*args, **kwargs)
-
-    def _conv2d(self, func, x, weight, bias=None, *args, **kwargs):
-        return func(x, torch.full_like(weight, 1 / weight[0].numel(), dtype=x.dtype), None, *args, **kwargs)
-
-    def _conv_transpose2d(self, func, x, weight, bias=None, *args, **kwargs):
-        return func(x, torch.full_like(weight, 1 / weight[:, 0].numel(), dtype=x.dtype), None, *args, **kwargs)
-
-    def _linear(self, func, x, weight, bias=None):
-        return func(x, torch.full_like(weight, 1 / weight[0].numel(), dtype=x.dtype), None)
-
-    def _max_pool2d(
-        self, func, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
-    ):
-        if return_indices or dilation not in (1, (1, 1), [1, 1]):
-            raise ValueError(f"max_pool2d must have dilation 1 and no indices to be measured, got dilation {dilation}")
-        return F.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
-
-    def _adaptive_max_pool2d(self, func, x, output_size, return_indices=False):
-        return F.adaptive_avg_pool2d(x, output_size)
-
-    def _softmax(self, func, x, dim=None, *args, **kwargs):
-        return x + x.mean(dim, keepdim=True)
-
-    _log_softmax = _softmax
-
-    def _group_norm(self, func, x, *args, **kwargs):
-        return x + x.mean((1, 2, 3), keepdim=True)
-
-    def _instance_norm(self, func, x, *args, **kwargs):
-        return x + x.mean((2, 3), keepdim=True)
-
-    def _layer_norm(self, func, x, normalized_shape, *args, **kwargs):
-        return x + x.mean(tuple(range(-len(normalized_shape), 0)), keepdim=True)

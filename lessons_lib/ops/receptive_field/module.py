@@ -50,8 +50,8 @@ def module_fields(module: nn.Module, channels: int = 3) -> list[LayerField]:
     size = 64
     while True:
         try:
-            rows = _follow(module, channels, size)
-            if size >= LARGEST or all(math.isfinite(f.size) for row in rows for f in (row.rows, row.columns)):
+            rows, cut = _follow(module, channels, size)
+            if size >= LARGEST or not cut:
                 return rows
         except RuntimeError:  # a network without padding needs a picture of some size
             if size >= LARGEST:
@@ -59,7 +59,8 @@ def module_fields(module: nn.Module, channels: int = 3) -> list[LayerField]:
         size *= 2
 
 
-def _follow(module: nn.Module, channels: int, size: int) -> list[LayerField]:
+def _follow(module: nn.Module, channels: int, size: int) -> tuple[list[LayerField], bool]:
+    """The fields on an image of this size, and whether the border cut any of them that a larger image would not."""
     places = torch.arange(size)
     start = Axis(places, places, Fraction(1))
     state = {name: t.to("meta") for name, t in (*module.named_parameters(), *module.named_buffers())}
@@ -70,14 +71,20 @@ def _follow(module: nn.Module, channels: int, size: int) -> list[LayerField]:
     if not isinstance(output, Tensor) or id(output) not in follow.axes:
         raise ValueError("module must answer one map (B, K, h, w) that depends on the picture")
     met = [*follow.met, ("output", "", follow.axes[id(output)])]
-    return [LayerField(name, kind, *(_field(axis, size) for axis in axes)) for name, kind, axes in met]
+    fields = [LayerField(name, kind, *(_field(axis, size) for axis in axes)) for name, kind, axes in met]
+    found = [
+        (axis, f)
+        for (_, _, axes), row in zip(met, fields, strict=True)
+        for axis, f in zip(axes, (row.rows, row.columns), strict=True)
+    ]
+    return fields, any(math.isinf(f.size) and not axis.endless for axis, f in found)
 
 
 def _field(axis: Axis, size: int) -> Field:
     """The field of the inner places: those that see no border of the picture."""
     inner = ((axis.first > 0) & (axis.last < size - 1)).nonzero()[:, 0]
     jump = int(axis.jump) if axis.jump.denominator == 1 else float(axis.jump)
-    if len(inner) == 0:
+    if len(inner) == 0 or axis.endless:
         return Field(0, jump, math.inf)
     start = int(axis.first[inner[0]]) - jump * int(inner[0])
     return Field(start, jump, int((axis.last - axis.first)[inner].max()) + 1)
@@ -97,16 +104,20 @@ class _Follow(TorchFunctionMode):
         self.kept.append(tensor)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        output = func(*args, **kwargs)
-        given = _tensors((args, kwargs))
+        kwargs, name = kwargs or {}, getattr(func, "__name__", str(func)).strip("_")
+        given, rule = _tensors((args, kwargs)), RULES.get(name)
         maps = [self.axes[id(t)] for t in given if id(t) in self.axes]
+        refusal = f"module must use calls that can be followed, got {name}; measure with seen_pixels"
+        try:
+            output = func(*args, **kwargs)
+        except RuntimeError as error:  # a reshaping that only fits images of some size is refused at every size
+            if maps and rule is None:
+                raise ValueError(refusal) from error
+            raise
         answers = _tensors(output)
         if maps and answers:
-            name = getattr(func, "__name__", str(func)).strip("_")
-            rule = RULES.get(name)
             if rule is None:
-                raise ValueError(f"module must use calls that can be followed, got {name}; measure with seen_pixels")
+                raise ValueError(refusal)
             for answer in answers:
                 self.know(answer, rule(maps, answer, *args, **kwargs))
             if rule in LISTED:

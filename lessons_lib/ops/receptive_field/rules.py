@@ -5,7 +5,7 @@ the call's own arguments. `RULES` names all calls that can be followed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.ops.receptive_field.chain import SHAPELESS
+from lessons_lib.ops.receptive_field.seen import SHAPELESS
 
 FAR = 1 << 40
 """A pixel beyond every picture: what a place sees that looks at padding."""
@@ -23,12 +23,14 @@ FAR = 1 << 40
 class Axis:
     """Along one axis of a map: the first and the last pixel that each place sees, and pixels from place to place.
 
-    A place that sees padding has −FAR and FAR, so it is known as one whose field is cut at the border.
+    A place that sees padding has −FAR and FAR, so it is known as one whose field is cut at the border. `endless` is the
+    axis of which every place sees all of the image, however large.
     """
 
     first: Int64[Tensor, " n"]
     last: Int64[Tensor, " n"]
     jump: Fraction
+    endless: bool = False
 
     def windows(self, n: int, kernel: int, stride: int, padding: int, dilation: int) -> "Axis":
         """The axis behind a convolution or pooling with `n` places."""
@@ -46,15 +48,27 @@ class Axis:
         index = index.clamp(0, len(self.first) - 1)
         first = torch.where(outside, -FAR, self.first[index])
         last = torch.where(outside, FAR, self.last[index])
-        return Axis(torch.where(taps, first, FAR).amin(1), torch.where(taps, last, -FAR).amax(1), jump)
+        first, last = torch.where(taps, first, FAR).amin(1), torch.where(taps, last, -FAR).amax(1)
+        return Axis(first, last, jump, self.endless)
 
     def whole(self, n: int) -> "Axis":
         """`n` places that see all that any place here sees."""
-        return Axis(self.first.min().expand(n), self.last.max().expand(n), self.jump)
+        return Axis(self.first.min().expand(n), self.last.max().expand(n), self.jump, endless=True)
 
     def united(self, other: "Axis") -> "Axis":
-        """What the places of two maps see together; a single place is seen from every one."""
-        return Axis(torch.minimum(self.first, other.first), torch.maximum(self.last, other.last), self.jump)
+        """What the places of two maps see together; a single place is seen from every one, and the other's jump stays.
+
+        ValueError where both have many places, and other jumps.
+        """
+        larger, smaller = (self, other) if len(self.first) >= len(other.first) else (other, self)
+        if len(smaller.first) > 1 and smaller.jump != larger.jump and not (smaller.endless or larger.endless):
+            jumps = f"{self.jump} and {other.jump}"
+            raise ValueError(f"module must join maps of one jump to be followed, got {jumps}; measure with seen_pixels")
+        first, last = torch.minimum(self.first, other.first), torch.maximum(self.last, other.last)
+        jump = larger.jump if larger.endless <= smaller.endless else smaller.jump
+        if len(smaller.first) == 1:
+            jump = larger.jump
+        return Axis(first, last, jump, self.endless or other.endless)
 
 
 def _two(value: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -106,7 +120,11 @@ def _resample(maps, output, x, size=None, scale_factor=None, mode="nearest", ali
 
 
 def _adaptive(maps, output, *args, **kwargs):
-    return _probed(lambda impulses, n: F.adaptive_avg_pool2d(impulses, (n, 1)), maps[0], output)
+    """So many places whatever the image: what each of them sees grows with it."""
+    axes = _probed(lambda impulses, n: F.adaptive_avg_pool2d(impulses, (n, 1)), maps[0], output)
+    sizes = zip(maps[0], output.shape[2:], strict=True)
+    changed = [len(axis.first) != n for axis, n in sizes]
+    return tuple(replace(axis, endless=axis.endless or new) for axis, new in zip(axes, changed, strict=True))
 
 
 def _probed(call, axes, output):
@@ -137,7 +155,8 @@ def _cut(maps, output, x, index):
     index = (*index, *(slice(None),) * (4 - len(index)))
     if output.dim() != 4 or not all(isinstance(part, slice) for part in index):
         raise ValueError("module must cut maps by slices to be followed, got another index; measure with seen_pixels")
-    return tuple(Axis(a.first[s], a.last[s], a.jump * (s.step or 1)) for a, s in zip(maps[0], index[2:], strict=True))
+    cut = zip(maps[0], index[2:], strict=True)
+    return tuple(Axis(a.first[s], a.last[s], a.jump * (s.step or 1), a.endless) for a, s in cut)
 
 
 def _shuffle(maps, output, x, factor):

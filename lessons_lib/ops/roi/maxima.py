@@ -5,7 +5,7 @@ step is one operation on the whole map. A side of 5 cells is covered by two wind
 does not mind: so any rectangle is the maximum of four windows of powers of two, one in each of its corners.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int32, Int64, Shaped
@@ -34,7 +34,7 @@ class _RangeMaxima(torch.autograd.Function):
         groups = _by_size(flat)
         filled = sum(len(which) for _, _, which in groups) == flat.shape[1]
         out = (maps.new_empty if filled else maps.new_zeros)(flat.shape[1], channels)
-        ctx.shape, ctx.winners = maps.shape, []
+        ctx.shape, places = maps.shape, []
         for block in _blocks(maps.shape):
             own = maps[:, block].permute(0, 2, 3, 1).contiguous()  # (B, H, W, c)
             if not ctx.needs_input_grad[0]:
@@ -47,14 +47,15 @@ class _RangeMaxima(torch.autograd.Function):
                 cells = keys.to(torch.int32).bitwise_not_()  # the lower half, counted forwards again
                 out[:, block].index_copy_(0, which, _values(keys, cells, own))
                 winners.index_copy_(0, which, cells.mul_(own.shape[3]).add_(number))
-            ctx.winners.append(winners)
+            places.append(winners)
+        ctx.save_for_backward(*places)
         return out.view(regions, each, channels).transpose(1, 2)
 
     @staticmethod
     def backward(ctx, gradient: Float[Tensor, "R C n"]) -> tuple[Float[Tensor, "B C H W"], None]:
         batch, channels, height, width = ctx.shape
         total = gradient.new_zeros(batch, height, width, channels)
-        for block, winners in zip(_blocks(ctx.shape), ctx.winners, strict=True):
+        for block, winners in zip(_blocks(ctx.shape), ctx.saved_tensors, strict=True):
             own = gradient[:, block].transpose(1, 2).flatten()  # (R * n * c,)
             size = batch * height * width * winners.shape[1]
             sums = own.new_zeros(size + 1).index_add(0, winners.flatten(), own)  # the last one is of empty windows
@@ -62,7 +63,7 @@ class _RangeMaxima(torch.autograd.Function):
         return total.permute(0, 3, 1, 2), None
 
 
-def _blocks(shape: tuple[int, int, int, int]) -> Iterator[slice]:
+def _blocks(shape: Sequence[int]) -> Iterator[slice]:
     """Slices of some channels each, at least 16."""
     batch, channels, height, width = shape
     step = max(16, TABLE // max(batch * height * width, 1) // 16 * 16)

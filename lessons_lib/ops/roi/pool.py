@@ -1,5 +1,7 @@
 """RoIPool: a box rounded to whole cells, its bins rounded again, and the maximum of each bin."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -40,7 +42,7 @@ def pool_windows(
     return _windows(pixels * spatial_scale, bins, features.shape[2:])
 
 
-def _windows(cells: Tensor, bins: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _windows(cells: Tensor, bins: tuple[int, int], size: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     start, last = round_half_away(cells.detach()).split(2, dim=1)
     length = (last - start + 1).clamp(min=1)  # (R, 2): x, y
     rows = whole_bins(start[:, 1], length[:, 1], bins[0], size[0])

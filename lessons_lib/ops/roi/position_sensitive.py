@@ -82,7 +82,8 @@ class _WindowSums(torch.autograd.Function):
     def forward(ctx, features: Shaped[Tensor, "B C H W"], corners: Int64[Tensor, "4 n"], group: int) -> Tensor:
         batch, channels, height, width = ctx.shape = features.shape
         kinds, wide = channels // group**2, torch.float32 if features.device.type == "mps" else torch.float64
-        ctx.corners, ctx.group = corners, group
+        ctx.group = group
+        ctx.save_for_backward(corners)
         table = torch.zeros(group**2, batch, height + 1, width + 1, kinds, dtype=wide, device=features.device)
         parts = features.view(batch, kinds, group**2, height, width)
         table[:, :, 1:, 1:] = parts.permute(2, 0, 3, 4, 1)
@@ -95,8 +96,9 @@ class _WindowSums(torch.autograd.Function):
         batch, _, height, width = ctx.shape
         kinds = gradient.shape[1]
         table = gradient.new_zeros(ctx.group**2 * batch * (height + 1) * (width + 1), kinds)
-        for corner, sign in zip(ctx.corners, (1, -1, -1, 1), strict=True):
-            table.index_add_(0, corner, gradient, alpha=sign)
+        (corners,) = ctx.saved_tensors
+        for corner, signed in zip(corners, (gradient, -gradient, -gradient, gradient), strict=True):
+            table.index_add_(0, corner, signed)
         table = table.view(ctx.group**2, batch, height + 1, width + 1, kinds)
         for axis in (3, 2):
             table.cumsum_(axis)

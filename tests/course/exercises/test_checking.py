@@ -181,6 +181,22 @@ def test_a_gradient_that_should_be_zero():
     assert check(made, lambda x, y: x + y - y.detach()).status == "not yet"
 
 
+@pytest.mark.parametrize("slope", [[0.0, 2.0], [2.0, 0.0], [0.0, 0.0], [2.0, 2.0]])
+def test_a_missing_gradient_is_a_fault_also_where_some_or_all_of_the_right_one_is_zero(slope):
+    """relu and clamp have such gradients: a detached answer has the right values, and must not pass for that."""
+    slope = torch.tensor(slope)
+    made = Exercise("99.3", "Slope", lambda x: x * slope, lambda: [{"x": torch.ones(2)}], (), True)
+    assert check(made, lambda x: slope * x).status == "passed"
+    failure = check(made, lambda x: x.detach() * slope).failure
+    assert failure.fault.sentence == "has the right values, but no gradient flows back to x."
+    assert failure.mistake == DETACHED_MESSAGE
+
+
+def test_nothing_has_no_gradient_to_miss():
+    made = Exercise("99.4", "Empty", lambda x: x * 2, lambda: [{"x": torch.ones(0)}], (), True)
+    assert check(made, lambda x: x.detach() * 2).status == "passed"
+
+
 def test_the_first_failing_case_decides():
     failure = check(exercise(), lambda x, by=1: x + abs(by)).failure
     assert failure.call.startswith("<lambda>(x=tensor(9×4 float32: ")

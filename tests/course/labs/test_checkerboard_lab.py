@@ -84,19 +84,20 @@ def test_equal_and_triangle_keep_the_brightness(kernel_size, stride):
 def test_captions_by_hand():
     words = laboratory.caption(laboratory.compute(3, 2, 1, "equal"))
     assert words == (
-        "<b>Uneven overlap</b> (1 to 4 taps a pixel): the least covered pixel has 75% fewer taps than the most covered."
-        " The answer to a flat input has a pattern with 44% of its strength."
+        "<b>Uneven overlap</b> (1 to 4 taps per pixel):"
+        " the least covered pixel has 75% fewer taps than the most covered."
+        " The output on a flat input has a pattern with 44% of its strength."
     )
     words = laboratory.caption(laboratory.compute(4, 2, 2, "equal"))
-    assert words == "<b>Even overlap</b> (16 taps a pixel). The answer to a flat input has no pattern."
-    assert "(1 to 9 taps a pixel)" in laboratory.caption(laboratory.compute(3, 2, 2, "triangle"))
+    assert words == "<b>Even overlap</b> (16 taps per pixel). The output on a flat input has no pattern."
+    assert "(1 to 9 taps per pixel)" in laboratory.caption(laboratory.compute(3, 2, 2, "triangle"))
     assert laboratory.caption(laboratory.compute(3, 2, 2, "triangle")).endswith("has no pattern.")
 
 
 def test_controls_redraw_picture_and_number(lab):
     before, words = lab.image.value, lab.text.value
     lab.controls["kernel_size"].value = 4
-    assert lab.image.value != before and lab.text.value.startswith("<b>Even overlap</b> (4 taps a pixel)")
+    assert lab.image.value != before and lab.text.value.startswith("<b>Even overlap</b> (4 taps per pixel)")
     lab.controls["weights"].value = "random"
     assert "has a pattern" in lab.text.value
     lab.controls["weights"].value, lab.controls["kernel_size"].value = "equal", 3

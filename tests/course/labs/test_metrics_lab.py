@@ -76,7 +76,7 @@ def test_the_start_by_hand():
     assert view.ranked_hits.tolist() == [True, True, False, True, True]
     assert view.ap == pytest.approx((51 + 50 * 0.8) / 101)
     words = laboratory.caption(view)
-    assert "it is found, with score 0.80 at rank 2 of 5" in words and "<b>AP 0.90</b> there" in words
+    assert "it is found, with confidence 0.80 at rank 2 of 5" in words and "<b>AP 0.90</b> there" in words
 
 
 def test_a_prediction_of_nothing_misses_nothing():

@@ -77,11 +77,11 @@ def test_every_corner_can_be_drawn(size, kernel, step):
 def test_captions():
     words = laboratory.caption(laboratory.compute(96, 3, 1))
     assert words == (
-        "<b>The whole picture at once costs 53 times less.</b> 9216 patches of 29×29: "
+        "<b>The whole image at once costs 53 times less.</b> 9216 patches of 29×29: "
         "the same pixel is read up to 841 times."
     )
     words = laboratory.caption(laboratory.compute(32, 1, 48))
-    assert words == ("<b>The whole picture at once costs 8.0 times more.</b> 1 patch of 21×21: no pixel is read twice.")
+    assert words == ("<b>The whole image at once costs 8.0 times more.</b> 1 patch of 21×21: no pixel is read twice.")
 
 
 def test_controls_redraw_picture_and_number(lab):

@@ -115,8 +115,8 @@ def test_a_module_of_ones_own():
 
 def test_a_module_that_sees_everything():
     lab = laboratory.lab(nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.Conv2d(4, 4, 3)))
-    assert lab.state.field[0].size == math.inf and "the whole picture pixels" not in lab.text.value
-    assert "the whole picture" in lab.text.value
+    assert lab.state.field[0].size == math.inf and "the whole image pixels" not in lab.text.value
+    assert "the whole image" in lab.text.value
 
 
 def test_weights_are_the_gradient_of_ones():

@@ -26,7 +26,7 @@ def test_compute_at_the_corners(scene, deep, middle, fine):
     assert f"{mixture.boundary_f:.2f}" in laboratory.caption(mixture)
 
 
-@pytest.mark.parametrize("scene", range(laboratory.PICTURES))
+@pytest.mark.parametrize("scene", range(laboratory.IMAGES))
 def test_all_maps_together_are_the_network(scene):
     model = laboratory._model()
     (expected,) = model.predict([laboratory._scene(scene).image])

@@ -14,7 +14,7 @@ from lessons_lib.course.labs import unpooling as laboratory
 from lessons_lib.course.labs.lab import picture
 
 WAYS = ("by its switch", "to the corner")
-CORNERS = list(itertools.product(laboratory.PICTURES, (1, 2, 3), (0, 3, 63), WAYS))
+CORNERS = list(itertools.product(laboratory.IMAGES, (1, 2, 3), (0, 3, 63), WAYS))
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,10 @@ def lab():
 def test_compute_at_the_corners(name, poolings, cell, way):
     """Down and up again by torch; the chosen value stands on every map where the journey says."""
     journey = laboratory.compute(name, poolings, cell, way)
-    x, kept = laboratory.picture(name)[None, None], []
+    x, kept = laboratory.image(name)[None, None], []
     for level in range(poolings + 1):
         assert journey.down[level].equal(x[0, 0])
-        row, column = journey.down_places[level]
+        row, column = journey.down_positions[level]
         assert journey.down[level][row, column] == journey.value
         if level < poolings:
             x, switches = F.max_pool2d(x, 2, return_indices=True)
@@ -38,19 +38,19 @@ def test_compute_at_the_corners(name, poolings, cell, way):
         for level in reversed(range(poolings)):
             x = F.max_unpool2d(x, kept[level], 2)
             assert journey.up[level].equal(x[0, 0])
-        assert journey.up_places == journey.down_places
+        assert journey.up_positions == journey.down_positions
         assert journey.distance == 0 and not journey.distances.any()
     else:
         blocks = journey.up[0].unflatten(1, (-1, 2**poolings)).unflatten(0, (-1, 2**poolings))
         assert blocks[:, 0, :, 0].equal(journey.down[-1]) and (journey.up[0] > 0).sum() <= journey.down[-1].numel()
-        assert journey.distance == pytest.approx(math.dist(journey.up_places[0], journey.down_places[0]))
-    row, column = journey.up_places[0]
+        assert journey.distance == pytest.approx(math.dist(journey.up_positions[0], journey.down_positions[0]))
+    row, column = journey.up_positions[0]
     assert journey.up[0][row, column] == journey.value
 
 
 def test_values_beyond_the_last_are_the_last():
     far, last = (laboratory.compute("noise", 3, cell, "to the corner") for cell in (63, 3))
-    assert far.down_places == last.down_places and far.value == last.value
+    assert far.down_positions == last.down_positions and far.value == last.value
 
 
 @pytest.mark.parametrize("corner", CORNERS[::5])
@@ -65,7 +65,7 @@ def test_caption_by_hand(monkeypatch):
     """One bright pixel at row 5, column 6: its 2 × 2 window begins at (4, 6), its 4 × 4 block at (4, 4)."""
     spot = torch.zeros(16, 16)
     spot[5, 6] = 90
-    monkeypatch.setattr(laboratory, "picture", lambda name: spot)
+    monkeypatch.setattr(laboratory, "image", lambda name: spot)
     words = laboratory.caption(laboratory.compute("spot", 2, 5, "to the corner"))
     assert words.startswith(
         "<b>90</b> stood at row 5, column 6, and came back to (4, 4), 2.2 px away. Of all 16 values"
@@ -99,6 +99,6 @@ def test_every_control_reaches_its_ends(lab):
             lab.controls[name].value = value
             assert lab.text.value.startswith("<b>")
         lab.controls[name].value = start
-    for option in laboratory.PICTURES:
+    for option in laboratory.IMAGES:
         lab.controls["name"].value = option
-        assert lab.state.down[0].equal(laboratory.picture(option))
+        assert lab.state.down[0].equal(laboratory.image(option))

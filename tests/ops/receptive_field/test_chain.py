@@ -15,8 +15,8 @@ from lessons_lib.ops.receptive_field.chain import (
     input_gradient,
     path_counts,
     receptive_fields,
-    seen_pixels,
 )
+from lessons_lib.ops.receptive_field.seen import seen_pixels
 
 
 def sizes(layers):

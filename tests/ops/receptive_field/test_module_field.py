@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons_lib.ops.receptive_field.chain import Field, extent, receptive_fields, seen_pixels
+from lessons_lib.ops.receptive_field.chain import Field, extent, receptive_fields
 from lessons_lib.ops.receptive_field.module import module_fields
+from lessons_lib.ops.receptive_field.seen import seen_pixels
 
 
 class Expression(nn.Module):

@@ -40,7 +40,7 @@ def counts_all_pixels(mask):
 
 
 @COVERED.mistake(
-    "This looks like the number of rows: len(mask) and mask.shape[0] say how high the picture is, whatever it holds."
+    "This looks like the number of rows: len(mask) and mask.shape[0] say how high the image is, whatever it holds."
 )
 def counts_rows(mask):
     return len(mask)

@@ -76,7 +76,7 @@ def without_the_last_run(mask):
 
 
 @RUNS.mistake(
-    "This looks like the places where the value changes. Run lengths are the distances between them, and the last "
+    "This looks like the positions where the value changes. Run lengths are the distances between them, and the last "
     "reaches to the end."
 )
 def places_of_change(mask):

@@ -138,7 +138,7 @@ def _renumber(id_map, order):
 
 @IDS.mistake(
     "This looks like numbers given in ascending order of the old ones. The old numbers are an annotator's choice; the "
-    "order of the pixels is in the picture."
+    "order of the pixels is in the image."
 )
 def by_ascending_number(id_map):
     return _renumber(id_map, id_map.unique().tolist())

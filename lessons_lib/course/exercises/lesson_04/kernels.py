@@ -113,7 +113,7 @@ def forgets_the_border(size, kernel_size, stride=1, padding=0):
 
 
 @OVERLAP.mistake(
-    "This looks like stamps that lie one pixel apart. Each stamp starts stride pixels behind the one before."
+    "This looks like stamps that lie one pixel apart. Each stamp starts stride pixels after the previous one."
 )
 def stamps_one_apart(size, kernel_size, stride=1, padding=0):
     row = torch.zeros((size - 1) * stride + kernel_size, dtype=torch.int64)

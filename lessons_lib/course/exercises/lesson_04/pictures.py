@@ -33,7 +33,7 @@ AMPLITUDE = Exercise(
     cases=image_cases,
     hints=(
         "image[..., i::stride, j::stride] holds the pixels of one phase. Its mean is one pixel of the average tile.",
-        "Leave out the rows and columns behind the last whole tile first, so that all phases have equally many pixels.",
+        "Leave out the rows and columns after the last whole tile first, so that all phases have equally many pixels.",
         "torch.stack the stride² means and take .std(-1, correction=0), or the root of the mean squared deviation.",
     ),
 )
@@ -48,7 +48,7 @@ def phase_amplitude(image, stride):
 
 
 @AMPLITUDE.mistake(
-    "This looks like the standard deviation of the whole picture, with all that is in it. Average each phase first."
+    "This looks like the standard deviation of the whole image, contents included. Average each phase first."
 )
 def deviation_of_the_picture(image, stride):
     return image.std((-2, -1), correction=0)
@@ -126,7 +126,7 @@ def resize_conv2d(x, weight, bias, stride=2):
 
 
 @RESIZE.mistake(
-    "This looks like copies of the whole picture side by side. x.repeat tiles; x.repeat_interleave repeats each pixel."
+    "This looks like copies of the whole image side by side. x.repeat tiles; x.repeat_interleave repeats each pixel."
 )
 def tiles_the_picture(x, weight, bias, stride=2):
     return F.conv2d(x.repeat(1, 1, stride, stride), weight, bias, padding=weight.shape[-1] // 2)

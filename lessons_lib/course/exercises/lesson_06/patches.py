@@ -104,7 +104,7 @@ COST = Exercise(
     cases=cost_cases,
     hints=(
         "How many multiply-adds does one output number take? How many output numbers are there?",
-        "One output number: c_in · kernel_size². Output numbers: c_out at each place of the window (lesson 02).",
+        "One output number: c_in · kernel_size². Output numbers: c_out at each position of the window (lesson 02).",
         "Places along an axis: (n + 2 · padding − dilation · (kernel_size − 1) − 1) // stride + 1.",
     ),
 )
@@ -132,7 +132,7 @@ def forgets_the_input_channels(size, c_in, c_out, kernel_size, stride=1, padding
     return conv2d_multiply_adds(size, 1, c_out, kernel_size, stride, padding, dilation)
 
 
-@COST.mistake("This looks like one output channel: every place gives c_out numbers.")
+@COST.mistake("This looks like one output channel: every position gives c_out numbers.")
 def forgets_the_output_channels(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
     return conv2d_multiply_adds(size, c_in, 1, kernel_size, stride, padding, dilation)
 
@@ -150,7 +150,7 @@ def multiplies_in_the_gaps(size, c_in, c_out, kernel_size, stride=1, padding=0, 
     return places * c_out * c_in * (dilation * (kernel_size - 1) + 1) ** 2
 
 
-@COST.mistake("This looks like a picture that is square: take the height and the width from size.")
+@COST.mistake("This looks like a square image: take the height and the width from size.")
 def takes_the_height_twice(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
     return conv2d_multiply_adds((size[0], size[0]), c_in, c_out, kernel_size, stride, padding, dilation)
 
@@ -177,8 +177,8 @@ STITCH = Exercise(
     oracle=patch.stitch,
     cases=stitch_cases,
     hints=(
-        "shifted[i, j] was computed on the picture without its first i rows and j columns. Which rows of the whole "
-        "map does it answer for?",
+        "shifted[i, j] was computed on the image without its first i rows and j columns. Which rows of the whole "
+        "map are these?",
         "Rows i, i + s, i + 2s, … and columns j, j + s, …: a slice with a step picks them, out[:, :, i::s, j::s].",
         "Make out with shape (B, K, s·h, s·w), and fill it in two loops over i and j.",
     ),
@@ -197,7 +197,7 @@ def stitch(shifted):
 
 
 @STITCH.mistake(
-    "This looks like tiles laid side by side: each shift got a corner of the map. The shifts answer for neighbouring "
+    "This looks like tiles laid side by side: each shift got a corner of the map. The shifts belong to neighbouring "
     "pixels, so they interleave."
 )
 def lays_tiles(shifted):
@@ -218,12 +218,12 @@ def reshapes(shifted):
     return shifted.reshape(B, K, s * h, s * w)
 
 
-@STITCH.mistake("This looks like the first shift enlarged: the other shifts hold the answers of the pixels between.")
+@STITCH.mistake("This looks like the first shift enlarged: the other shifts hold the scores of the pixels between.")
 def repeats_the_first_shift(shifted):
     s = len(shifted)
     return shifted[0, 0].repeat_interleave(s, 2).repeat_interleave(s, 3)
 
 
-@STITCH.mistake("This looks like shifts counted from the other end: shift 0 answers for the first pixel, not the last.")
+@STITCH.mistake("This looks like shifts counted from the other end: shift 0 belongs to the first pixel, not the last.")
 def counts_from_the_end(shifted):
     return stitch(shifted.flip(0, 1))

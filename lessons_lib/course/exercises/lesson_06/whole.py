@@ -67,7 +67,7 @@ def divides_by_all_pixels(logits, label_maps):
     return F.cross_entropy(logits, label_maps, ignore_index=255, reduction="sum") / label_maps.numel()
 
 
-@LOSS.mistake("This looks like a sum. It grows with the picture, and so would every step; here the loss is a mean.")
+@LOSS.mistake("This looks like a sum. It grows with the image, and so would every step; here the loss is a mean.")
 def sums(logits, label_maps):
     return F.cross_entropy(logits, label_maps, ignore_index=255, reduction="sum")
 
@@ -81,7 +81,7 @@ def takes_void_for_ground(logits, label_maps):
 
 
 @LOSS.mistake(
-    "This looks like a mean of the pictures' means. A pixel of a picture with much void then counts more than one of "
+    "This looks like a mean of the images' means. A pixel of an image with much void then counts more than one of "
     "another."
 )
 def averages_pictures(logits, label_maps):
@@ -120,8 +120,8 @@ OFFSET = Exercise(
     oracle=grid.crop_offset,
     cases=offset_cases,
     hints=(
-        "Follow cell 0 down: on which place of the map below does the middle of its window lie? A window of k cells "
-        "has its middle (k − 1)/2 behind its first cell, and padding moves it back.",
+        "Follow cell 0 down: at which position of the map below does the middle of its window lie? A window of k cells "
+        "has its middle (k − 1)/2 after its first cell, and padding moves it back.",
         "In pixels: start += stride · ((k − 1)/2 − padding), with the stride of all layers before; then stride *= s.",
         "On the way up the stamp of cell 0 has its middle on output cell (kernel_size − 1)/2, and that is pixel "
         "`start`. So which output cell is pixel 0?",
@@ -147,7 +147,7 @@ def _start(layers, middle, jump=True):
 
 
 @OFFSET.mistake(
-    "This looks like k/2 for the middle of a window. Three cells have their middle on cell 1, one behind the first: "
+    "This looks like k/2 for the middle of a window. Three cells have their middle on cell 1, one after the first: "
     "(k − 1)/2."
 )
 def halves_the_kernel(layers, kernel_size):

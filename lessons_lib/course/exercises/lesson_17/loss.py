@@ -128,7 +128,7 @@ def squashes_twice(logits, count):
 
 
 @STOP.mistake(
-    "This looks like the right formula on rounded scores: sigmoid(900) is exactly 1, a logarithm is held at −100, "
+    "This looks like the right formula on rounded scores: sigmoid(900) is exactly 1, a logarithm is clamped at −100, "
     "and the gradient is 0. A network that is very wrong would never learn it. Work on the logits."
 )
 def rounds_before_the_logarithm(logits, count):
@@ -229,7 +229,7 @@ def skips_empty_images(pred_masks, gt_masks, score_logits, lam=1.0):
 
 
 @BATCH.mistake(
-    "This looks like one n for the whole batch, the largest: filled-up places are no objects. Each image has its own n."
+    "This looks like one n for the whole batch, the largest: padded entries are no objects. Each image has its own n."
 )
 def takes_the_largest_count(pred_masks, gt_masks, score_logits, lam=1.0):
     most = max(map(len, gt_masks))

@@ -1,0 +1,39 @@
+"""The two files of a shipped checkpoint: its weights in half precision, and a JSON of how they were made."""
+
+import json
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from lessons_lib.atomic import whole_file, write_whole
+from lessons_lib.data.scenes.config import CLASSES
+from lessons_lib.training.settings import Settings
+
+
+def notes_of(name: str, settings: Settings, model: nn.Module, seconds: Sequence[float]) -> dict[str, Any]:
+    """What the JSON says of every checkpoint; `seconds` are those of each step, where they were counted."""
+    s = settings
+    device = "CPU, 1 thread" if not torch.cuda.is_available() else torch.cuda.get_device_name()
+    notes = {
+        "name": name, "classes": list(CLASSES), "parameters": sum(p.numel() for p in model.parameters()),
+        "steps": s.steps, "batch": s.batch, "rate": s.lr, "seed": s.seed, "size": s.size,
+        "data": f"{s.count} scenes, preset {s.preset}, seed 0", "settings": asdict(s), "device": device,
+        "seconds": round(sum(seconds)), "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }  # fmt: skip
+    if seconds:
+        notes["step_seconds"] = round(statistics.median(seconds), 4)
+    return notes
+
+
+def write_weights(file: Path, model: nn.Module, notes: dict[str, Any]) -> None:
+    """Writes weights in float16 and their JSON; the weights come last, so where they are, all is there."""
+    write_whole(file.with_suffix(".json"), json.dumps(notes, indent=2, ensure_ascii=False) + "\n")
+    with whole_file(file) as part:
+        save_file({key: value.half().contiguous() for key, value in model.state_dict().items()}, part)

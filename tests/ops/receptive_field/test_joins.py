@@ -1,0 +1,88 @@
+"""Where maps of other sizes meet: gates, pooled context, phases; the jump is that of the larger map."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torchvision import models
+
+from lessons_lib.ops.receptive_field import module_fields, receptive_fields, seen_pixels
+
+
+class Gate(nn.Module):
+    """A convolution of stride 2 whose channels are weighted by what the whole image holds."""
+
+    def __init__(self, weight_first: bool) -> None:
+        super().__init__()
+        self.conv, self.weigh = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 1)
+        self.weight_first = weight_first
+
+    def forward(self, x):
+        x = self.conv(x)
+        weight = self.weigh(F.adaptive_avg_pool2d(x, 1)).sigmoid()
+        return weight * x if self.weight_first else x * weight
+
+
+class Context(nn.Module):
+    """Pooled to n × n places and enlarged again beside the map itself."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.conv, self.n = nn.Conv2d(3, 4, 3, 2, 1), n
+
+    def forward(self, x):
+        x = self.conv(x)
+        pooled = F.adaptive_avg_pool2d(x, self.n)
+        return torch.cat([F.interpolate(pooled, x.shape[2:], mode="bilinear"), x], 1)
+
+
+@pytest.mark.parametrize("weight_first", [False, True])
+def test_a_gate_keeps_the_jump_and_sees_everything(weight_first):
+    rows = module_fields(Gate(weight_first))
+    assert (rows[-1].rows.jump, rows[-1].rows.size) == (2, math.inf)
+    assert (rows[0].rows.jump, rows[0].rows.size) == (2, 3)
+    assert seen_pixels(Gate(weight_first), (20, 20)).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_pooled_context_keeps_the_jump(n):
+    output = module_fields(Context(n))[-1]
+    assert (output.columns.jump, output.columns.size) == (2, math.inf)
+
+
+def test_normalisation_over_the_image_does_not_make_it_grow_for_ever():
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.GroupNorm(2, 4), nn.Conv2d(4, 4, 3, 2, 1))
+    met = []
+    module.register_forward_pre_hook(lambda _, args: met.append(args[0].shape[2]))
+    assert [row.rows.size for row in module_fields(module)] == [3, math.inf, math.inf]
+    assert met == [64]
+
+
+def test_maps_of_other_jumps_cannot_be_told_apart_and_are_refused():
+    class Crooked(nn.Module):
+        def forward(self, x):
+            return x[:, :, :16, :16] + F.avg_pool2d(x, x.shape[2] // 16)
+
+    with pytest.raises(ValueError, match="must join maps of one jump to be followed, got 1 and 4; measure with"):
+        module_fields(Crooked())
+
+
+def test_phases_of_a_transposed_convolution():
+    """Pooled by 2, then 3 × 3 with stride 2: even pixels see one cell, odd ones two: fields of 2 and 4."""
+    module = nn.Sequential(nn.MaxPool2d(2), nn.ConvTranspose2d(3, 4, 3, 2, 1))
+    assert (module_fields(module)[-1].rows.size, module_fields(module)[-1].rows.jump) == (4, 1)
+    sizes = [int(seen_pixels(module, (16, 16), (7, column)).any(0).sum()) for column in (6, 7, 8, 9)]
+    assert sizes == [2, 4, 2, 4]
+
+
+def test_the_issues_example():
+    """efficientnet_b0: five strides of 2 and a gate in every block."""
+    assert module_fields(models.efficientnet_b0().features)[-1].rows.jump == 32
+
+
+def test_the_chain_agrees_where_nothing_meets():
+    module = nn.Sequential(nn.Conv2d(3, 4, 7, 2, 3), nn.MaxPool2d(3, 2, 1), nn.Conv2d(4, 4, 3, padding=2, dilation=2))
+    fields = receptive_fields([(7, 2, 3), (3, 2, 1), (3, 1, 2, 2)])
+    assert [row.columns for row in module_fields(module)][:3] == fields

@@ -1,0 +1,238 @@
+"""Every row of docs/conventions.md, asserted: the test of row `name` is `test_name`."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torchvision import ops
+from torchvision.models.detection import _utils, faster_rcnn
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+from torchvision.ops.poolers import LevelMapper
+
+from lessons_lib.data.sample import Instances
+from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.instance.config import DetectorConfig
+from lessons_lib.models.instance.truth import pad_truth
+from lessons_lib.models.necks import FPN, enlarge
+from lessons_lib.ops.anchors import anchor_shapes, cell_centres
+from lessons_lib.ops.box_coding import LARGEST_GROWTH, decode_boxes
+from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.grid import PIXELS, Grid
+from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
+from lessons_lib.ops.nms import nms
+from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool
+from lessons_lib.ops.roi.regions import round_half_away
+
+PAGE = (Path(__file__).parent.parent / "docs" / "conventions.md").read_text("utf-8")
+ROWS = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+RAMP = torch.arange(25.0).view(1, 1, 5, 5)
+
+
+def test_every_row_has_a_test_and_every_test_a_row():
+    tests = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert len(ROWS) == len(set(ROWS)) > 20
+    assert tests - {"every_row_has_a_test_and_every_test_a_row"} == set(ROWS)
+
+
+def boxes(*rows):
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def test_box_ends():
+    assert box_areas(boxes([2, 3, 12, 8])).item() == ops.box_area(boxes([2, 3, 12, 8])).item() == 50
+
+
+def test_half_pixel():
+    """torchvision's anchors of a map of stride 4 stand at 4·i; the cells of the tiny backbone at 4·i + 1.5."""
+    generator = AnchorGenerator(((8,),), ((1.0,),))
+    [theirs] = generator.grid_anchors([[1, 3]], [[torch.tensor(4), torch.tensor(4)]])
+    assert ((theirs[:, 0] + theirs[:, 2]) / 2).tolist() == [0, 4, 8]
+    assert cell_centres(make_backbone("tiny").grids["c2"], 3).tolist() == [1.5, 5.5, 9.5]
+    assert cell_centres(make_backbone("resnet18").grids["c2"], 3).tolist() == [0.5, 4.5, 8.5]
+
+
+def test_grid_origin():
+    assert PIXELS.start == 0 and cell_centres(PIXELS, 2).tolist() == [0.5, 1.5]
+
+
+def test_rounding():
+    assert round_half_away(torch.tensor([2.5, -2.5])).tolist() == [3, -3]
+    assert torch.tensor([2.5, -2.5]).round().tolist() == [2, -2]
+    for pool in (roi_pool, ops.roi_pool):
+        assert pool(RAMP, boxes([0, 2.5, 0, 2.5, 0]), 1).item() == 3
+
+
+def test_pool_end():
+    for pool in (roi_pool, ops.roi_pool):
+        assert pool(RAMP, boxes([0, 1, 1, 3, 3]), 1).item() == RAMP[0, 0, 3, 3]
+
+
+def test_empty_bin():
+    for pool in (roi_pool, ops.roi_pool):
+        assert pool(RAMP - 99, boxes([0, 20, 20, 30, 30]), 1).item() == 0
+
+
+def test_aligned():
+    box = boxes([0, 1, 1, 3, 3])
+    for align in (roi_align, ops.roi_align):
+        assert align(RAMP, box, 4, 1.0, 1)[0, 0, 0].tolist() == [7.5, 8, 8.5, 9]
+        assert align(RAMP, box, 4, 1.0, 1, True)[0, 0, 0].tolist() == [4.5, 5, 5.5, 6]
+    by_grid = multilevel_roi_align([RAMP], [Grid(1, 0.0)], box[None, :, 1:], 4, 1)[0, 0, 0, 0]
+    assert by_grid.tolist() == [4.5, 5, 5.5, 6]  # cell i covers [i, i + 1): here `aligned=True` is right
+
+
+def test_aligned_size():
+    box = boxes([0, 2, 2, 2.5, 2.5])
+    for align in (roi_align, ops.roi_align):
+        assert align(RAMP, box, 1, 1.0, 1).item() == RAMP[0, 0, 2, 2] + 0.5 * 6  # the middle of a whole cell
+        assert align(RAMP, box, 1, 1.0, 1, True).item() == RAMP[0, 0, 2, 2] - 0.25 * 6  # 2.25 − ½
+
+
+def test_samples_outside():
+    """Four samples a side from −3 on: at −2.5 and −1.5 they are 0, at −0.5 and 0.5 the border."""
+    ones = torch.ones(1, 1, 5, 5)
+    for align in (roi_align, ops.roi_align):
+        assert align(ones, boxes([0, -3, 1, 1, 2]), 1, 1.0, 4).item() == 0.5
+
+
+def test_samples_adaptive():
+    generator = torch.Generator().manual_seed(0)
+    features, box = torch.rand(1, 1, 9, 9, generator=generator), boxes([0, 0.3, 0.2, 6.9, 4.7])
+    for align in (roi_align, ops.roi_align):  # 6.6 / 2 → 4 columns, 4.5 / 2 → 3 rows of samples
+        assert align(features, box, 2)[0, 0, 0, 0] != align(features, box, 2, 1.0, 3)[0, 0, 0, 0]
+        torch.testing.assert_close(align(features, box, 2), align(features, box, 2, 1.0, 0))
+    torch.testing.assert_close(roi_align(features, box, 2), ops.roi_align(features, box, 2))
+
+
+def test_ps_end():
+    last = torch.zeros(1, 1, 4, 4)
+    last[:, :, 3] = 1
+    assert ps_roi_pool(last, boxes([0, 0, 0, 4, 4]), 1).item() == 0.25
+    assert ops.ps_roi_pool(last, boxes([0, 0, 0, 4, 4]), 1).item() == 0
+
+
+def test_level_size():
+    squares = boxes(*[[0, 0, side, side] for side in (223, 224, 447, 448)])
+    assert assign_levels(squares).tolist() == [3, 4, 4, 5] == (LevelMapper(2, 5)([squares]) + 2).tolist()
+
+
+def test_level_epsilon():
+    """A box of a few millionths less than 224: 1e-6 in the level is more than 1e-8 in the size."""
+    side = 224 * (1 - 5e-7)
+    square = torch.tensor([[0, 0, side, side]], dtype=torch.float64)
+    assert assign_levels(square).item() == LevelMapper(2, 5)([square]).item() + 2 == 4
+    assert math.floor(4 + math.log2(side / 224 + 1e-8)) == 3  # as detectron2 has it
+
+
+def test_level_extra():
+    p5 = torch.rand(1, 8, 5, 7)
+    neck = FPN(make_backbone("tiny"), ("c4", "c5"), 8)
+    maps = neck({"c4": torch.rand(1, 80, 10, 14), "c5": torch.rand(1, 96, 5, 7)})
+    assert torch.equal(maps["p6"], maps["p5"][:, :, ::2, ::2])
+    assert torch.equal(LastLevelMaxPool()([p5], [p5], ["5"])[0][-1], p5[:, :, ::2, ::2])
+
+
+def test_box_weights():
+    assert DetectorConfig().box_weights == (10, 10, 5, 5)
+    anchor, code = boxes([0, 0, 20, 20]), torch.tensor([[1.0, 2, 0.5, -0.5]])
+    for weights in ((1.0, 1.0, 1.0, 1.0), (10.0, 10.0, 5.0, 5.0)):
+        theirs = _utils.BoxCoder(weights).decode_single(code, anchor)
+        torch.testing.assert_close(decode_boxes(code, anchor, weights), theirs)
+
+
+def test_box_clip():
+    assert _utils.BoxCoder((1, 1, 1, 1)).bbox_xform_clip == LARGEST_GROWTH == math.log(1000 / 16)
+    grown = decode_boxes(torch.tensor([[0, 0, 99.0, -99]]), boxes([0, 0, 16, 16]))
+    torch.testing.assert_close(grown[0, 2] - grown[0, 0], torch.tensor(1000.0))
+    assert 0 <= grown[0, 3] - grown[0, 1] < 1e-5
+
+
+def test_anchor_order():
+    sizes, ratios = (32, 64), (0.5, 2.0)
+    ours = anchor_shapes(sizes, ratios)
+    theirs = AnchorGenerator((sizes,), (ratios,)).cell_anchors[0]
+    heights_over_widths = (ours[:, 3] - ours[:, 1]) / (ours[:, 2] - ours[:, 0])
+    torch.testing.assert_close(heights_over_widths, torch.tensor([0.5, 2, 0.5, 2]))
+    torch.testing.assert_close(theirs, ours[[0, 2, 1, 3]].round())
+    assert (theirs != ours[[0, 2, 1, 3]]).any()
+
+
+def test_iou_of_nothing():
+    nothing = boxes([3, 3, 3, 3])
+    assert pairwise_box_iou(nothing, nothing).item() == 0
+    assert ops.box_iou(nothing, nothing).isnan().all()
+
+
+def test_iou_of_crowds():
+    inside, crowd = boxes([10, 10, 20, 20]), boxes([0, 0, 100, 100])
+    assert pairwise_box_iou(inside, crowd, torch.tensor([True])).item() == 1
+    assert pairwise_box_iou(inside, crowd).item() == pytest.approx(0.01)
+
+
+def test_class_order():
+    """Label 0 cannot be an object."""
+    with pytest.raises(ValueError, match="labels must be ≥ 1, as 0 is the background, got 0"):
+        pad_truth([Instances(boxes([0, 0, 5, 5]), torch.tensor([0]), None)])
+
+
+def kept(pairs, scores, threshold):
+    ours = nms(pairs, scores, threshold).nonzero()[:, 0].tolist()
+    assert ours == sorted(ops.nms(pairs, scores, threshold).tolist())
+    return ours
+
+
+def test_nms_threshold():
+    halves = boxes([0, 0, 4, 1], [0, 0, 2, 1])  # IoU ½, exact in float32
+    assert kept(halves, torch.tensor([0.9, 0.8]), 0.5) == [0, 1]
+    assert kept(halves, torch.tensor([0.9, 0.8]), 0.4999) == [0]
+
+
+def test_nms_ties():
+    assert kept(boxes([0, 0, 4, 1], [0, 0, 3, 1], [0, 0, 3.5, 1]), torch.ones(3), 0.5) == [0]
+
+
+def test_nms_groups():
+    pair, scores, groups = boxes([90, 90, 100, 100], [-11, -11, -1, -1]), torch.tensor([0.9, 0.8]), torch.tensor([0, 1])
+    assert nms(pair, scores, 0.5, groups).all()
+    assert ops.batched_nms(pair, scores, groups, 0.5).tolist() == [0]
+
+
+def test_nms_float():
+    """IoU 3/5: as float32 a little more than 0.6, as float64 a little less than or equal to it."""
+    shifted = boxes([0, 0, 4, 1], [1, 0, 5, 1])
+    assert kept(shifted, torch.tensor([0.9, 0.8]), 0.6) == [0]
+    assert kept(shifted.double(), torch.tensor([0.9, 0.8]).double(), 0.6) == [0, 1]
+
+
+def torchvisions_detector():
+    with torch.device("meta"):
+        return faster_rcnn.fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+
+
+def test_top_k_proposals():
+    rpn, config = torchvisions_detector().rpn, DetectorConfig()
+    assert config.before_nms == (rpn._pre_nms_top_n["training"], rpn._pre_nms_top_n["testing"]) == (2000, 1000)
+    assert config.after_nms == (rpn._post_nms_top_n["training"], rpn._post_nms_top_n["testing"]) == (2000, 1000)
+    assert config.rpn_nms == rpn.nms_thresh
+
+
+def test_top_k_detections():
+    heads, config = torchvisions_detector().roi_heads, DetectorConfig()
+    assert (config.most, config.least_confidence, config.nms) == (100, 0.05, 0.5)
+    assert (heads.detections_per_img, heads.score_thresh, heads.nms_thresh) == (100, 0.05, 0.5)
+
+
+def test_resizing():
+    image = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
+    theirs, _ = GeneralizedRCNNTransform(10, 1000, [0.0] * 3, [1.0] * 3).resize(image)
+    ours = F.interpolate(image[None], size=(10, 15), mode="bilinear", align_corners=False)[0]
+    torch.testing.assert_close(theirs, ours)
+
+
+def test_upsampling():
+    assert enlarge(torch.tensor([[[[1.0, 2]]]]), torch.zeros(1, 1, 2, 4)).tolist() == [[[[1, 1, 2, 2]] * 2]]
