@@ -105,7 +105,7 @@ CALLS = {
 NOT_CALLED = {
     "masks.pairwise_rle_iou": "run lengths are text",
     "receptive_field.chain.input_gradient": "runs a network of the caller's",
-    "receptive_field.chain.seen_pixels": "runs a network of the caller's",
+    "receptive_field.seen.seen_pixels": "runs a network of the caller's",
     "roi.align.bilinear": "through roi_align_loops",
     "roi.align.sample_counts": "through roi_align",
     "roi.align.sample_points": "through roi_align",

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch, Instances
@@ -58,6 +58,7 @@ class FasterRCNN(InstanceModel):
         self.features, self.rpn, self.box_head, self.config = features, rpn, box_head, config
         self.num_classes = box_head.predictor.classes.out_features
         self.max_detections = config.most
+        self.first: nn.Module = nn.Identity()  # done to an image before it is resized
         for level, sizes in zip(config.rpn_levels, config.anchor_sizes, strict=True):
             shapes = anchor_shapes(sizes, config.anchor_ratios)
             self.register_buffer(
@@ -84,7 +85,7 @@ class FasterRCNN(InstanceModel):
         `dice` draws the anchors and regions. Given `proposals` stand in for the RPN's, which still learns.
         """
         truth = pad_truth(batch.instances, self.num_classes)
-        maps = self.features(batch.images)
+        maps = self.features(self.first(batch.images))
         anchors = self.anchors(maps, batch.images.shape[2:])
         objectness, deltas = self.rpn([maps[name] for name in self.config.rpn_levels])
         every, scores, moves = torch.cat(anchors), torch.cat(objectness, 1), torch.cat(deltas, 1)
@@ -157,7 +158,7 @@ class FasterRCNN(InstanceModel):
 
     def fit_image(self, image: Float[Tensor, "3 H W"]) -> tuple[Float[Tensor, "1 3 h w"], tuple[int, int]]:
         """The image as the network sees it, resized and padded as the configuration says; its size before padding."""
-        config, seen = self.config, image[None]
+        config, seen = self.config, self.first(image[None])
         if config.short_side is not None:
             sides = image.shape[1:]
             scale = config.short_side / min(sides)
@@ -168,8 +169,9 @@ class FasterRCNN(InstanceModel):
             )
         height, width = seen.shape[2:]
         below, right = -height % config.pad_to, -width % config.pad_to
-        if below or right:  # with the mean colour, which normalisation makes 0
-            colour = self.backbone.normalise.mean[None]
+        if below or right:  # with what the first layer sees as 0: the mean colour, where it is still to be taken off
+            normalise = self.backbone.normalise
+            colour = normalise.mean[None] * (normalise(normalise.mean[None]) == 0)
             padded = colour.expand(1, 3, height + below, width + right).clone()
             padded[..., :height, :width] = seen
             seen = padded

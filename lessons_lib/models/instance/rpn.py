@@ -80,7 +80,8 @@ def propose(
     """The proposals (before NMS, after NMS) of each image; no gradient.
 
     Of each level the `before_nms` likeliest anchors are moved and clipped to their image; those without area count no
-    more. NMS runs within each level; the `after_nms` likeliest of what stays are the proposals.
+    more. Scores are probabilities; where rounding makes two equal, the finer level goes first, as in torchvision. NMS
+    runs within each level; the `after_nms` likeliest of what stays are the proposals.
     """
     before, after = (pair[not training] for pair in (config.before_nms, config.after_nms))
     with torch.no_grad():
@@ -88,13 +89,13 @@ def propose(
         for level, (own, logits, moves) in enumerate(zip(anchors, objectness, deltas, strict=True)):
             best, chosen = logits.topk(min(before, logits.shape[1]))  # (B, k), of each image by itself
             moved = decode_boxes(_pick(moves, chosen), own[chosen])
-            found.append((moved, best, torch.full_like(chosen, level)))
+            found.append((moved, best.sigmoid(), torch.full_like(chosen, level)))
         boxes, scores, levels = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
         order = scores.argsort(dim=1, descending=True, stable=True)
         boxes, scores, levels = _pick(boxes, order), scores.gather(1, order), levels.gather(1, order)
         boxes = clip_boxes(boxes, sizes)
         valid = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(-1)
-        all_of_them = Proposals(boxes, scores.sigmoid(), valid)
+        all_of_them = Proposals(boxes, scores, valid)
         keep = nms(boxes, scores, config.rpn_nms, levels, valid, ROUNDS if training else None)
         rank = torch.where(keep, -torch.arange(keep.shape[1], device=keep.device), -keep.shape[1])
         value, first = rank.topk(min(after, rank.shape[1]))  # those that stay, in their order

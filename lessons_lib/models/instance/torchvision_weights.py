@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones import Normalisation, make_backbone
 from lessons_lib.models.instance.box_head import BoxHead, ConvolutionalTrunk, FullyConnectedTrunk, Trunk
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
@@ -40,6 +41,16 @@ NAMES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
 """How torchvision's names begin, and ours: levels count from c2 here, and layers one by one instead of in blocks."""
 
 
+class Done(Normalisation):
+    """In the place of a backbone's normalisation: torchvision normalises an image before it resizes it.
+
+    The other order gives the same numbers but for the last digit, and that already turns a few detections around.
+    """
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+        return images
+
+
 def torchvision_detector(name: str, num_classes: int = 91) -> FasterRCNN:
     """The detector that torchvision calls `name`, with fresh weights and its conventions; 91 classes with background.
 
@@ -53,7 +64,10 @@ def torchvision_detector(name: str, num_classes: int = 91) -> FasterRCNN:
     config = replace(CONVENTIONS, rpn_depth=2 if second else 1)
     kind = ConvolutionalTrunk if second else FullyConnectedTrunk
     trunk: Trunk = kind(256, config.region_size)
-    return FasterRCNN(Features(backbone, neck), RPNHead(256, 3, config.rpn_depth), BoxHead(trunk, num_classes), config)
+    head = BoxHead(trunk, num_classes)
+    model = FasterRCNN(Features(backbone, neck), RPNHead(256, 3, config.rpn_depth), head, config)
+    model.first, backbone.normalise = backbone.normalise, Done()
+    return model
 
 
 def load_torchvision(model: nn.Module, state: Mapping[str, Tensor]) -> None:

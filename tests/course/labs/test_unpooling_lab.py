@@ -70,7 +70,7 @@ def test_caption_by_hand(monkeypatch):
     assert words.startswith(
         "<b>90</b> stood at row 5, column 6, and came back to (4, 4), 2.2 px away. Of all 16 values"
     )
-    assert "that 2 poolings left, 6% moved, by 0.14 px in the mean." in words
+    assert "that 2 poolings left, 6% moved, by 0.14 px on average." in words
     words = laboratory.caption(laboratory.compute("spot", 1, 19, "by its switch"))
     assert "and came back there. Of all 64 values that 1 pooling left, 0% moved, by 0.00 px" in words
 

@@ -22,28 +22,31 @@ PHOTOS = Path(os.environ.get("LESSONS_REAL_DATA", "nowhere"), "coco2017_ccby136"
 def pair(name: str, size: int = 800):
     """torchvision's model with random weights that find something, and ours with the same.
 
-    Statistics of BatchNorm are those of noise, so that deep maps neither die nor explode; the classes have weights so
-    large that confidences spread from 0 to 1.
+    Statistics of BatchNorm are those of a scene; the last layers are scaled so that their answers spread as a trained
+    model's do: confidences from 0 to 1, and boxes that move by a part of their size.
     """
     torch.manual_seed(0)
     theirs = getattr(detection, name)(weights=None, weights_backbone=None, min_size=size, max_size=1333)
     for layer in theirs.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None
-    theirs.train()
+            layer.momentum = None  # the statistics of all that it has seen
+    images = theirs.transform([draw_scenes([0], replace(PRESETS["easy"], size=256))[0].image], None)[0].tensors
+    images = nn.functional.interpolate(images, (256, 256))
+    start = torch.rand(64, 2) * 150
+    boxes = [torch.cat([start, start + 10 + torch.rand(64, 2) * 100], 1)]
+    head, predictor = theirs.rpn.head, theirs.roi_heads.box_predictor
     with torch.no_grad():
-        noise = torch.rand(2, 3, 256, 256)
-        maps = theirs.backbone(theirs.transform([*noise], None)[0].tensors[..., :256, :256])
-        theirs.rpn.head.cls_logits.weight.mul_(20)
-        theirs.rpn.head.bbox_pred.weight.mul_(4)
-        boxes = [torch.tensor([[0.0, 0, 90, 90], [20, 30, 200, 150]])] * 2
-        theirs.roi_heads.box_head(theirs.roi_heads.box_roi_pool(maps, boxes, [(256, 256)] * 2))
-        theirs.eval()
-        vectors = theirs.roi_heads.box_head(theirs.roi_heads.box_roi_pool(maps, boxes, [(256, 256)] * 2))
-        theirs.roi_heads.box_predictor.cls_score.weight.div_(vectors.std() * 0.02)
-        theirs.roi_heads.box_predictor.bbox_pred.weight.div_(vectors.std() * 0.1)
+        for mode in (True, False):
+            theirs.train(mode)
+            maps = theirs.backbone(images)
+            vectors = theirs.roi_heads.box_head(theirs.roi_heads.box_roi_pool(maps, boxes, [(256, 256)]))
+        answers = [torch.cat([x.flatten() for x in kind]) for kind in head([*maps.values()])]
+        layers = (head.cls_logits, head.bbox_pred, predictor.cls_score, predictor.bbox_pred)
+        for layer, answer, spread in zip(layers, (*answers, *predictor(vectors)), (0.7, 0.2, 1.0, 0.7), strict=True):
+            layer.weight.mul_(spread / (answer - layer.bias.mean()).std())
+            layer.bias.zero_()
     ours = torchvision_detector(name).eval()
-    load_torchvision(ours, theirs.state_dict())
+    load_torchvision(ours, theirs.eval().state_dict())
     ours.config = replace(ours.config, short_side=size)
     return theirs, ours
 

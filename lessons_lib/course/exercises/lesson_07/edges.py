@@ -1,4 +1,4 @@
-"""Lesson 07, exercises 1 and 2: boundary pixels, and adding maps that do not begin at the same place."""
+"""Lesson 07, exercises 1 and 2: boundary pixels, and adding maps that do not begin at the same position."""
 
 import torch
 from torch.nn import functional as F
@@ -85,7 +85,7 @@ def looks_at_the_corners_too(labels, void):
 
 
 @EDGES.mistake(
-    "This looks like a frame around the picture. Beyond the frame there is no class, so it makes no boundary; a zero "
+    "This looks like a frame around the image. Beyond the frame there is no class, so it makes no boundary; a zero "
     "padding invents one."
 )
 def draws_the_frame(labels, void):
@@ -131,7 +131,7 @@ ADD = Exercise(
     hints=(
         "With offset 2, b[0] lies on a[2]: what comes before a[2] has no partner and is cut off.",
         "With offset −2 it is the other way round: b's first two cells have no partner.",
-        "Now both begin at the same place. Cut both to the smaller height and the smaller width, and add.",
+        "Now both begin at the same position. Cut both to the smaller height and the smaller width, and add.",
     ),
 )
 

@@ -41,7 +41,7 @@ def _sizes(size, down, up, start=4):
     return tuple(sides)
 
 
-@SIZES.mistake("This looks like one convolution a level. U-Net has two, and each takes a pixel from every side.")
+@SIZES.mistake("This looks like one convolution per level. U-Net has two, and each takes a pixel from every side.")
 def convolves_once(size):
     return _sizes(size, lambda s: s // 2 - 2, lambda s: 2 * s - 2, start=2)
 
@@ -136,7 +136,7 @@ def cuts_to_minus_zero(x, size):
 
 
 def grid_cases():
-    """Cells that tile the picture, cells shifted by half a pixel, more than covers, a single cell, a strided view."""
+    """Cells that tile the image, cells shifted by half a pixel, more than covers, a single cell, a strided view."""
     generator = torch.Generator().manual_seed(75)
 
     def rand(*shape):
@@ -173,9 +173,9 @@ COLUMN = Exercise(
 @COLUMN.model
 def at_every_pixel(x, stride, start, size):
     def weights(pixels, cells):
-        place = (torch.arange(pixels) - start) / stride
-        place = place.clamp(0, cells - 1)
-        distance = (place[:, None] - torch.arange(cells)).abs()
+        position = (torch.arange(pixels) - start) / stride
+        position = position.clamp(0, cells - 1)
+        distance = (position[:, None] - torch.arange(cells)).abs()
         return (1 - distance).clamp(min=0).to(x.dtype)  # (pixels, cells)
 
     rows, columns = weights(size[0], x.shape[2]), weights(size[1], x.shape[3])
@@ -183,7 +183,7 @@ def at_every_pixel(x, stride, start, size):
 
 
 @COLUMN.mistake(
-    "This looks like interpolate(..., align_corners=False). It takes the cells for tiles of the picture, with the "
+    "This looks like interpolate(..., align_corners=False). It takes the cells for tiles of the image, with the "
     "first middle at (stride − 1) / 2; the grid says where it really stands, often half a pixel beside."
 )
 def lets_torch_guess_the_grid(x, stride, start, size):
@@ -191,7 +191,7 @@ def lets_torch_guess_the_grid(x, stride, start, size):
 
 
 @COLUMN.mistake(
-    "This looks like align_corners=True: the outermost cells were pulled to the picture's corners, and all between "
+    "This looks like align_corners=True: the outermost cells were pulled to the image's corners, and all between "
     "them stretched."
 )
 def pulls_the_corners(x, stride, start, size):
@@ -200,19 +200,19 @@ def pulls_the_corners(x, stride, start, size):
 
 @COLUMN.mistake("This looks like the nearest cell. The column should change smoothly from cell to cell.")
 def takes_the_nearest(x, stride, start, size):
-    places = [((torch.arange(n) - start) / stride).round().long() for n in size]
-    rows, columns = (p.clamp(0, cells - 1) for p, cells in zip(places, x.shape[2:], strict=True))
+    positions = [((torch.arange(n) - start) / stride).round().long() for n in size]
+    rows, columns = (p.clamp(0, cells - 1) for p, cells in zip(positions, x.shape[2:], strict=True))
     return x[:, :, rows][:, :, :, columns]
 
 
 @COLUMN.mistake(
     "This looks like zeros beyond the outermost cells, as a transposed convolution has them. There the map goes on "
-    "unchanged: clamp the place, not only the weight."
+    "unchanged: clamp the position, not only the weight."
 )
 def fades_out_at_the_border(x, stride, start, size):
     def weights(pixels, cells):
-        place = (torch.arange(pixels) - start) / stride
-        return (1 - (place[:, None] - torch.arange(cells)).abs()).clamp(min=0).to(x.dtype)
+        position = (torch.arange(pixels) - start) / stride
+        return (1 - (position[:, None] - torch.arange(cells)).abs()).clamp(min=0).to(x.dtype)
 
     return weights(size[0], x.shape[2]) @ x @ weights(size[1], x.shape[3]).T
 

@@ -27,31 +27,35 @@ FOLLOW = Exercise(
     oracle=unpooling.follow_switches,
     cases=follow_cases,
     hints=(
-        "A switch of the last pooling is a place on the map before it. What stood on that place came from an earlier "
-        "pooling, and that pooling has a switch there.",
-        "Go from the last list to the first: places = the earlier switches, looked up at places. gather looks up.",
-        "earlier.flatten(2).gather(2, places.flatten(2)) has one number a value; view it in the shape of places.",
+        "A switch of the last pooling is a position on the map before it. What stood on that position came from "
+        "an earlier pooling, and that pooling has a switch there.",
+        "Go from the last list to the first: positions = the earlier switches, looked up at positions. gather "
+        "looks up.",
+        "earlier.flatten(2).gather(2, positions.flatten(2)) has one number per value; view it in the shape of "
+        "positions.",
     ),
 )
 
 
 @FOLLOW.model
 def follow_switches(switches):
-    places = switches[-1]
+    positions = switches[-1]
     for earlier in reversed(switches[:-1]):
-        found = earlier.flatten(2).gather(2, places.flatten(2))
-        places = found.view(places.shape)
-    return places
+        found = earlier.flatten(2).gather(2, positions.flatten(2))
+        positions = found.view(positions.shape)
+    return positions
 
 
-@FOLLOW.mistake("This looks like the last switches alone: places on the map before the last pooling, not on the first.")
+@FOLLOW.mistake(
+    "This looks like the last switches alone: positions on the map before the last pooling, not on the first."
+)
 def stops_at_once(switches):
     return switches[-1].clone()
 
 
 @FOLLOW.mistake(
-    "This looks like the first pooling's switches taken in their order. They must be looked up at the places where the "
-    "later ones point."
+    "This looks like the first pooling's switches taken in their order. They must be looked up at the positions "
+    "where the later ones point."
 )
 def takes_the_first_in_order(switches):
     first, shape = switches[0], switches[-1].shape
@@ -59,7 +63,7 @@ def takes_the_first_in_order(switches):
 
 
 @FOLLOW.mistake(
-    "This looks like switches added up. A switch is no step to the side but a place: look the next one up there."
+    "This looks like switches added up. A switch is no step to the side but a position: look the next one up there."
 )
 def adds_them_up(switches):
     total = switches[-1].clone()
@@ -72,11 +76,11 @@ def adds_them_up(switches):
     "This looks like two lists looked up in the wrong order: begin with the last pooling and go back to the first."
 )
 def looks_up_the_other_way(switches):
-    places = switches[0]
+    positions = switches[0]
     for later in switches[1:]:
-        at = places.flatten(2) % later[0, 0].numel()
-        places = later.flatten(2).gather(2, at).view_as(places)
-    return places[:, :, : switches[-1].shape[2], : switches[-1].shape[3]].clone()
+        at = positions.flatten(2) % later[0, 0].numel()
+        positions = later.flatten(2).gather(2, at).view_as(positions)
+    return positions[:, :, : switches[-1].shape[2], : switches[-1].shape[3]].clone()
 
 
 # 08.4
@@ -192,7 +196,7 @@ MIRROR = Exercise(
         "back to its original's input.",
         "So the decoder's channels are the inputs of the encoder's layers, read from the end. The input of a stage's "
         "first layer is the last number of the stage above.",
-        "The very first input is the picture, with 3 channels; the mirror keeps the first layer's channels there. Then "
+        "The very first input is the image, with 3 channels; the mirror keeps the first layer's channels there. Then "
         "cut the chain into blocks as long as the stages.",
     ),
 )
@@ -232,7 +236,7 @@ def keeps_the_encoders_order(stages):
 
 
 @MIRROR.mistake(
-    "This looks like a mirror down to the picture's 3 channels. The last block keeps the first layer's channels: a "
+    "This looks like a mirror down to the image's 3 channels. The last block keeps the first layer's channels: a "
     "1 × 1 convolution for the scores comes after it."
 )
 def ends_with_three(stages):

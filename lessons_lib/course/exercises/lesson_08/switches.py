@@ -36,7 +36,7 @@ POOL = Exercise(
     cases=pool_cases,
     gradients=True,
     hints=(
-        "Take it window by window. window.flatten().argmax() is a place in the window: which row and column of the "
+        "Take it window by window. window.flatten().argmax() is a position in the window: which row and column of the "
         "window is that, and which of the whole map?",
         "Window (i, j) begins at row i·k and column j·k. With tap t, the row is i·k + t // w and the column "
         "j·k + t % w, where w is how wide this window is: the last ones may be smaller.",
@@ -65,7 +65,8 @@ def _pooled(x, k):
 
 
 @POOL.mistake(
-    "This looks like the place inside the window, 0 to k² − 1. A switch is a place on the whole map: row · W + column."
+    "This looks like the position inside the window, 0 to k² − 1. A switch is a position on the whole map: row · "
+    "W + column."
 )
 def counts_in_the_window(x, kernel_size=2):
     pooled, switches = _pooled(x, kernel_size)
@@ -80,7 +81,7 @@ def counts_down_the_columns(x, kernel_size=2):
 
 
 @POOL.mistake(
-    "This looks like row · w + column with w the width of the pooled map. Switches are places on the map before "
+    "This looks like row · w + column with w the width of the pooled map. Switches are positions on the map before "
     "pooling."
 )
 def counts_on_the_small_map(x, kernel_size=2):
@@ -133,8 +134,8 @@ UNPOOL = Exercise(
     gradients=True,
     hints=(
         "Start from zeros, (B, C, H·W). Each value belongs at its switch in the last dimension.",
-        "canvas.scatter(2, places, values) writes values[b, c, n] to canvas[b, c, places[b, c, n]]; flatten(2) gives "
-        "both the right shape.",
+        "canvas.scatter(2, positions, values) writes values[b, c, n] to canvas[b, c, positions[b, c, n]]; "
+        "flatten(2) gives both the right shape.",
         "Unfold the row again at the end: .view(B, C, H, W), or .unflatten(2, size).",
     ),
 )
@@ -168,7 +169,8 @@ def fills_the_window(pooled, switches, size):
 
 
 @UNPOOL.mistake(
-    "This looks like the places of the first channel used for all. Each channel of each sample has switches of its own."
+    "This looks like the positions of the first channel used for all. Each channel of each sample has switches "
+    "of its own."
 )
 def shares_the_first_channels_switches(pooled, switches, size):
     return unpooling.max_unpool(pooled, switches[:, :1].expand_as(switches), size)
@@ -176,7 +178,7 @@ def shares_the_first_channels_switches(pooled, switches, size):
 
 @UNPOOL.mistake(
     "This looks like a canvas twice as high and wide as the pooled map, cut to size afterwards. The switches were "
-    "counted on a map of the size before pooling, and on a wider one they mean other places."
+    "counted on a map of the size before pooling, and on a wider one they mean other positions."
 )
 def doubles_and_cuts(pooled, switches, size):
     return _on_a_wider_canvas(pooled, switches, size)

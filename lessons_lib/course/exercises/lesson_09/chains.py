@@ -70,7 +70,7 @@ def forgets_dilation(layers):
 
 
 @FIELDS.mistake(
-    "This looks like layers that all stand on the picture: after a stride, neighbouring cells lie jump pixels apart, "
+    "This looks like layers that all stand on the image: after a stride, neighbouring cells lie jump pixels apart, "
     "so (k − 1)·d counts jump pixels each."
 )
 def forgets_the_jump(layers):
@@ -84,7 +84,7 @@ def counts_a_gap_too_many(layers):
 
 @FIELDS.mistake(
     "This looks like padding that makes the field smaller. It adds zeros around the map, and a cell still sees as many "
-    "places; padding only moves where the first field begins."
+    "positions; padding only moves where the first field begins."
 )
 def padding_shrinks(layers):
     return _walk(layers, lambda a, j, r, k, s, p, d: (a, j * s, r + (k - 1) * d * j - 2 * p * j))
@@ -141,8 +141,8 @@ def dilates_the_layer_itself(layers, output_stride):
 
 
 @OUTPUT_STRIDE.mistake(
-    "This looks like strides that vanish without dilation in their place. The map is dense, but every later layer sees "
-    "a smaller part of the picture than it was trained for."
+    "This looks like strides that are removed without any dilation added. The map is dense, but every later layer sees "
+    "a smaller part of the image than it was trained for."
 )
 def only_removes_the_strides(layers, output_stride):
     chain = receptive_field.at_output_stride(layers, output_stride)
@@ -217,7 +217,7 @@ def _paths(layers, change):
 
 
 @PATHS.mistake(
-    "This looks like the layers walked from first to last. The count goes from the output back to the picture: the "
+    "This looks like the layers walked from first to last. The count goes from the output back to the image: the "
     "last layer spreads first, and the strides of the earlier ones spread it further."
 )
 def walks_forward(layers):

@@ -1,4 +1,4 @@
-"""Lesson 09, exercises 4 and 5: a layer that starts as the identity, and a picture that goes on beyond its border."""
+"""Lesson 09, exercises 4 and 5: a layer that starts as the identity, and a image that goes on beyond its border."""
 
 import torch
 
@@ -88,7 +88,7 @@ def blurs(out_channels, in_channels, groups, kernel_size=3):
 
 
 def mirror_cases():
-    """Less than one picture at each side, more than one, a side that needs nothing, two pixels, and a single one."""
+    """Less than one image at each side, more than one, a side that needs nothing, two pixels, and a single one."""
     settings = [(5, 2, 3), (4, 6, 7), (3, 0, 9), (2, 3, 4), (1, 2, 1), (6, 0, 0)]
     return [dict(zip(("size", "before", "after"), numbers, strict=True)) for numbers in settings]
 
@@ -99,10 +99,10 @@ MIRROR = Exercise(
     oracle=dilated.reflected_places,
     cases=mirror_cases,
     hints=(
-        "Write the mirrored row for size 4: 0 1 2 3 2 1 0 1 2 3 … After how many places does it begin again?",
-        "The period is 2·(size − 1). Python's and torch's % give a place in the period for negative numbers too.",
-        "Take places % period; where the result is ≥ size, it is on its way back: period − places. For size 1 use "
-        "period 1.",
+        "Write the mirrored row for size 4: 0 1 2 3 2 1 0 1 2 3 … After how many positions does it begin again?",
+        "The period is 2·(size − 1). Python's and torch's % give a position in the period for negative numbers too.",
+        "Take positions % period; where the result is ≥ size, it is on its way back: period − positions. For "
+        "size 1 use period 1.",
     ),
 )
 
@@ -110,8 +110,8 @@ MIRROR = Exercise(
 @MIRROR.model
 def reflected_places(size, before, after):
     period = max(1, 2 * (size - 1))
-    places = torch.arange(-before, size + after) % period
-    return torch.where(places < size, places, period - places)
+    positions = torch.arange(-before, size + after) % period
+    return torch.where(positions < size, positions, period - positions)
 
 
 def _places(size, before, after):
@@ -123,8 +123,8 @@ def _places(size, before, after):
     "… 2 1 0 1 2 …"
 )
 def repeats_the_outermost(size, before, after):
-    places = _places(size, before, after) % (2 * size)
-    return torch.where(places < size, places, 2 * size - 1 - places)
+    positions = _places(size, before, after) % (2 * size)
+    return torch.where(positions < size, positions, 2 * size - 1 - positions)
 
 
 @MIRROR.mistake(
@@ -135,16 +135,16 @@ def replicates(size, before, after):
 
 
 @MIRROR.mistake(
-    "This looks like the picture laid side by side with itself: behind the last pixel comes the last but one."
+    "This looks like the image laid side by side with itself: behind the last pixel comes the last but one."
 )
 def wraps_around(size, before, after):
     return _places(size, before, after) % size
 
 
 @MIRROR.mistake(
-    "This looks like one reflection only. A border that is wider than the picture needs the mirror image of the mirror "
-    "image: fold the place into one period first."
+    "This looks like one reflection only. A border that is wider than the image needs the mirror image of the mirror "
+    "image: fold the position into one period first."
 )
 def reflects_once(size, before, after):
-    places = _places(size, before, after).abs()
-    return torch.where(places < size, places, 2 * (size - 1) - places)
+    positions = _places(size, before, after).abs()
+    return torch.where(positions < size, positions, 2 * (size - 1) - positions)

@@ -95,7 +95,7 @@ def gives_dice(pred_masks, gt_masks):
 
 
 def box_cases():
-    """Two pictures, one of them with two objects; one without any between; no pictures; boxes with halves."""
+    """Two images, one of them with two objects; one without any between; no images; boxes with halves."""
     first = torch.tensor([[0.0, 0, 20, 20], [40, 0, 60, 30]])
     second = torch.tensor([[5.0, 7, 11, 9]])
     nothing, no_label = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
@@ -117,7 +117,7 @@ IDS = Exercise(
         "Which annotation is lost? pycocotools notes for each object the id of the detection that found it, and for "
         "each detection the id of its object. What does it have in the beginning, before anything is found?",
         "Zero. So an annotation with the id 0 is found and still reads as not found. Where should the ids begin?",
-        'One change is enough: "id": len(annotations) + 1. They go on through all pictures.',
+        'One change is enough: "id": len(annotations) + 1. They go on through all images.',
     ),
 )
 
@@ -146,17 +146,17 @@ def counts_from_0(boxes, labels):
 
 
 @IDS.mistake(
-    "This looks like ids that begin again in each picture. An id names one annotation of the whole file; pycocotools "
+    "This looks like ids that begin again in each image. An id names one annotation of the whole file; pycocotools "
     "would keep only the last of those that share it."
 )
-def begins_again_in_each_picture(boxes, labels):
+def begins_again_in_each_image(boxes, labels):
     alone = [coco_eval.box_annotations([one], [classes]) for one, classes in zip(boxes, labels, strict=True)]
     return [entry | {"image_id": number} for number, entries in enumerate(alone, 1) for entry in entries]
 
 
 @IDS.mistake(
     "This looks like corners, x0, y0, x1, y1. COCO's bbox is x, y, width, height: read so, your boxes reach out of the "
-    "picture."
+    "image."
 )
 def writes_corners(boxes, labels):
     def corners(entry):
@@ -166,8 +166,8 @@ def writes_corners(boxes, labels):
     return _changed(boxes, labels, corners)
 
 
-@IDS.mistake("This looks like pictures numbered from 0, while the annotations begin at 1. Number both from 1 here.")
-def pictures_from_0(boxes, labels):
+@IDS.mistake("This looks like images numbered from 0, while the annotations begin at 1. Number both from 1 here.")
+def images_from_0(boxes, labels):
     return _changed(boxes, labels, lambda entry: {"image_id": entry["image_id"] - 1})
 
 

@@ -1,4 +1,4 @@
-"""Lesson 10, exercises 4 and 5: matching by score, and the average precision."""
+"""Lesson 10, exercises 4 and 5: matching by confidence, and the average precision."""
 
 import torch
 
@@ -94,13 +94,13 @@ def takes_the_first(iou, threshold):
 
 
 @MATCH.mistake(
-    "This looks like pairs taken by IoU, the largest first. In AP the score decides who chooses first, however well a "
+    "This looks like pairs taken by IoU, the largest first. In AP the most confident one chooses first, however well a "
     "later detection would fit."
 )
 def goes_by_iou(iou, threshold):
     matches, taken = [-1] * len(iou), set()
-    for place in iou.flatten().argsort(descending=True).tolist():
-        p, g = divmod(place, iou.shape[1])
+    for position in iou.flatten().argsort(descending=True).tolist():
+        p, g = divmod(position, iou.shape[1])
         if iou[p, g] >= threshold and matches[p] < 0 and g not in taken:
             matches[p] = g
             taken.add(g)
