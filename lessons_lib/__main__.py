@@ -1,9 +1,11 @@
 """The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, train, evaluate, …"""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import cast
 
 from lessons_lib.terminal import run as run_command
 from lessons_lib.training.command import add_evaluate, add_train
@@ -37,7 +39,7 @@ def _progress(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from lessons_lib.course.exercises.engine.submissions import write_csv
 
-    write_csv(args.folder, sys.stdout)
+    write_csv(args.folder, cast(io.TextIOBase, sys.stdout))
     return 0
 
 

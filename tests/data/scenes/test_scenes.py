@@ -87,7 +87,8 @@ def test_loader_workers_change_nothing(samples, preset):
     assert all(torch.equal(a, b.masks) for a, b in zip(masks, expected.instances, strict=True))
 
 
-# The digest of these sixteen samples for every machine. A new one means that everybody's scenes change.
+# The digest of sixteen samples of four presets for every machine. A new one means that everybody's scenes change. The
+# preset "clear" is "easy" without void.
 PINNED = "e414685d257525377b4d57a266dd56b9816e713dca65e1b3076dd863eb02d952"
 
 
@@ -95,9 +96,10 @@ def test_processors_and_runs_change_nothing():
     program = (
         "import torch; torch.set_num_threads(1);"
         "from tests.data.scenes.test_scenes import digest; from lessons_lib.data.scenes import PRESETS, draw_scenes;"
-        "print(digest([s for p in PRESETS for s in draw_scenes(range(4), PRESETS[p], 11)]))"
+        "print(digest([s for p in PRESETS if p != 'clear' for s in draw_scenes(range(4), PRESETS[p], 11)]))"
     )
-    here = digest([sample for name in PRESETS for sample in draw_scenes(range(4), PRESETS[name], 11)])
+    names = [name for name in PRESETS if name != "clear"]
+    here = digest([sample for name in names for sample in draw_scenes(range(4), PRESETS[name], 11)])
     environment = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
     there = subprocess.run(
         [sys.executable, "-c", program], env=environment, cwd=Path(__file__).parents[2],
@@ -155,7 +157,7 @@ def test_masks_are_exact_to_the_drawn_shapes(preset):
 
 
 def test_void_lies_beside_nearer_things_only(preset):
-    config = replace(PRESETS[preset], min_visible=1)
+    config = replace(PRESETS[preset], min_visible=1, void_border=True)
     bare = draw_scenes(range(4), replace(config, void_border=False), 5)
     for with_void, without in zip(draw_scenes(range(4), config, 5), bare, strict=True):
         depth = torch.zeros_like(without.label_map)
