@@ -73,5 +73,13 @@ def test_a_hole_is_seen_and_the_file_is_put_back(tmp_path, monkeypatch, asked, v
     monkeypatch.setattr(mutants, "tests_of", lambda file: ["test_code.py"])
     text = "def f(x):\n    return x * 2\n"
     mutant = next(m for m in mutants_of("numbers_here.py", text) if m.key.startswith("Mult → Add"))
-    assert mutants.judge(tmp_path, mutant, 60) == verdict
+    assert mutants.judge(tmp_path, mutant, 60, []) == verdict
     assert (tmp_path / "numbers_here.py").read_text("utf-8") == text
+
+
+def test_a_test_that_fails_as_it_is_kills_nothing(tmp_path, monkeypatch):
+    (tmp_path / "test_it.py").write_text("def test_right():\n    pass\n\ndef test_wrong():\n    assert False\n")
+    monkeypatch.setattr(mutants, "HOOK", "-v")  # the hook imports the library
+    assert mutants.failing(tmp_path, "test_it.py") == ["test_it.py::test_wrong"]
+    (tmp_path / "test_good.py").write_text("def test_right():\n    pass\n")
+    assert mutants.failing(tmp_path, "test_good.py") == []

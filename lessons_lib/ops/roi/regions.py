@@ -48,7 +48,8 @@ def whole_bins(
     one; then it is cut off at the map's `size` cells. A bin whose end is not behind its first cell is empty.
     """
     whole = start.floor()[:, None]
-    fraction, step = start[:, None] - whole, (length / bins)[:, None]
+    # divided by a tensor: by a number, a GPU multiplies with 1 / bins, and 7 · (1/7) may be more than 1
+    fraction, step = start[:, None] - whole, (length / torch.full_like(length[:1], bins))[:, None]
     p = torch.arange(bins, device=start.device)
     first = (fraction + p * step).floor() + whole
     end = (fraction + (p + 1) * step).ceil() + whole

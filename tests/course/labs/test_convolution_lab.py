@@ -19,10 +19,10 @@ def lab():
     return laboratory.lab()
 
 
-@pytest.mark.parametrize(("size", "kernel_size", "stride", "padding", "dilation", "place"), CORNERS)
-def test_compute_at_the_corners(size, kernel_size, stride, padding, dilation, place):
+@pytest.mark.parametrize(("size", "kernel_size", "stride", "padding", "dilation", "position"), CORNERS)
+def test_compute_at_the_corners(size, kernel_size, stride, padding, dilation, position):
     """Every output number is the sum of the pixels under its window, counted one by one."""
-    walk = laboratory.compute(size, kernel_size, stride, padding, dilation, place)
+    walk = laboratory.compute(size, kernel_size, stride, padding, dilation, position)
     reach = dilation * (kernel_size - 1) + 1
     starts = [i for i in range(0, size + 2 * padding, stride) if i + reach <= size + 2 * padding]
     if not starts:
@@ -32,8 +32,8 @@ def test_compute_at_the_corners(size, kernel_size, stride, padding, dilation, pl
     taps = range(0, reach, dilation)
     expected = [[sum(walk.padded[i + u, j + v].item() for u in taps for v in taps) for j in starts] for i in starts]
     assert walk.output.tolist() == expected
-    i, j = walk.place
-    assert i * len(starts) + j == min(place, len(starts) ** 2 - 1)
+    i, j = walk.position
+    assert i * len(starts) + j == min(position, len(starts) ** 2 - 1)
     assert walk.padded[walk.window].sum() == walk.output[i, j]
     seen = {start + u - padding for start in starts for u in taps} & set(range(size))
     assert walk.unseen == size**2 - len(seen) ** 2
@@ -51,12 +51,12 @@ def test_every_corner_can_be_drawn(corner):
 
 
 def test_caption_by_hand():
-    walk = laboratory.compute(size=4, kernel_size=3, stride=2, padding=1, dilation=1, place=0)
+    walk = laboratory.compute(size=4, kernel_size=3, stride=2, padding=1, dilation=1, position=0)
     words = laboratory.caption(walk)
     assert words == "<b>Output 2×2.</b> Row 0, column 0: 0 + 0 + 0 + 0 + 1 + 6 + 0 + 3 + 2 = 12."
-    walk = laboratory.compute(size=6, kernel_size=3, stride=2, padding=0, dilation=1, place=0)
+    walk = laboratory.compute(size=6, kernel_size=3, stride=2, padding=0, dilation=1, position=0)
     assert laboratory.caption(walk).endswith("No window sees 11 of the pixels.")
-    walk = laboratory.compute(size=2, kernel_size=3, stride=1, padding=0, dilation=1, place=0)
+    walk = laboratory.compute(size=2, kernel_size=3, stride=1, padding=0, dilation=1, position=0)
     assert laboratory.caption(walk).startswith(
         "<b>No output.</b> kernel_size 3 with dilation 1 must reach over at most"
     )
@@ -71,13 +71,13 @@ def test_sliders_redraw_picture_and_number(lab):
     assert lab.image.value == before and lab.text.value == words
 
 
-def test_place_stays_inside_the_output(lab):
-    lab.controls["place"].value = 15
-    assert lab.state.place == (3, 3)
+def test_position_stays_inside_the_output(lab):
+    lab.controls["position"].value = 15
+    assert lab.state.position == (3, 3)
     lab.controls["stride"].value = 2
-    assert lab.controls["place"].max == 3 and lab.state.place == (1, 1)
+    assert lab.controls["position"].max == 3 and lab.state.position == (1, 1)
     lab.controls["stride"].value = 1
-    assert lab.controls["place"].max == 15
+    assert lab.controls["position"].max == 15
 
 
 def test_every_slider_reaches_its_ends(lab):

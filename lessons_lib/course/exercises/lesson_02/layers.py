@@ -42,7 +42,7 @@ LOOPS = Exercise(
     gradients=True,
     hints=(
         "Pad first: F.pad(x, (padding,) * 4) puts zeros on all four sides. Then every window is a plain slice.",
-        "Place (i, j) looks at rows i·stride to i·stride + kH and columns j·stride to j·stride + kW, in all channels.",
+        "Position (i, j) sees rows i·stride to i·stride + kH and columns j·stride to j·stride + kW, in all channels.",
         "(window[:, None] * weight).sum((2, 3, 4)) is one number for each image and filter; do not forget the bias.",
     ),
 )
@@ -70,7 +70,7 @@ def flips_the_filter(x, weight, bias, stride=1, padding=0):
 
 
 @LOOPS.mistake(
-    "This looks like a window that starts at pixel i instead of i · stride: the places are right, the steps not."
+    "This looks like a window that starts at pixel i instead of i · stride: the positions are right, the steps not."
 )
 def steps_by_one(x, weight, bias, stride=1, padding=0):
     dense = F.conv2d(x, weight, bias, 1, padding)
@@ -78,12 +78,12 @@ def steps_by_one(x, weight, bias, stride=1, padding=0):
     return dense[:, :, : h // stride + 1, : w // stride + 1]
 
 
-@LOOPS.mistake("This looks like a layer without its bias: each filter adds its own number to every place.")
+@LOOPS.mistake("This looks like a layer without its bias: each filter adds its own number to every position.")
 def forgets_the_bias(x, weight, bias, stride=1, padding=0):
     return F.conv2d(x, weight, None, stride, padding) + 0 * bias[:, None, None]
 
 
-@LOOPS.mistake("This looks like padding above and on the left only. The zeros stand on all four sides.")
+@LOOPS.mistake("This looks like padding above and on the left only. The zeros are on all four sides.")
 def pads_two_sides(x, weight, bias, stride=1, padding=0):
     return F.conv2d(F.pad(x, (padding, 0, padding, 0)), weight, bias, stride)
 
@@ -102,9 +102,9 @@ UNFOLD = Exercise(
     cases=lambda: layer_cases(with_weight=False),
     gradients=True,
     hints=(
-        "Take one tap (u, v) at a time: what does it see from all places? A slice of the padded image with a step.",
+        "Take one tap (u, v) at a time: what does it see from all positions? A slice of the padded image with a step.",
         "Padded rows u, u + stride, …: x[:, :, u : u + stride · (oH − 1) + 1 : stride], and columns likewise.",
-        "Stack the kH · kW slices behind the channels, in the order of reading: (B, C, kH·kW, oH·oW). Then flatten.",
+        "Stack the kH · kW slices after the channels, in the order of reading: (B, C, kH·kW, oH·oW). Then flatten.",
     ),
 )
 
@@ -129,14 +129,14 @@ def taps_before_channels(x, kernel_size, stride=1, padding=0):
     return columns.unflatten(1, (x.shape[1], -1)).transpose(1, 2).flatten(1, 2)
 
 
-@UNFOLD.mistake("This looks like places that are read down the columns. They are read row by row, as one reads a page.")
+@UNFOLD.mistake("This looks like positions that are read down the columns. They are read row by row.")
 def places_down_the_columns(x, kernel_size, stride=1, padding=0):
     columns = F.unfold(x, kernel_size, stride=stride, padding=padding)
     o_h = (x.shape[2] + 2 * padding - kernel_size[0]) // stride + 1
     return columns.unflatten(2, (o_h, -1)).transpose(2, 3).flatten(2)
 
 
-@UNFOLD.mistake("This looks like windows as rows. Here each window is a column: (B, C·kH·kW, places).")
+@UNFOLD.mistake("This looks like windows as rows. Here each window is a column: (B, C·kH·kW, positions).")
 def windows_as_rows(x, kernel_size, stride=1, padding=0):
     return F.unfold(x, kernel_size, stride=stride, padding=padding).transpose(1, 2)
 
@@ -180,9 +180,9 @@ MATRIX = Exercise(
     cases=matrix_cases,
     gradients=True,
     hints=(
-        "A matrix is known by what it does to the unit vectors: its column i is the answer to unit vector i.",
-        "Here a unit vector is an image that is black but for one pixel. torch.eye(n) holds all n of them, one a row.",
-        "Reshape the eye to n images (C_in, H, W), convolve them all as one batch, flatten each answer, and transpose.",
+        "A matrix is known by what it does to the unit vectors: its column i is what it returns for unit vector i.",
+        "Here a unit vector is an image that is black but for one pixel. torch.eye(n) holds all n, one per row.",
+        "Reshape the eye to n images (C_in, H, W), convolve them all as one batch, flatten each output, and transpose.",
     ),
 )
 
@@ -213,7 +213,7 @@ def matrix_of_the_turned_image(weight, size, stride=1, padding=0):
 
 @MATRIX.mistake(
     "This looks like columns for the padding too. The zeros around the image are no input: the matrix has H·W columns "
-    "for each channel, and weights that fall on padding stand nowhere."
+    "for each channel, and weights that fall on padding appear nowhere."
 )
 def keeps_columns_for_the_padding(weight, size, stride=1, padding=0):
     return convolution_matrix(weight, [n + 2 * padding for n in size], stride, 0)

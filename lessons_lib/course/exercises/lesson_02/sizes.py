@@ -1,4 +1,4 @@
-"""Lesson 02, exercises 1 and 2: how many places, and which paddings."""
+"""Lesson 02, exercises 1 and 2: how many positions, and which paddings."""
 
 import itertools
 
@@ -23,9 +23,9 @@ SIZE = Exercise(
     oracle=convolution.output_size,
     cases=size_cases,
     hints=(
-        "How long is the row once there are p zeros at both ends? How many pixels does the window reach over?",
-        "The window stands once at the very start. Count the pixels behind it: every full stride fits it once more.",
-        "Reach: dilation · (kernel_size − 1) + 1. Places: (size + 2 · padding − reach) // stride + 1.",
+        "How long is the row once there are p zeros at both ends? How many pixels does the window span?",
+        "The window fits once at the very start. Count the pixels after it: every full stride fits it once more.",
+        "Reach: dilation · (kernel_size − 1) + 1. Positions: (size + 2 · padding − reach) // stride + 1.",
     ),
 )
 
@@ -37,7 +37,7 @@ def output_size(size, kernel_size, stride=1, padding=0, dilation=1):
 
 
 @SIZE.mistake(
-    "This looks like a window that forgets its dilation: with two squares between taps, three taps reach over five."
+    "This looks like a window that forgets its dilation: with two squares between taps, three taps span five."
 )
 def forgets_dilation(size, kernel_size, stride=1, padding=0, dilation=1):
     return (size + 2 * padding - kernel_size) // stride + 1
@@ -50,25 +50,25 @@ def stretches_every_tap(size, kernel_size, stride=1, padding=0, dilation=1):
     return (size + 2 * padding - dilation * kernel_size) // stride + 1
 
 
-@SIZE.mistake("This looks like padding at one end only. The zeros stand at both ends: 2 · padding more squares.")
+@SIZE.mistake("This looks like padding at one end only. The zeros are at both ends: 2 · padding more squares.")
 def pads_one_end(size, kernel_size, stride=1, padding=0, dilation=1):
     return (size + padding - dilation * (kernel_size - 1) - 1) // stride + 1
 
 
 @SIZE.mistake(
-    "This looks like a count of steps, not of places: before its first step the window has stood once already."
+    "This looks like a count of steps, not of positions: before its first step the window has one position already."
 )
 def counts_steps(size, kernel_size, stride=1, padding=0, dilation=1):
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride
 
 
-@SIZE.mistake("This looks like / where // belongs: a window cannot stand at half a place, so the rest is dropped.")
+@SIZE.mistake("This looks like / where // belongs: a window cannot take half a position, so the rest is dropped.")
 def divides_without_floor(size, kernel_size, stride=1, padding=0, dilation=1):
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1
 
 
 @SIZE.mistake(
-    "This looks like rounding up. A window that hangs over the end is dropped, unless a pooling layer says ceil."
+    "This looks like rounding up. A window that extends past the end is dropped, unless a pooling layer says ceil."
 )
 def rounds_up(size, kernel_size, stride=1, padding=0, dilation=1):
     return -(-(size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride) + 1
@@ -99,7 +99,7 @@ PADDINGS = Exercise(
     oracle=convolution.paddings_for,
     cases=padding_cases,
     hints=(
-        "You need not turn the formula round: try the paddings 0, 1, 2, … and keep those that fit.",
+        "You need not invert the formula: try the paddings 0, 1, 2, … and keep those that fit.",
         "How far must you try? No useful padding is larger than stride · output + the reach of the window.",
         "Keep p if size + 2 · p ≥ reach (so that the window fits at all) and the formula with this p gives the output.",
     ),
@@ -117,7 +117,7 @@ def paddings_for(size, output, kernel_size, stride=1, dilation=1):
     return found
 
 
-@PADDINGS.mistake("This looks like padding at one end only: p zeros stand at both ends and make the row 2 · p longer.")
+@PADDINGS.mistake("This looks like padding at one end only: p zeros are at both ends and make the row 2 · p longer.")
 def solves_for_one_end(size, output, kernel_size, stride=1, dilation=1):
     most = stride * output + dilation * kernel_size
     reach = dilation * (kernel_size - 1) + 1
@@ -125,7 +125,7 @@ def solves_for_one_end(size, output, kernel_size, stride=1, dilation=1):
 
 
 @PADDINGS.mistake(
-    "This looks like the formula turned round without its floor: with stride s, up to s − 1 pixels may be "
+    "This looks like the formula inverted without its floor: with stride s, up to s − 1 pixels may be "
     "left over, so several paddings can give one output."
 )
 def only_the_exact_fit(size, output, kernel_size, stride=1, dilation=1):
