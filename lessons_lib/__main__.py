@@ -1,9 +1,11 @@
-"""The course from a terminal: `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, train, evaluate."""
+"""The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, train, evaluate, …"""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import cast
 
 from lessons_lib.terminal import run as run_command
 from lessons_lib.training.command import add_evaluate, add_train
@@ -37,7 +39,7 @@ def _progress(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from lessons_lib.course.exercises.engine.submissions import write_csv
 
-    write_csv(args.folder, sys.stdout)
+    write_csv(args.folder, cast(io.TextIOBase, sys.stdout))
     return 0
 
 
@@ -60,6 +62,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     from lessons_lib.training.command import run_evaluate
 
     return run_evaluate(args, run_figures)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from lessons_lib.course.predict import run_predict
+
+    return run_predict(args)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -86,6 +94,16 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("folder", help="a folder of notebooks; their code is run")
     add_train(verb("train", _train, "train a model, on drawn scenes or on a dataset in a folder"))
     add_evaluate(verb("evaluate", _evaluate, "score a trained model, by default on images that it has not seen"))
+    predict = verb(
+        "predict", _predict, "find objects or classes in images of yours: a picture, JSON and a table of each"
+    )
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="files such as photo.jpg")
+    whose = predict.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--weights", metavar="NAME", help="published (fasterrcnn_resnet50_fpn_coco, …) or shipped ones")
+    whose.add_argument("--run", dest="trained", metavar="RUN", help="the folder of a run, or its checkpoint")
+    predict.add_argument("--confidence", type=float, default=0.5, help="of the objects that are drawn (default: 0.5)")
+    predict.add_argument("--device", default="auto", help="auto (cuda, else cpu), cpu, cuda or mps (default: auto)")
+    predict.add_argument("--out", default=".", metavar="FOLDER", help="where the files go (default: here)")
     return top
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Gives a name beside `path` to write to; after the block the file is on the disk and takes the place of `path`.
+    """Gives a name beside `path` to write to; after the block the file is on the disk and takes the name `path`.
 
     Until that moment, and after an error in the block, `path` is as it was. One writer at a time. The file may be read
     by whoever may read the user's new files, also where the writer in the block is more secretive.
@@ -39,6 +39,6 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a text file at once."""
+    """Writes a text file at once, in UTF-8, its lines ended as the text says, on Windows too."""
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", newline="\n")

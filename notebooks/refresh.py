@@ -16,6 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+from lessons_lib.atomic import write_whole
 from lessons_lib.terminal import run
 
 HERE = Path(__file__).resolve().parent
@@ -90,12 +91,7 @@ def clean_file(path: Path) -> bool:
 
 
 def _replace(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text.rstrip() + "\n", "utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, text.rstrip() + "\n")
 
 
 def main(names: list[str]) -> int:

@@ -4,8 +4,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from data_scripts.fetch.checksums import parse_checksum, write_whole
+from data_scripts.fetch.checksums import parse_checksum
 from data_scripts.fetch.extraction import Extracted, contents_text, read_contents
+from lessons_lib.atomic import write_whole
 
 
 @dataclass(frozen=True)

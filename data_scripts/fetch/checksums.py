@@ -1,7 +1,6 @@
 """Checksums of files, and small notes written whole or not at all."""
 
 import hashlib
-import os
 from pathlib import Path
 
 KNOWN = ("md5", "sha1", "sha256")
@@ -28,13 +27,3 @@ def has_checksum(path: Path, checksum: str) -> bool:
     """Whether the file has this checksum, in the way of counting that the checksum names."""
     name, digest = parse_checksum(checksum)
     return file_checksum(path, name) == f"{name}:{digest}"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that it is there in full or as it was before, whenever the machine stops."""
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from data_scripts.fetch.checksums import write_whole
+from lessons_lib.atomic import write_whole
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from lessons_lib.atomic import whole_file
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_LESSON = "00_start_here.ipynb"
 
@@ -59,9 +61,8 @@ def reset_lesson(lesson: str, notebooks: Path, course: Path) -> tuple[Path, Path
 def _copy(source: Path, target: Path) -> None:
     """Copies by way of a temporary name, so that an interrupted copy never passes for a lesson."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    shutil.copyfile(source, part)
-    os.replace(part, target)
+    with whole_file(target) as part:
+        shutil.copyfile(source, part)
 
 
 def _dated(path: Path) -> Path:

@@ -3,7 +3,6 @@
 import html
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lessons_lib.course.exercises.engine.exercise import number, written_ids
+from lessons_lib.atomic import write_whole
 
 VERSION = 1
 LOCK_SECONDS = 5
@@ -89,6 +88,8 @@ def passed_exercises() -> tuple[dict[str, str], str]:
 def progress() -> "CourseMap":
     """The map of the course: all lessons, and how many exercises of each were passed. Notebooks draw it."""
     passed, note = passed_exercises()
+    from lessons_lib.course.exercises.engine.exercise import written_ids  # the exercises import this module
+
     lessons = [(lesson, title, written_ids(lesson)) for lesson, title in LESSONS.items()]
     return CourseMap(lessons, frozenset(passed), note)
 
@@ -130,6 +131,8 @@ def _records(passed: Any) -> dict[str, str]:
     dates = dict.fromkeys(passed, "") if isinstance(passed, list) else dict(passed)
     if not all(isinstance(value, str) for pair in dates.items() for value in pair):
         raise TypeError("passed must map ids to dates")
+    from lessons_lib.course.exercises.engine.exercise import number
+
     for exercise_id in dates:
         number(exercise_id)
     return dates
@@ -145,19 +148,9 @@ def _set_aside(path: Path) -> Path:
 
 
 def _write(passed: dict[str, str]) -> None:
-    """Write the whole file beside the old one and put it in its place in one step."""
-    path = progress_file()
+    """Write the file whole; whoever calls holds its lock."""
     text = json.dumps({"version": VERSION, "passed": dict(sorted(passed.items()))}, indent=1)
-    handle, name = tempfile.mkstemp(prefix="progress.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    write_whole(progress_file(), text + "\n")
 
 
 @dataclass(frozen=True, eq=False)

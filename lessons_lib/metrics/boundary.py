@@ -150,7 +150,7 @@ def _shifts(distance: int, shape: torch.Size) -> list[tuple[tuple[slice, slice],
     reach = range(-distance, distance + 1)
     steps = [(dy, dx) for dy in reach for dx in reach if dy * dy + dx * dx <= distance * distance]
     steps = [(dy, dx) for dy, dx in steps if abs(dy) < shape[0] and abs(dx) < shape[1]]
-    return [(tuple(_ahead(-d) for d in step), tuple(_ahead(d) for d in step)) for step in steps]
+    return [((_ahead(-dy), _ahead(-dx)), (_ahead(dy), _ahead(dx))) for dy, dx in steps]
 
 
 def _ahead(step: int) -> slice:

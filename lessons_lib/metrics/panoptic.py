@@ -57,7 +57,7 @@ def panoptic_map(label_map: Int64[Tensor, "H W"], instances: Instances) -> Panop
     ids = torch.zeros_like(label_map)
     labels, crowds = [], []
     crowd = instances.is_crowd if instances.is_crowd is not None else torch.zeros(len(instances), dtype=torch.bool)
-    for label, mask, many in zip(instances.labels.tolist(), instances.masks, crowd.tolist(), strict=True):
+    for label, mask, many in zip(instances.labels.tolist(), instances.known_masks, crowd.tolist(), strict=True):
         free = mask & (ids == 0)
         if free.any():
             labels.append(label)
@@ -97,8 +97,8 @@ class PanopticScores:
             raise ValueError(f"prediction must have the target's size {want}, got {got}")
         for name, labels in (("prediction", prediction.labels), ("target", target.labels)):
             if len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
-                wrong = labels[(labels < 0) | (labels >= self.num_classes)][0].item()
-                raise ValueError(f"{name} must have labels in [0, {self.num_classes - 1}], got {wrong}")
+                bad = labels[(labels < 0) | (labels >= self.num_classes)][0].item()
+                raise ValueError(f"{name} must have labels in [0, {self.num_classes - 1}], got {bad}")
         crowd = torch.zeros_like(target.labels, dtype=torch.bool) if target.is_crowd is None else target.is_crowd
         crowd, labels, gt_labels = crowd.cpu(), prediction.labels.cpu(), target.labels.cpu()
         overlap = _overlaps(prediction.ids, target.ids, len(labels), len(gt_labels))  # row and column 0 are void

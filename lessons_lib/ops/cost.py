@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lessons_lib.checks import check_ints
-from lessons_lib.ops.convolution import output_size
+from lessons_lib.ops.window import sliding_axes
 
 aten = torch.ops.aten
 
@@ -35,8 +35,8 @@ def conv2d_multiply_adds(
     3456
     """
     check_ints(1, c_in=c_in, c_out=c_out)
-    height, width = output_size(size, kernel_size, stride, padding, dilation)
-    return height * width * c_out * c_in * kernel_size**2
+    rows, columns = sliding_axes(size, kernel_size, stride, padding, dilation, 2)
+    return rows.places * columns.places * c_out * c_in * kernel_size**2
 
 
 class MultiplyAdds(TorchDispatchMode):

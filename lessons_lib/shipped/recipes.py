@@ -7,7 +7,7 @@ an earlier program with the same steps, rates and scenes, whose order of scenes 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
@@ -28,8 +28,8 @@ from lessons_lib.training.run import CHECKPOINT, JOURNAL, fresh_model
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.train import train
 
-SCENES = {"size": 128, "count": 6000}
-"""From how many scenes, of how many pixels a side, the shipped models learn."""
+SIZE, COUNT = 128, 6000
+"""From how large scenes, and how many, the shipped models learn."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class TrunkRecipe:
     steps: int = 3000
     batch: int = 64
     rate: float = 3e-3
-    scenes: int = SCENES["count"]
+    scenes: int = COUNT
 
 
 def semantic_recipe(model: str, kinds: Sequence[str] = ("islands",), steps: int = 3000) -> Recipe:
     """AdamW under one cycle of the learning rate, on scenes of these presets in turn, half of them mirrored."""
     settings = Settings(
         model, preset=f"mixed:{','.join(kinds)}", steps=steps, lr=5e-3, schedule="one-cycle", weight_decay=1e-4,
-        recipe=model, **SCENES,
+        recipe=model, size=SIZE, count=COUNT,
     )  # fmt: skip
     return Recipe(settings, tuple(kinds))
 
@@ -70,6 +70,21 @@ RECIPES = {
     "hypercolumns": semantic_recipe("hypercolumns", steps=1500),
     "deconvnet": semantic_recipe("deconvnet", ("easy", "islands"), steps=2500),
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
+    "faster_rcnn": Recipe(
+        Settings(
+            "faster_rcnn",
+            preset="clear",
+            count=8000,
+            size=96,
+            steps=11_000,
+            lr=3e-3,
+            schedule="warm-up-cosine",
+            weight_decay=1e-4,
+            clip=10.0,
+            recipe="faster_rcnn",
+        ),
+        judged=("clear",),
+    ),
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""
 
@@ -80,7 +95,8 @@ def follow(name: str, folder: Path, *, seed: int = 0, **how: Any) -> int | None:
     `how` are `train`'s own arguments, such as `resume`. Raises ValueError for a recipe that there is not.
     """
     if name == "trunk":
-        return make_trunk(folder, seed)
+        make_trunk(folder, seed)
+        return None
     recipe = find_recipe(name)
     settings = replace(recipe.settings, seed=seed)
     signal = train(settings, folder, start_from=begin_with_trunk if recipe.trunk else None, **how)
@@ -104,7 +120,7 @@ def begin_with_trunk(model: nn.Module) -> None:
     """Gives the backbone of a fresh model, if it has one, the weights of the shipped trunk."""
     if hasattr(model, "backbone"):
         weights = load_file(FOLDER / "trunk.safetensors")
-        model.backbone.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        cast(nn.Module, model.backbone).load_state_dict({name: tensor.float() for name, tensor in weights.items()})
 
 
 def make_trunk(folder: Path, seed: int = 0) -> None:
@@ -116,7 +132,7 @@ def make_trunk(folder: Path, seed: int = 0) -> None:
     preset = f"mixed:{','.join(TRUNK.kinds)}"
     settings = Settings(
         "trunk", preset=preset, steps=TRUNK.steps, batch=TRUNK.batch, lr=TRUNK.rate, schedule="one-cycle", seed=seed,
-        weight_decay=1e-3, clip=1.0, recipe="trunk", size=SCENES["size"], count=TRUNK.scenes,
+        weight_decay=1e-3, clip=1.0, recipe="trunk", size=SIZE, count=TRUNK.scenes,
     )  # fmt: skip
     notes = notes_of("trunk", settings, model.backbone, [])
     notes |= {"patch": PATCH, "patches": len(patches), "accuracy": accuracy(model, *unseen)}
@@ -125,6 +141,6 @@ def make_trunk(folder: Path, seed: int = 0) -> None:
 
 
 def _scenes(count: int, seed: int) -> Iterator[Sample]:
-    scenes = MixedScenes(mixed_configs(SCENES["size"], TRUNK.kinds), count, seed)
+    scenes = MixedScenes(mixed_configs(SIZE, TRUNK.kinds), count, seed)
     for start in range(0, count, 100):  # a few at a time: with their masks they would not fit into memory
         yield from scenes.__getitems__(list(range(start, min(start + 100, count))))

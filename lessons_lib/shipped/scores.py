@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from lessons_lib.data.scenes import draw_scenes
 from lessons_lib.data.scenes.config import CLASSES, PRESETS, SceneConfig
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
-from lessons_lib.metrics.semantic import SemanticScores
+from lessons_lib.metrics.semantic import SemanticScores, class_iou, pixel_accuracy
 from lessons_lib.models.zoo import find_model
 from lessons_lib.training.tasks import TASKS
 
@@ -38,7 +39,7 @@ def judge(model: nn.Module, name: str, kind: str, batch: int = 25) -> dict[str, 
     metrics = task.metrics(len(CLASSES))
     for start in range(0, JUDGED_ON, batch):
         samples = draw_scenes(range(start, min(start + batch, JUDGED_ON)), config, UNSEEN_SEED)
-        for answer, sample in zip(model.predict([sample.image for sample in samples]), samples, strict=True):
+        for answer, sample in zip(cast(Any, model).predict([sample.image for sample in samples]), samples, strict=True):
             task.count(metrics, answer, sample)
     scores = task.scores(metrics, CLASSES, JUDGED_ON)
     return {key: scores[key] for key in task.numbers if scores[key] is not None}
@@ -59,10 +60,10 @@ def scene_scores(model: nn.Module, config: SceneConfig, count: int = 500, batch:
                 metric.update(prediction, sample.label_map)
     occurs = semantic.confusion.sum(1) > 0
     return {
-        "miou": semantic.compute()["iou"][occurs].mean().item(),
+        "miou": class_iou(semantic.confusion)[occurs].mean().item(),
         "boundary_f": boundary.compute()["boundary_f"],
         "thin_recall": thin.compute()["thin_recall"],
-        "pixel_accuracy": semantic.compute()["pixel_accuracy"],
+        "pixel_accuracy": pixel_accuracy(semantic.confusion).item(),
     }
 
 
@@ -72,6 +73,6 @@ def _label_maps(model: nn.Module, images: Tensor) -> Tensor:
     model.eval()
     try:
         with torch.inference_mode():
-            return model.logits(images).argmax(1)
+            return cast(Any, model).logits(images).argmax(1)
     finally:
         model.train(training)

@@ -9,8 +9,8 @@ from lessons_lib.data.crop import middle_square, mirrored, random_square
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.transforms import training_transform, transform_sample
 
-Augmentation = Callable[[Sample, torch.Generator, int], Sample]
-"""Takes a sample, the random numbers of its draw, and the height and width that it must have."""
+Augmentation = Callable[..., Sample]
+"""Takes a sample, the random numbers of its draw, and `size`, the height and width that it must have."""
 
 
 def flip(sample: Sample, generator: torch.Generator, size: int) -> Sample:

@@ -19,7 +19,7 @@ FIELDS = {field.name: field.default for field in fields(Settings)}
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """The options of train. Names and folders are looked at when it runs, where the models and datasets are known."""
-    for name, words in {
+    what: dict[str, dict[str, Any]] = {
         "model": {"nargs": "?", "metavar": "MODEL", "help": "such as fcn8s or pieces; a wrong name lists them all"},
         "--recipe": {"metavar": "NAME", "help": "train a shipped checkpoint anew, such as fcn8s, instead of MODEL"},
         "--overfit": {
@@ -27,7 +27,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
             "metavar": "N",
             "help": "learn N images by heart, or say that it failed",
         },
-    }.items():
+    }
+    for name, words in what.items():
         parser.add_argument(name, **words)
     _add_settings(parser.add_argument)
     option = parser.add_argument

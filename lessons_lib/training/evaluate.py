@@ -31,7 +31,7 @@ def evaluate(
         trained, data=data or trained.data, root=root or trained.root, split=split, preset=preset or trained.preset,
         size=trained.size if size is None else size,
     )  # fmt: skip
-    samples = open_dataset(s.data, s.root, s.split, size=s.size, preset=s.preset)
+    samples: Any = open_dataset(s.data, s.root, s.split, size=s.size, preset=s.preset)
     task = TASKS[kept["task"]]
     require_truth(samples, *task.needs)
     classes = list(samples.classes)
@@ -55,7 +55,7 @@ def _seen(trained: Settings, judged: Settings, samples: Any) -> str | None:
     if trained.data != judged.data:
         return None
     try:
-        learned = open_dataset(trained.data, trained.root, trained.split, size=trained.size, preset=trained.preset)
+        learned: Any = open_dataset(trained.data, trained.root, trained.split, size=trained.size, preset=trained.preset)
     except (ValueError, OSError):
         return None
     if trained.count is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.optim import AdamW
@@ -54,7 +55,7 @@ def overfit(settings: Settings, images: int, device: str = "auto", say: Callable
     """
     s = replace(settings, count=images, augment="none", schedule="constant", batch=min(settings.batch, images))
     task, machine = TASKS[find_model(s.model).task], start_machine(device, s.precision)
-    opened = open_dataset(s.data, s.root, s.split, size=s.size, preset=s.preset)
+    opened: Any = open_dataset(s.data, s.root, s.split, size=s.size, preset=s.preset)
     prepare, nothing = BY_NAME[s.augment], generator_for(s.seed)
     samples = [prepare(sample, nothing, s.size) for sample in Cached(opened, images).__getitems__(range(images))]
     torch.manual_seed(seed_for(s.seed, "weights"))

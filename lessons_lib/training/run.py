@@ -12,7 +12,6 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 from torch.optim import AdamW, Optimizer
-from torch.utils.data import Dataset
 
 from lessons_lib.data.cached import Cached
 from lessons_lib.data.open import open_dataset, require_truth
@@ -21,7 +20,7 @@ from lessons_lib.models.zoo import build_model, find_model
 from lessons_lib.training.augment import BY_NAME
 from lessons_lib.training.checkpoint import Checkpoint, open_checkpoint, save_checkpoint
 from lessons_lib.training.machine import inner_model, start_machine
-from lessons_lib.training.sampling import Draws, Loader, seed_for, step_draws
+from lessons_lib.training.sampling import Draws, Indexed, Loader, seed_for, step_draws
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.tasks import TASKS, Task
 
@@ -41,7 +40,7 @@ class Run:
     folder: Path
     machine: Accelerator
     task: Task
-    samples: Dataset
+    samples: Any
     draws: Draws
     meaning: dict[str, Any]
     model: nn.Module
@@ -95,7 +94,7 @@ def set_up(
     task = TASKS[find_model(settings.model).task]
     machine = start_machine(device, settings.precision)
     checkpoint = _checkpoint(settings, folder, resume)
-    samples = open_dataset(
+    samples: Any = open_dataset(
         settings.data, settings.root, settings.split, on_error, size=settings.size, preset=settings.preset
     )
     require_truth(samples, *task.needs)
@@ -156,7 +155,7 @@ def meaning_of(settings: Settings, model: nn.Module, classes: Sequence[str]) -> 
     }
 
 
-def identity_of(samples: Dataset) -> list[Any]:
+def identity_of(samples: Indexed) -> list[Any]:
     """How many images there are, and a checksum of their names where they have names."""
     names = getattr(samples, "names", None)
     if names is None:

@@ -7,11 +7,24 @@ stopped, and several processes need not agree on anything to share a step's imag
 import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lessons_lib.data.sample import Batch, Sample, collate
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """What can be learned from or judged on: so many samples, read one by one. A list of them is one too."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """The sample of an index."""
+
 
 Prepare = Callable[[Sample, torch.Generator], Sample]
 
@@ -27,7 +40,7 @@ def generator_for(*words: object) -> torch.Generator:
     return torch.Generator().manual_seed(seed_for(*words))
 
 
-def read_together(samples: Dataset, indices: Sequence[int]) -> list[Sample]:
+def read_together(samples: Indexed, indices: Sequence[int]) -> list[Sample]:
     """Several samples of a dataset; some can give them together, which is faster."""
     together = getattr(samples, "__getitems__", None)
     return together(list(indices)) if together else [samples[index] for index in indices]
@@ -40,11 +53,12 @@ class Draws(Dataset):
     Raises ValueError for a dataset without images.
     """
 
-    def __init__(self, samples: Dataset, seed: int, prepare: Prepare | None = None):
+    def __init__(self, samples: Indexed, seed: int, prepare: Prepare | None = None):
         if len(samples) == 0:
             raise ValueError("samples must hold at least 1 image, got 0")
         self.samples, self.seed, self.prepare = samples, seed, prepare
-        self._round, self._order = -1, []
+        self._round = -1
+        self._order: list[int] = []
 
     def index(self, draw: int) -> int:
         """Which image a draw takes; draws are counted from 0."""
@@ -88,10 +102,10 @@ class Loader:
     traceback in its message.
     """
 
-    def __init__(self, draws: Draws, plan: list[range], workers: int = 0, pin_memory: bool = False):
+    def __init__(self, draws: Draws, plan: Sequence[Sequence[int]], workers: int = 0, pin_memory: bool = False):
         self._loader = DataLoader(
             _Caught(draws),
-            batch_sampler=plan,
+            batch_sampler=[list(draws_of_step) for draws_of_step in plan],
             collate_fn=_collate_or_error,
             num_workers=workers,
             pin_memory=pin_memory,
@@ -113,14 +127,14 @@ class _Caught(Dataset):
     def __init__(self, draws: Draws):
         self.draws = draws
 
-    def __getitems__(self, draws: Sequence[int]) -> list[Sample] | list[Exception]:
+    def __getitems__(self, draws: Sequence[int]) -> list[Any]:
         try:
             return self.draws.__getitems__(draws)
         except (ValueError, OSError) as error:
             return [error]
 
 
-def _collate_or_error(found: list[Sample] | list[Exception]) -> Batch | Exception:
+def _collate_or_error(found: list[Any]) -> Batch | Exception:
     return found[0] if isinstance(found[0], Exception) else collate(found)
 
 

@@ -3,18 +3,17 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import nn
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from lessons_lib.data.crop import resize_short_side
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.sample import Sample
-from lessons_lib.training.sampling import read_together
+from lessons_lib.training.sampling import Indexed, read_together
 from lessons_lib.training.tasks import Answer, Task, to_cpu
 
 TOGETHER = 8
@@ -34,7 +33,7 @@ class Scored:
 
 
 def score(
-    model: nn.Module, task: Task, samples: Dataset, classes: Sequence[str], size: int, machine: Accelerator,
+    model: nn.Module, task: Task, samples: Indexed, classes: Sequence[str], size: int, machine: Accelerator,
     count: int | None = None, on_error: str = "raise",
 ) -> Scored:  # fmt: skip
     """The scores of a model on the first `count` images (None: all), their shorter side resized to `size` pixels.
@@ -49,13 +48,15 @@ def score(
         raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     total = len(samples) if count is None else min(count, len(samples))
     first, end = (total * (machine.process_index + more) // machine.num_processes for more in (0, 1))
-    metrics, skipped, examples = task.metrics(len(classes)), [], []
+    metrics = task.metrics(len(classes))
+    skipped: list[str] = []
+    examples: list[tuple[Sample, Answer]] = []
     quiet = not (machine.is_main_process and sys.stderr.isatty())
     with tqdm(total=end - first, desc="evaluating", unit="image", disable=quiet, leave=False) as bar:
         for start in range(first, end, TOGETHER):
             indices = list(range(start, min(start + TOGETHER, end)))
             found = [resize_short_side(sample, size) for sample in _read(samples, indices, on_error, skipped)]
-            predicted = model.predict([sample.image.to(machine.device) for sample in found])
+            predicted = cast(Any, model).predict([sample.image.to(machine.device) for sample in found])
             for sample, answer in zip(found, map(to_cpu, predicted), strict=True):
                 task.count(metrics, answer, sample)
                 if len(examples) < EXAMPLES:
@@ -65,7 +66,7 @@ def score(
     return Scored(task.scores(metrics, classes, total - len(skipped)), examples, skipped)
 
 
-def _read(samples: Dataset, indices: list[int], on_error: str, skipped: list[str]) -> list[Sample]:
+def _read(samples: Indexed, indices: list[int], on_error: str, skipped: list[str]) -> list[Sample]:
     """The samples of these indices; damaged ones are left out, with a line in `skipped`, where that is wanted."""
     if on_error == "raise":
         return read_together(samples, indices)

@@ -2,16 +2,16 @@
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.open import spec_of
+from lessons_lib.training.sampling import Indexed
 
 LOOKED_AT = 3
 """Of how many images with the same name the pixels are compared: frames of two films may be called alike."""
 
 
-def shared_images(learned: Dataset, judged: Dataset, data: str, learned_split: str, judged_split: str) -> str | None:
+def shared_images(learned: Indexed, judged: Indexed, data: str, learned_split: str, judged_split: str) -> str | None:
     """In words, how many of the images that a model is judged on it has learned from; None if none of them.
 
     Two splits share an image where both name it and the pixels are the same.
@@ -26,11 +26,10 @@ def shared_images(learned: Dataset, judged: Dataset, data: str, learned_split: s
     return f"of which it has learned from {'all' if both == len(judged) else f'{both} of {len(judged)}'}"
 
 
-def _alike(learned: Dataset, judged: Dataset) -> int:
+def _alike(learned: Indexed, judged: Indexed) -> int:
     """How many names two splits share, or 0 if the images behind the first of these names differ."""
-    if not all(hasattr(samples, "names") for samples in (learned, judged)):
-        return 0
-    at = [{name: index for index, name in enumerate(samples.names)} for samples in (learned, judged)]
+    names = [getattr(samples, "names", ()) for samples in (learned, judged)]
+    at = [{name: index for index, name in enumerate(of_one)} for of_one in names]
     both = sorted(at[0].keys() & at[1].keys())
     for name in both[:LOOKED_AT]:
         one, other = (_image(samples, where[name]) for samples, where in zip((learned, judged), at, strict=True))
@@ -39,7 +38,7 @@ def _alike(learned: Dataset, judged: Dataset) -> int:
     return 0
 
 
-def _image(samples: Dataset, index: int) -> Tensor | None:
+def _image(samples: Indexed, index: int) -> Tensor | None:
     try:
         return samples[index].image
     except DamagedFile:

@@ -5,7 +5,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from tqdm import tqdm
@@ -88,7 +88,7 @@ def _announce(run: Run) -> None:
         flush=True,
     )
     if run.start == 0:
-        expected = run.inner.expected_losses()
+        expected = cast(Any, run.inner).expected_losses()
         for name, value in first_losses(run).items():
             hoped = f"{expected[name]:.3f} expected of fresh weights, " if name in expected else ""
             print(f"before the first step: {name} {hoped}{value:.3f} found", flush=True)
@@ -121,7 +121,7 @@ def _steps(run: Run, save_every: int, workers: int) -> int | None:
         run.seed_step(run.start + 1)
         for record in fit(run.model, run.loader(workers), run.optimizer, s.steps, run.start, rate=rate, clip=s.clip):
             asked = agreed(machine, stop.signal)
-            if run.is_main:
+            if journal is not None:
                 now = time.perf_counter()
                 journal.write(_line(record, rate(record.step), now - before))
                 before = now
@@ -175,7 +175,7 @@ def _score_val(run: Run, figures: Figures | None) -> None:
     """
     s, classes = run.settings, run.meaning["classes"]
     try:
-        samples = open_dataset(s.data, s.root, "val", size=s.size, preset=s.preset)
+        samples: Any = open_dataset(s.data, s.root, "val", size=s.size, preset=s.preset)
         if list(samples.classes) != classes:
             raise ValueError("its classes are not those of the images that were learned from")
     except (ValueError, OSError) as error:

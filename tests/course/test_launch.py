@@ -181,7 +181,7 @@ def test_doctor_passes_its_status_on(monkeypatch):
     assert main(["doctor"]) == 1
 
 
-@pytest.mark.parametrize("words", [[], ["dance"], ["reset"], ["check"], ["lab", "--port", "high"]])
+@pytest.mark.parametrize("words", [["dance"], ["reset"], ["check"], ["lab", "--port", "high"]])
 def test_wrong_command_lines_are_refused_with_status_2(words):
     with pytest.raises(SystemExit) as exit:
         parser().parse_args(words)

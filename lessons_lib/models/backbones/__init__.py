@@ -4,7 +4,7 @@ from torch import nn
 
 from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.backbones.normalisation import Normalisation
-from lessons_lib.models.backbones.pretrained import imagenet_weights
+from lessons_lib.models.backbones.pretrained import PUBLISHED, imagenet_weights, published_weights
 from lessons_lib.models.backbones.resnet import DESIGNS, ResNet
 from lessons_lib.models.backbones.tiny import TinyBackbone, conv_norm_relu, conv_relu
 from lessons_lib.models.backbones.vgg import VGG16, load_vgg16, vgg16_classifier, vgg16_stages
@@ -14,6 +14,7 @@ BACKBONES = ("tiny", "vgg16", *DESIGNS)
 
 __all__ = [
     "BACKBONES",
+    "PUBLISHED",
     "VGG16",
     "Backbone",
     "Normalisation",
@@ -25,6 +26,7 @@ __all__ = [
     "load_imagenet",
     "load_vgg16",
     "make_backbone",
+    "published_weights",
     "vgg16_classifier",
     "vgg16_stages",
 ]

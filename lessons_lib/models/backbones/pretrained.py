@@ -16,25 +16,53 @@ WEIGHTS = {
 """The backbone's name → torchvision's name for its weights: the first recipe, with which its FCN was trained."""
 
 
+PUBLISHED = {
+    "fasterrcnn_resnet50_fpn_coco": "FasterRCNN_ResNet50_FPN_Weights.COCO_V1",
+    "fasterrcnn_resnet50_fpn_v2_coco": "FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
+    "fcn_resnet50_coco": "FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1",
+}
+"""Whole models that torchvision trained: our name of the weights → torchvision's."""
+
+INSTEAD = "begin with random weights: without weights=True, or --pretrained"
+"""What one can do without ImageNet's weights."""
+
+
 def imagenet_weights(name: str) -> dict[str, Tensor]:
     """The state dict of torchvision's classifier of that name, from torch's cache, or downloaded into it.
 
     The file's name carries the first eight digits of its SHA-256; a file that was put into the cache by hand is
     compared with them too. Raises OSError, with what to do, where the download fails or the digits differ.
     """
+    return _state(WEIGHTS[name], f"the ImageNet weights of {name}", INSTEAD)[0]
+
+
+def published_weights(name: str) -> tuple[dict[str, Tensor], list[str]]:
+    """The state dict of one of torchvision's `PUBLISHED` models, as `imagenet_weights` finds it, and its classes.
+
+    Classes are named by label, 0 being the background; a label that COCO has given up is called "N/A". Raises
+    ValueError for another name, OSError as `imagenet_weights` does.
+    """
+    if name not in PUBLISHED:
+        raise ValueError(f"name must be one of {', '.join(PUBLISHED)}, got {name!r}")
+    return _state(PUBLISHED[name], f"the weights {name}", "take weights that come with the course")
+
+
+def _state(weights_name: str, what: str, instead: str) -> tuple[dict[str, Tensor], list[str]]:
+    """Weights by torchvision's name, and their classes; `what` and `instead` are for the error where there are none."""
     from torchvision.models import get_weight  # here, because importing torchvision takes a second
 
-    weights = get_weight(WEIGHTS[name])
+    weights = get_weight(weights_name)
     path = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
     if path.exists():
         check_file(path)
     try:
-        return weights.get_state_dict(map_location="cpu", check_hash=True, weights_only=True)
+        state = weights.get_state_dict(map_location="cpu", check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
         raise OSError(
-            f"the ImageNet weights of {name} could not be downloaded ({error}). Download {weights.url} on a machine "
-            f"with a network and put it at {path}, or begin with random weights: without weights=True, or --pretrained"
+            f"{what} could not be downloaded ({error}). Download {weights.url} on a machine "
+            f"with a network and put it at {path}, or {instead}"
         ) from error
+    return state, list(weights.meta["categories"])
 
 
 def check_file(path: Path) -> None:

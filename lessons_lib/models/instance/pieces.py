@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from lessons_lib.checks import checked_int
 from lessons_lib.data.sample import VOID, Batch, Instances, tight_boxes
@@ -31,7 +31,7 @@ class Pieces(InstanceModel):
         self.min_area = checked_int("min_area", min_area, 1)
 
     @property
-    def backbone(self) -> nn.Module:
+    def backbone(self) -> Any:
         """The semantic model's trunk, for which ImageNet weights exist."""
         return self.semantic.backbone
 

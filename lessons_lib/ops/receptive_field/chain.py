@@ -36,9 +36,9 @@ class Field(NamedTuple):
     them a dilated chain may skip some.
     """
 
-    start: int = 0
-    jump: int = 1
-    size: int = 1
+    start: int | float = 0
+    jump: int | float = 1
+    size: int | float = 1
 
     def after(self, layer: Layer) -> "Field":
         """The field of the next map, behind one more layer."""
@@ -47,7 +47,8 @@ class Field(NamedTuple):
 
     def pixels(self, cell: int) -> range:
         """The pixels between the first and the last that this cell sees, both included."""
-        return range(self.start + self.jump * cell, self.start + self.jump * cell + self.size)
+        first = int(self.start + self.jump * cell)
+        return range(first, first + int(self.size))
 
 
 def receptive_fields(layers: Iterable[Sequence[int]]) -> list[Field]:

@@ -98,7 +98,8 @@ class _Follow(TorchFunctionMode):
 
     def __init__(self, names: dict[int, str]) -> None:
         super().__init__()
-        self.names, self.met = names, []
+        self.names = names
+        self.met: list[tuple[str, str, tuple[Axis, Axis]]] = []
         self.axes: dict[int, tuple[Axis, Axis]] = {}
         self.kept: list[Tensor] = []  # so that no id is used twice
 

@@ -128,7 +128,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     assert "No space left on device" in record_pass("02.2")
     assert progress_file().read_text() == before
-    assert not [path for path in data_folder().iterdir() if path.suffix == ".tmp"]
+    assert not [path for path in data_folder().iterdir() if path.suffix in (".tmp", ".part")]
 
 
 def test_a_busy_file_is_a_line_and_no_error(monkeypatch):
