@@ -26,7 +26,13 @@ from lessons_lib.metrics.semantic import check_label_maps
 
 
 class BoundaryScores:
-    """Counts boundary pixels over all pictures; `tolerance` is in pixels, ≥ 0, 1 being for pictures of about 96."""
+    """Counts boundary pixels over all pictures; `tolerance` is in pixels, ≥ 0, 1 being for pictures of about 96.
+
+    >>> scores, halves = BoundaryScores(), torch.tensor([[0, 0, 1, 1]])
+    >>> scores.update(halves, halves)
+    >>> scores.compute()["boundary_f"]
+    1.0
+    """
 
     def __init__(self, tolerance: int = 1):
         self.tolerance = checked_int("tolerance", tolerance, 0)
@@ -80,6 +86,11 @@ class ThinRecall:
 
     All pixels of all pictures are counted together. Recall alone would praise who paints everything as a ring: read it
     beside mIoU. ValueError for no labels, or labels that are not in [0, 254].
+
+    >>> scores = ThinRecall(labels=(1,))
+    >>> scores.update(torch.tensor([1, 0]), torch.tensor([1, 1]))
+    >>> scores.compute()
+    {'thin_recall': 0.5}
     """
 
     def __init__(self, labels: tuple[int, ...]):

@@ -77,7 +77,13 @@ def panoptic_map(label_map: Int64[Tensor, "H W"], instances: Instances) -> Panop
 
 
 class PanopticScores:
-    """Counts matches, false positives and misses of each class over all pictures; labels are 0 to num_classes − 1."""
+    """Counts matches, false positives and misses of each class over all pictures; labels are 0 to num_classes − 1.
+
+    >>> scores, half = PanopticScores(1), Panoptic(torch.tensor([[1, 1, 1, 1]]), torch.tensor([0]))
+    >>> scores.update(half, Panoptic(torch.tensor([[1, 1, 1, 0]]), torch.tensor([0])))  # void does not count
+    >>> scores.compute()["pq"]
+    1.0
+    """
 
     def __init__(self, num_classes: int):
         self.num_classes = checked_int("num_classes", num_classes, 1)

@@ -34,6 +34,9 @@ def cell_centres(grid: Grid, count: int, device: torch.device | str = "cpu") -> 
     """Where the middles of a map's cells lie along one axis, in coordinates in which pixel 0 covers [0, 1).
 
     A `Grid` counts from the middle of pixel 0, boxes from its edge: hence the half pixel that is added.
+
+    >>> cell_centres(Grid(8, 3.5), 3)
+    tensor([ 4., 12., 20.])
     """
     return torch.arange(count, dtype=torch.float32, device=device) * grid.stride + (grid.start + 0.5)
 

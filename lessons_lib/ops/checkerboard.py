@@ -23,6 +23,9 @@ def taps_per_phase(kernel_size: int, stride: int, dilation: int = 1) -> tuple[in
     """Taps that meet in an interior output pixel of each phase φ = 0, …, stride − 1: ⌈(k − φ)/s⌉ for dilation 1.
 
     0 where no tap ever falls. The counts sum to `kernel_size`.
+
+    >>> taps_per_phase(kernel_size=5, stride=2)
+    (3, 2)
     """
     check_ints(1, kernel_size=kernel_size, stride=stride, dilation=dilation)
     falls_on = [tap * dilation % stride for tap in range(kernel_size)]
@@ -124,6 +127,9 @@ def checkerboard_score(overlap: Num[Tensor, "*shape"]) -> float:
 
     0 is even; 0.75 says that some pixel has 75 % fewer taps than another; 1 that some pixel has none. A map of zeros is
     even. Hand over the interior only, where the boundary shall not count. ValueError for an empty or negative map.
+
+    >>> checkerboard_score(torch.tensor([1, 2, 4]))
+    0.75
     """
     if not isinstance(overlap, Tensor):
         raise TypeError(f"overlap must be a tensor, got {overlap!r}")

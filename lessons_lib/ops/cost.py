@@ -30,6 +30,9 @@ def conv2d_multiply_adds(
 
     A fully connected layer is the case where the kernel sees all of its input. Raises ValueError for a kernel that does
     not fit.
+
+    >>> conv2d_multiply_adds((8, 8), c_in=3, c_out=2, kernel_size=3, padding=1)  # 64 · 2 · 3 · 9
+    3456
     """
     check_ints(1, c_in=c_in, c_out=c_out)
     rows, columns = sliding_axes(size, kernel_size, stride, padding, dilation, 2)

@@ -14,7 +14,11 @@ from lessons_lib.checks import check_ints
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the cells of a map lie along one axis of the picture: cell i at start + stride · i."""
+    """Where the cells of a map lie along one axis of the picture: cell i at start + stride · i.
+
+    >>> Grid(1, 0.0).down(kernel_size=2, stride=2)  # cell 0 sees pixels 0 and 1: its middle is between them
+    Grid(stride=2, start=0.5)
+    """
 
     stride: int
     start: float

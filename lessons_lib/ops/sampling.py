@@ -45,6 +45,9 @@ def sample_hardest(
     Online hard example mining: no share of positives, no dice. Neighbours that lie over each other have the same loss,
     so the paper suppresses them first (NMS at 0.7 with the losses as confidences); whoever calls marks those IGNORED.
     Shrivastava et al. (arXiv:1604.03540), section 4.
+
+    >>> sample_hardest(torch.tensor([1, 0, -1]), torch.tensor([0.2, 0.9, 5.0]), count=1)
+    (tensor([1]), tensor([True]))
     """
     check_ints(1, count=count)
     return _first(torch.where((labels == POSITIVE) | (labels == NEGATIVE), losses.clamp(min=0), -1.0), count)

@@ -23,6 +23,10 @@ def max_pool(
 
     Equal to `F.max_pool2d(x, k, ceil_mode=True, return_indices=True)` on finite maps. The gradient goes to the switches
     alone. Raises ValueError for a map without pixels and for anything that is no float map (B, C, H, W).
+
+    >>> pooled, switches = max_pool(torch.tensor([[[[1.0, 4.0], [3.0, 2.0]]]]))
+    >>> pooled.item(), switches.item()
+    (4.0, 1)
     """
     check_tensor("x", x, 4)
     check_ints(1, kernel_size=kernel_size)
@@ -40,6 +44,9 @@ def corner_switches(size: Sequence[int], kernel_size: int = 2) -> Int64[Tensor, 
     """The top-left pixel of every window of a map of `size` (H, W): where values go when no switch was kept.
 
     On the CPU.
+
+    >>> corner_switches((4, 4)).tolist()
+    [[0, 2], [8, 10]]
     """
     height, width = checked_ints("size", tuple(size), 1, 2)
     check_ints(1, kernel_size=kernel_size)
@@ -56,6 +63,9 @@ def max_unpool(
     differ, as those of windows that do not overlap do; otherwise one of the values is lost, and which is not said. The
     gradient is gathered from the switches. Raises ValueError for shapes that do not fit and for a switch outside the
     map (on a GPU, where looking would mean waiting, torch stops instead).
+
+    >>> max_unpool(torch.tensor([[[[4.0]]]]), torch.tensor([[1]]), size=(2, 2)).tolist()
+    [[[[0.0, 4.0], [0.0, 0.0]]]]
     """
     check_tensor("pooled", pooled, 4)
     height, width = checked_ints("size", tuple(size), 1, 2)

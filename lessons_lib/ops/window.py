@@ -15,7 +15,11 @@ MODES = ("valid", "same")
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a sliding window: how many places it has, and which pixels it sees from each."""
+    """One axis of a sliding window: how many places it has, and which pixels it sees from each.
+
+    >>> Axis(size=5, kernel_size=3, stride=2, dilation=1, before=1, after=1).places
+    3
+    """
 
     size: int
     kernel_size: int

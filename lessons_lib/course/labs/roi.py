@@ -19,13 +19,13 @@ from lessons_lib.ops.roi import roi_align, roi_pool
 from lessons_lib.ops.roi.align import sample_points
 from lessons_lib.ops.roi.pool import pool_windows
 
-STRIDE, CELLS = 16, 12  # pixels a cell, cells a side
+STRIDE, CELLS = 16, 12  # pixels per cell, cells per side
 POOL, ALIGN = "#D55E00", "#0072B2"
 
 
 @dataclass(frozen=True)
 class Look:
-    """A box on the map, seen by both operators; lengths are in pixels of the picture."""
+    """A box on the map, seen by both operators; lengths are in pixels of the image."""
 
     features: Float[Tensor, "H W"]  # 0 to 99
     box: tuple[int, int, int, int]
@@ -33,7 +33,7 @@ class Look:
     bin: tuple[int, int]  # the one that is looked at
     window: tuple[
         int, int, int, int
-    ]  # x0, y0, x1, y1 of its cells in RoIPool; an end that is not behind its start: empty
+    ]  # x0, y0, x1, y1 of its cells in RoIPool; an end that is not after its start: empty
     windows_box: tuple[int, int, int, int]  # around all of RoIPool's windows
     y: Float[Tensor, "P n"]  # rows of RoIAlign's samples
     x: Float[Tensor, "P n"]
@@ -55,7 +55,7 @@ def portrait() -> Float[Tensor, "H W"]:
 
 
 def compute(left: int, top: int, width: int, height: int, bins: int, samples: int, bin: int) -> Look:
-    """Both operators on one box; `bin` counts row by row and is held at the last one."""
+    """Both operators on one box; `bin` counts row by row and is clamped to the last one."""
     features = portrait()
     box = (left, top, left + width, top + height)
     table = torch.tensor([[0.0, *box]])
@@ -76,7 +76,7 @@ def compute(left: int, top: int, width: int, height: int, bins: int, samples: in
 
 
 def draw(look: Look) -> Figure:
-    """The map with the box, the chosen window and all samples; beside it what both operators give."""
+    """The map with the box, the chosen window and all samples; beside it what both operators return."""
     figure = bare_figure(8.2, 3.9)
     place = {"left": 0.01, "right": 0.99, "bottom": 0.03, "top": 0.9, "wspace": 0.08, "hspace": 0.28}
     grid = figure.add_gridspec(2, 3, width_ratios=(2.3, 1, 1), **place)

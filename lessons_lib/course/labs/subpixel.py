@@ -1,4 +1,4 @@
-"""Laboratory of lesson 05: follow a pixel from its channel to the place that it gets in the large image."""
+"""Laboratory of lesson 05: follow a pixel from its channel to its position in the large image."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.course.plotting import VIVID
 from lessons_lib.ops.subpixel import channel_major, pixel_shuffle
 
-SIDE = 2  # pixels a side of every channel
+SIDE = 2  # pixels per side of every channel
 BY_CHANNEL, BY_POSITION = "channel by channel (PyTorch)", "position by position (TensorFlow)"
 VIVID_RGBA = [to_rgba(colour) for colour in VIVID]
 INK = "#111111"
@@ -33,10 +33,10 @@ class Trace:
     by_position: bool
 
 
-def compute(factor: int, channels: int, order: str, channel: int, place: int) -> Trace:
-    """Where pixel `place` (row by row) of a channel lands; `channel` is held at the last one."""
+def compute(factor: int, channels: int, order: str, channel: int, position: int) -> Trace:
+    """Where pixel `position` (row by row) of a channel lands; `channel` is clamped to the last one."""
     count = channels * factor**2
-    channel, pixel = min(channel, count - 1), divmod(place, SIDE)
+    channel, pixel = min(channel, count - 1), divmod(position, SIDE)
     numbers = torch.arange(count * SIDE * SIDE).view(count, SIDE, SIDE)  # a number of its own for each pixel
     ordered = channel_major(numbers, factor) if order == BY_POSITION else numbers
     woven = pixel_shuffle(ordered, factor)
@@ -72,7 +72,7 @@ def caption(trace: Trace) -> str:
 
 
 def _draw_tiles(ax: Axes, trace: Trace, count: int, columns: int) -> None:
-    """Each channel as a tile under its number, in the colour of the place that its pixels take in every block."""
+    """Each channel as a tile under its number, in the colour of their position in every block."""
     step, rows = SIDE + 1, count // columns
     picture = torch.zeros(rows * step, columns * step - 1, 4)  # transparent between the tiles
     for n in range(count):
@@ -101,7 +101,7 @@ def _draw_output(ax: Axes, trace: Trace, c: int) -> None:
 
 
 def _fill(phase: Int64[Tensor, "..."], followed: Bool[Tensor, "..."]) -> Float[Tensor, "... 4"]:
-    """RGBA: the colour of a place in the block, vivid where followed, else a tint of it."""
+    """RGBA: the colour of a position in the block, vivid where followed, else a tint of it."""
     vivid = torch.tensor(VIVID_RGBA)[phase % len(VIVID)]
     return torch.where(followed[..., None], 0.25 + 0.75 * vivid, 0.72 + 0.28 * vivid)
 
@@ -124,7 +124,7 @@ def lab() -> Lab:
         "channels": slider("outputs C", 1, 1, 2),
         "order": order,
         "channel": slider("channel", 1, 0, 3),
-        "place": slider("pixel", 0, 0, SIDE * SIDE - 1),
+        "position": slider("pixel", 0, 0, SIDE * SIDE - 1),
     }
     return Lab(
         controls, compute, draw, caption, limits=lambda trace: {"channel": len(trace.sources) * trace.factor**2 - 1}

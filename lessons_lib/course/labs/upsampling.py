@@ -13,7 +13,7 @@ from lessons_lib.course.plotting import draw_grid
 from lessons_lib.ops.transposed import transposed_axes
 from lessons_lib.ops.window import Axis
 
-LARGEST = 3  # pixels a side
+LARGEST = 3  # pixels per side
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Stamping:
     overlap: Float[Tensor, "C C"]  # how many stamps lie on each square
     cut: Bool[Tensor, "C C"]  # what is cut off in the end
     last: Bool[Tensor, "C C"]  # the last stamp
-    output: int = 0  # pixels a side that stay
+    output: int = 0  # pixels per side that remain
     problem: str = ""
 
 

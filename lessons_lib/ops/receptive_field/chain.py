@@ -56,6 +56,9 @@ def receptive_fields(layers: Iterable[Sequence[int]]) -> list[Field]:
 
     Layers are `Layer`s or tuples (kernel_size, stride, padding, dilation), the last ones optional. ValueError or
     TypeError for numbers that no layer can have.
+
+    >>> receptive_fields([Layer(3), Layer(3, stride=2), Layer(3)])[-1].size  # 1 + 2 + 2 + 2 · 2
+    9
     """
     fields, field = [], Field()
     for layer in _checked(layers):

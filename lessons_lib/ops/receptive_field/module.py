@@ -46,6 +46,9 @@ def module_fields(module: nn.Module, channels: int = 3) -> list[LayerField]:
 
     The picture (1, `channels`, n, n) grows until inner cells see no border of it. ValueError names a call that cannot
     be followed; see the top of this file.
+
+    >>> module_fields(torch.nn.Conv2d(3, 1, kernel_size=3, stride=2))[-1].rows
+    Field(start=0, jump=2, size=3)
     """
     size = 64
     while True:

@@ -22,6 +22,9 @@ def seen_pixels(
     sum that sees the same pixels. The switches of a maximum are tried one by one, and what is read or written at them
     is the mean over all. This happens while the network runs, to any call of torch, and its weights are left as they
     are. Layers of float32 run in float64. A pixel counts for all its channels together.
+
+    >>> seen_pixels(torch.nn.Conv2d(3, 1, kernel_size=3), (5, 5))[2].tolist()
+    [False, True, True, True, False]
     """
     images = torch.rand(1, channels, *size, dtype=torch.float64) + 0.5
     with _LetThrough():

@@ -28,6 +28,10 @@ def roi_align(
     outermost cells. All this as torchvision's compiled operator, but with gradients to the boxes too. One sparse linear
     map, of 4 · sampling_ratio² weighted reads a bin. He et al., "Mask R-CNN" (arXiv:1703.06870), section 3. Raises
     ValueError or TypeError naming the argument.
+
+    >>> features = torch.arange(4.0).repeat(4, 1)[None, None]  # the value of a cell is its column
+    >>> roi_align(features, torch.tensor([[0.0, 0, 0, 2, 2]]), output_size=2, sampling_ratio=1)[0, 0, 0]
+    tensor([0.5000, 1.5000])
     """
     check_ints(-1, sampling_ratio=sampling_ratio)
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)

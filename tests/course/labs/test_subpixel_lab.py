@@ -19,12 +19,12 @@ def lab():
     return laboratory.lab()
 
 
-@pytest.mark.parametrize(("factor", "channels", "order", "channel", "place"), CORNERS)
-def test_compute_at_the_corners(factor, channels, order, channel, place):
+@pytest.mark.parametrize(("factor", "channels", "order", "channel", "position"), CORNERS)
+def test_compute_at_the_corners(factor, channels, order, channel, position):
     """Where each pixel lands is the formula of its order, said once more without any tensor."""
-    trace = laboratory.compute(factor, channels, order, channel, place)
+    trace = laboratory.compute(factor, channels, order, channel, position)
     count = channels * factor**2
-    assert trace.channel == min(channel, count - 1) and trace.pixel == divmod(place, 2)
+    assert trace.channel == min(channel, count - 1) and trace.pixel == divmod(position, 2)
     if order == laboratory.BY_CHANNEL:
         c, position = divmod(trace.channel, factor**2)
     else:
@@ -57,18 +57,18 @@ def test_the_captions_arithmetic_is_right(corner):
 
 
 def test_caption_by_hand():
-    by_channel = laboratory.compute(2, 2, laboratory.BY_CHANNEL, channel=6, place=1)
+    by_channel = laboratory.compute(2, 2, laboratory.BY_CHANNEL, channel=6, position=1)
     assert laboratory.caption(by_channel) == (
         "<b>Channel 6 = 1·4 + 1·2 + 0.</b> Its pixel (0, 1) lands in output channel 1 "
         "at row 2·0 + 1 = 1, column 2·1 + 0 = 2."
     )
-    by_position = laboratory.compute(2, 2, laboratory.BY_POSITION, channel=6, place=1)
+    by_position = laboratory.compute(2, 2, laboratory.BY_POSITION, channel=6, position=1)
     assert laboratory.caption(by_position).startswith("<b>Channel 6 = (1·2 + 1)·2 + 0.</b>")
 
 
 def test_controls_redraw_picture_and_number(lab):
     before, words = lab.image.value, lab.text.value
-    for name, value in (("factor", 3), ("channels", 2), ("channel", 2), ("place", 3)):
+    for name, value in (("factor", 3), ("channels", 2), ("channel", 2), ("position", 3)):
         start = lab.controls[name].value
         lab.controls[name].value = value
         assert lab.image.value != before and (lab.text.value != words or name == "channels")

@@ -8,7 +8,7 @@ from lessons_lib.ops import transposed
 
 
 def layer_cases(layers):
-    """Small layers (B, C_in, H, W, C_out, kH, kW and settings); the pictures are non-contiguous views."""
+    """Small layers (B, C_in, H, W, C_out, kH, kW and settings); the images are non-contiguous views."""
     generator = torch.Generator().manual_seed(3)
 
     def tensor(*shape):
@@ -21,7 +21,7 @@ def layer_cases(layers):
 
 
 def stamp_cases():
-    """The lecture's layer, and others with channels, stamps apart, and squares given back."""
+    """The lecture's layer, and others with channels, stamps apart, and squares restored."""
     return layer_cases(
         [
             (1, 1, 2, 2, 1, 3, 3, {"stride": 2, "padding": 1, "output_padding": 1}),
@@ -60,7 +60,7 @@ def conv_transpose2d_stamps(x, weight, stride=1, padding=0, output_padding=0):
 
 
 @STAMPS.mistake(
-    "This looks like stamps that cover what lay under them. Where stamps overlap, they add: += instead of =."
+    "This looks like stamps that replace what was under them. Where stamps overlap, they add: += instead of =."
 )
 def stamps_cover(x, weight, stride=1, padding=0, output_padding=0):
     (h, w), (k_h, k_w), s = x.shape[2:], weight.shape[2:], stride
@@ -73,7 +73,7 @@ def stamps_cover(x, weight, stride=1, padding=0, output_padding=0):
     return canvas[:, :, padding : rows - padding, padding : columns - padding]
 
 
-@STAMPS.mistake("This looks like a kernel turned by 180°. The stamp stands as the kernel is written.")
+@STAMPS.mistake("This looks like a kernel rotated by 180°. The stamp has the orientation of the kernel.")
 def turned_stamps(x, weight, stride=1, padding=0, output_padding=0):
     return F.conv_transpose2d(x, weight.flip(2, 3), None, stride, padding, output_padding)
 
@@ -91,7 +91,7 @@ def output_padding_of_zeros(x, weight, stride=1, padding=0, output_padding=0):
     return F.pad(F.conv_transpose2d(x, weight, None, stride, padding), (0, output_padding) * 2)
 
 
-@STAMPS.mistake("This looks like output_padding at the near end: the squares are given back below and on the right.")
+@STAMPS.mistake("This looks like output_padding at the near end: the squares are restored below and on the right.")
 def squares_given_back_at_the_near_end(x, weight, stride=1, padding=0, output_padding=0):
     canvas = F.conv_transpose2d(x, weight, None, stride)
     canvas = F.pad(canvas, (output_padding, 0) * 2)
@@ -122,7 +122,7 @@ ZEROS = Exercise(
     gradients=True,
     hints=(
         "apart = x.new_zeros(…), then apart[:, :, ::stride, ::stride] = x: (H − 1) · stride + 1 rows.",
-        "F.conv2d wants the weight as (C_out, C_in, k, k), and the kernel turned: weight.flip(2, 3).transpose(0, 1).",
+        "F.conv2d wants the weight as (C_out, C_in, k, k), and the kernel rotated: weight.flip(2, 3).transpose(0, 1).",
         "How many zeros around? The first output square sees the first pixel under its last tap: k − 1 − padding.",
     ),
 )
@@ -137,18 +137,18 @@ def conv_transpose2d_zeros(x, weight, stride=1, padding=0):
 
 
 @ZEROS.mistake(
-    "This looks like a kernel that was not turned. A convolution slides, it does not stamp: turn it by 180°."
+    "This looks like a kernel that was not rotated. A convolution slides, it does not stamp: rotate the kernel by 180°."
 )
 def forgets_to_turn(x, weight, stride=1, padding=0):
     return F.conv_transpose2d(x, weight.flip(2, 3), None, stride, padding)
 
 
-@ZEROS.mistake("This looks like padding zeros around the picture. It takes k − 1 − padding of them.")
+@ZEROS.mistake("This looks like padding zeros around the image. It takes k − 1 − padding of them.")
 def pads_as_it_is_told(x, weight, stride=1, padding=0):
     return F.conv2d(transposed.insert_zeros(x, stride), weight.flip(2, 3).transpose(0, 1), padding=padding)
 
 
-@ZEROS.mistake("This looks like zeros behind the last pixel too. They stand between pixels only.")
+@ZEROS.mistake("This looks like zeros after the last pixel too. They belong between pixels only.")
 def zeros_behind_the_last_pixel(x, weight, stride=1, padding=0):
     apart = F.pad(transposed.insert_zeros(x, stride), (0, stride - 1) * 2)
     return F.conv2d(apart, weight.flip(2, 3).transpose(0, 1), padding=weight.shape[2] - 1 - padding)
@@ -162,7 +162,7 @@ def one_zero_too_many(x, weight, stride=1, padding=0):
     return F.conv2d(apart, weight.flip(2, 3).transpose(0, 1), padding=weight.shape[2] - 1 - padding)
 
 
-@ZEROS.mistake("This looks like pixels that were repeated. Between the pixels stand zeros, not copies.")
+@ZEROS.mistake("This looks like pixels that were repeated. Between the pixels there are zeros, not copies.")
 def repeats_the_pixels(x, weight, stride=1, padding=0):
     h, w = (stride * (n - 1) + 1 for n in x.shape[2:])
     apart = x.repeat_interleave(stride, 2).repeat_interleave(stride, 3)[:, :, :h, :w]

@@ -27,8 +27,8 @@ SIZE = Exercise(
     cases=size_cases,
     hints=(
         "Where does the last stamp begin? Where does it end? That is the canvas, before anything is cut off.",
-        "The last of size pixels begins (size − 1) · stride squares in; its stamp reaches over d(k − 1) + 1 squares.",
-        "Then cut padding squares off both ends, and give output_padding squares back at the far one.",
+        "The last of size pixels begins (size − 1) · stride squares in; its stamp spans d(k − 1) + 1 squares.",
+        "Then cut padding squares off both ends, and restore output_padding squares at the far one.",
     ),
 )
 
@@ -54,12 +54,12 @@ def padding_added(size, kernel_size, stride=1, padding=0, output_padding=0, dila
     return (size - 1) * stride + dilation * (kernel_size - 1) + 1 + 2 * padding + output_padding
 
 
-@SIZE.mistake("This looks like output_padding at both ends: it gives squares back at the far end only.")
+@SIZE.mistake("This looks like output_padding at both ends: it restores squares at the far end only.")
 def output_padding_twice(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
     return (size - 1) * stride + dilation * (kernel_size - 1) + 1 - 2 * padding + 2 * output_padding
 
 
-@SIZE.mistake("This looks like a stamp that forgets its dilation: with gaps, k taps reach over d(k − 1) + 1 squares.")
+@SIZE.mistake("This looks like a stamp that forgets its dilation: with gaps, k taps span d(k − 1) + 1 squares.")
 def stamp_without_dilation(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
     return (size - 1) * stride + kernel_size - 2 * padding + output_padding
 
@@ -98,29 +98,29 @@ def output_padding_for(size, output, kernel_size, stride=1, padding=0, dilation=
     return output - smallest
 
 
-@WAY_BACK.mistake("This looks like stride − 1 whatever the size: that gives back the largest candidate only.")
+@WAY_BACK.mistake("This looks like stride − 1 whatever the size: that leads to the largest candidate only.")
 def always_the_largest(size, output, kernel_size, stride=1, padding=0, dilation=1):
     return stride - 1
 
 
-@WAY_BACK.mistake("This looks like output − size · stride: the kernel and the padding have their part in the size too.")
+@WAY_BACK.mistake("This looks like output − size · stride: the size also depends on the kernel and the padding.")
 def missing_from_stride_times_size(size, output, kernel_size, stride=1, padding=0, dilation=1):
     return output - size * stride
 
 
-@WAY_BACK.mistake("This looks like output mod stride. What counts is what the floor of the convolution left over.")
+@WAY_BACK.mistake("This looks like output mod stride. What counts is what the floor of the convolution dropped.")
 def remainder_of_the_output(size, output, kernel_size, stride=1, padding=0, dilation=1):
     return output % stride
 
 
 @WAY_BACK.mistake(
-    "This looks like padding at one end: output + 2 · padding − reach squares lie behind the first window."
+    "This looks like padding at one end: output + 2 · padding − reach squares lie after the first window."
 )
 def remainder_with_one_padding(size, output, kernel_size, stride=1, padding=0, dilation=1):
     return (output + padding - dilation * (kernel_size - 1) - 1) % stride
 
 
-@WAY_BACK.mistake("This looks like a window that forgets its dilation: it reaches over d(k − 1) + 1 squares.")
+@WAY_BACK.mistake("This looks like a window that forgets its dilation: it spans d(k − 1) + 1 squares.")
 def remainder_without_dilation(size, output, kernel_size, stride=1, padding=0, dilation=1):
     return (output + 2 * padding - kernel_size) % stride
 

@@ -9,7 +9,7 @@ from lessons_lib.ops import subpixel
 
 
 def shuffle_cases():
-    """Numbers that one can follow, then batches, several output channels, odd shapes, a view, and another factor."""
+    """Numbers easy to follow, batches, several output channels, odd shapes, a view, and another factor."""
     generator = torch.Generator().manual_seed(5)
     shapes = [(2, 8, 2, 3, 2), (1, 4, 5, 1, 2), (2, 18, 3, 2, 3), (1, 3, 2, 2, 1)]
     cases = [{"x": torch.arange(1.0, 17, dtype=torch.float64).view(1, 4, 2, 2), "factor": 2}]
@@ -43,7 +43,7 @@ def pixel_shuffle(x, factor):
 
 @SHUFFLE.mistake(
     "This looks like the channels in TensorFlow's order, where neighbours belong to different output channels. In "
-    "PyTorch's, r² channels that stand side by side make one output channel: split them as (C, r, r)."
+    "PyTorch's, r² neighbouring channels make one output channel: split them as (C, r, r)."
 )
 def weaves_position_by_position(x, factor):
     return subpixel.pixel_shuffle(subpixel.channel_major(x.transpose(0, 1), factor).transpose(0, 1), factor)
@@ -57,7 +57,7 @@ def weaves_columns_first(x, factor):
 
 
 @SHUFFLE.mistake(
-    "This looks like a reshape alone. The numbers stay in the order in which they lie in memory, so the channels come "
+    "This looks like a reshape alone. The numbers stay in the order that they have in memory, so the channels come "
     "one after the other instead of being woven: permute the axes before the last reshape."
 )
 def reshapes_without_permuting(x, factor):
@@ -65,7 +65,7 @@ def reshapes_without_permuting(x, factor):
 
 
 @SHUFFLE.mistake(
-    "This looks like r × r small pictures laid side by side: i came before h, and j before w. Neighbours in the output "
+    "This looks like r × r small images laid side by side: i came before h, and j before w. Neighbours in the output "
     "must come from different channels, so h comes first and i after it."
 )
 def lays_tiles_side_by_side(x, factor):
@@ -78,7 +78,7 @@ def lays_tiles_side_by_side(x, factor):
 
 
 def unshuffle_cases():
-    """The outputs of the first exercise's cases: so the answers are its inputs."""
+    """The outputs of the first exercise's cases: so the right results are its inputs."""
     cases = [(case["x"], case["factor"]) for case in shuffle_cases()]
     return [{"x": subpixel.pixel_shuffle(x, factor), "factor": factor} for x, factor in cases]
 
@@ -92,7 +92,7 @@ UNSHUFFLE = Exercise(
     hints=(
         "Which pixels make channel 0 of the small image? Every r-th one, from row 0 and column 0.",
         "Channel i·r + j is x[:, :, i::r, j::r]. With several channels, those of channel 0 come first.",
-        "torch.stack the r² slices on a new axis behind the channels, then flatten(1, 2) joins the two axes.",
+        "torch.stack the r² slices on a new axis after the channels, then flatten(1, 2) joins the two axes.",
     ),
 )
 
@@ -118,7 +118,7 @@ def counts_columns_first(x, factor):
 
 
 @UNSHUFFLE.mistake(
-    "This looks like the picture cut into r × r parts. A phase is spread over the whole picture: every r-th pixel of "
+    "This looks like the image cut into r × r parts. A phase is spread over the whole image: every r-th pixel of "
     "every r-th row."
 )
 def cuts_into_parts(x, factor):
@@ -127,7 +127,7 @@ def cuts_into_parts(x, factor):
 
 
 @UNSHUFFLE.mistake(
-    "This looks like a reshape alone: the numbers stay in the order in which they lie in memory. Split both sides, "
+    "This looks like a reshape alone: the numbers stay in the order that they have in memory. Split both sides, "
     "permute, and only then join."
 )
 def reshapes_only(x, factor):
@@ -159,7 +159,7 @@ ORDER = Exercise(
     oracle=subpixel.channel_major,
     cases=order_cases,
     hints=(
-        "Their filter (i·r + j)·C + c belongs at place c·r² + i·r + j. Which axis counts slowly there, which here?",
+        "Their filter (i·r + j)·C + c belongs at position c·r² + i·r + j. Which axis varies slowly there, which here?",
         "Split the first axis: theirs is (r·r, C), position first; yours is (C, r·r). What turns one into the other?",
         "weight.reshape(r², C, …), transpose(0, 1), and reshape back to the shape that it had.",
     ),
@@ -174,7 +174,7 @@ def channel_major(weight, factor):
 
 
 @ORDER.mistake(
-    "This looks like the way back: it takes PyTorch's order and makes TensorFlow's. Split as (r², C), not (C, r²)."
+    "This looks like the inverse: it takes PyTorch's order and makes TensorFlow's. Split as (r², C), not (C, r²)."
 )
 def goes_the_other_way(weight, factor):
     split = weight.reshape(len(weight) // factor**2, factor**2, *weight.shape[1:])
@@ -183,14 +183,14 @@ def goes_the_other_way(weight, factor):
 
 @ORDER.mistake(
     "This looks like filters that stayed where they were. That is right for one output channel only: with more, theirs "
-    "stand C apart where yours stand side by side."
+    "are C apart where yours are side by side."
 )
 def keeps_the_order(weight, factor):
     return weight.clone()
 
 
 @ORDER.mistake(
-    "This looks like the right order with i and j exchanged: in both frameworks the columns of a block count fast."
+    "This looks like the right order with i and j exchanged: in both frameworks the columns of a block vary fastest."
 )
 def turns_the_blocks(weight, factor):
     split = weight.reshape(factor, factor, len(weight) // factor**2, *weight.shape[1:])

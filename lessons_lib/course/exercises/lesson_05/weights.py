@@ -26,7 +26,7 @@ TRANSPOSED = Exercise(
     cases=kernel_cases,
     gradients=True,
     hints=(
-        "Three things differ: channels in come first, taps run the other way, and the r² filters are woven.",
+        "Three things differ: channels in come first, taps are reversed, and the r² filters are woven.",
         "What a convolution gathers from the right, the transposed one stamps to the left: flip both axes.",
         "Seen as an image (C_in, C·r², k, k), the flipped, transposed weight needs only a pixel_shuffle.",
     ),
@@ -40,7 +40,7 @@ def transposed_weight(weight, factor):
 
 
 @TRANSPOSED.mistake(
-    "This looks like filters that were woven without being turned. What a convolution gathers with its first tap, a "
+    "This looks like filters that were woven without being rotated. What a convolution gathers with its first tap, a "
     "transposed convolution stamps with its last."
 )
 def forgets_to_turn(weight, factor):
@@ -48,8 +48,8 @@ def forgets_to_turn(weight, factor):
 
 
 @TRANSPOSED.mistake(
-    "This looks like a kernel that was turned after the weaving. That turns every r × r block too, and sends each "
-    "phase to the wrong place: turn the small filters first."
+    "This looks like a kernel that was rotated after the weaving. That rotates every r × r block too, and sends each "
+    "phase to the wrong position: rotate the small filters first."
 )
 def turns_after_weaving(weight, factor):
     return subpixel.pixel_shuffle(weight.transpose(0, 1), factor).flip(2, 3)
@@ -57,7 +57,7 @@ def turns_after_weaving(weight, factor):
 
 @TRANSPOSED.mistake(
     "This looks like channels out before channels in. A transposed convolution reads its weight as (C_in, C_out, …), "
-    "the other way round from a convolution."
+    "the reverse of a convolution."
 )
 def keeps_channels_out_first(weight, factor):
     return transposed_weight(weight, factor).transpose(0, 1)
@@ -100,7 +100,7 @@ ICNR = Exercise(
     gradients=True,
     hints=(
         "A block is flat when its r² pixels come from equal filters. Which filters make those of output channel c?",
-        "Filters c·r² to c·r² + r² − 1: the copies stand side by side, so repeat each one, not the whole set.",
+        "Filters c·r² to c·r² + r² − 1: the copies are side by side, so repeat each one, not the whole set.",
         "filters.repeat_interleave(r², dim=0).",
     ),
 )
@@ -113,14 +113,14 @@ def icnr(filters, factor):
 
 @ICNR.mistake(
     "This looks like the whole set repeated, 0 1 0 1 …, which is right in TensorFlow's order. In PyTorch's, the copies "
-    "of a filter stand side by side: 0 0 0 0 1 1 1 1."
+    "of a filter are side by side: 0 0 0 0 1 1 1 1."
 )
 def repeats_the_set(filters, factor):
     return filters.repeat(factor**2, *[1] * (filters.dim() - 1))
 
 
 @ICNR.mistake(
-    "This looks like copies divided by r², as if they were summed. They are not: each makes a pixel of its own, as "
+    "This looks like copies divided by r², as if they were summed. They are not: each makes its own pixel, as "
     "bright as the filter says."
 )
 def shares_the_weight_out(filters, factor):
@@ -129,7 +129,7 @@ def shares_the_weight_out(filters, factor):
 
 @ICNR.mistake(
     "This looks like one filter of every r² and zeros for the rest: only the first pixel of each block would be lit, "
-    "which is as much of a checkerboard as there can be."
+    "which is the strongest checkerboard there is."
 )
 def lights_one_pixel(filters, factor):
     first = torch.arange(len(filters) * factor**2) % factor**2 == 0

@@ -17,9 +17,9 @@ def bilinear_cases():
     """Between cells, on the outermost ones, less than one cell outside, and farther."""
     image = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(3))
     ramp = number([[[0.0, 10, 20], [30, 40, 50]]])
-    places = [(0.25, 1.5), (0.4, -0.6), (1.7, 0.3), (-1.2, 1.3), (0.3, 3.5)]
+    positions = [(0.25, 1.5), (0.4, -0.6), (1.7, 0.3), (-1.2, 1.3), (0.3, 3.5)]
     more = [(1.3, 2.6), (3.4, 4.7), (-0.3, 4.2), (2.2, -1.1), (4.6, 1.2), (3.2, 5.3)]
-    return [{"image": ramp, "y": number(y), "x": number(x)} for y, x in places] + [
+    return [{"image": ramp, "y": number(y), "x": number(x)} for y, x in positions] + [
         {"image": image, "y": number(y), "x": number(x)} for y, x in more
     ]
 
@@ -31,8 +31,7 @@ BILINEAR = Exercise(
     cases=bilinear_cases,
     gradients=True,
     hints=(
-        "First the rule for outside: y < −1 or y > H (x likewise) gives zeros. What is left is held between "
-        "0 and H − 1: clamp.",
+        "First the rule for outside: y < −1 or y > H (x likewise) gives zeros. What is left is clamped to 0 to H − 1.",
         "top = int(y) and the row below, but no further than H − 1. down = y − top is the weight of the row below.",
         "(1 − down) · (left and right of the top row, mixed by x) + down · (the same of the row below).",
     ),
@@ -62,15 +61,13 @@ def takes_the_nearest(image, y, x):
     return align.bilinear(image, y.clamp(-1, image.shape[1]).round(), x.clamp(-1, image.shape[2]).round())
 
 
-@BILINEAR.mistake(
-    "This looks like a picture that goes on for ever. More than one cell outside, below −1 or above H, a sample is 0."
-)
+@BILINEAR.mistake("This looks like an endless image. More than one cell outside, below −1 or above H, a sample is 0.")
 def goes_on_for_ever(image, y, x):
     return align.bilinear(image, y.clamp(0, image.shape[1] - 1), x.clamp(0, image.shape[2] - 1))
 
 
 @BILINEAR.mistake(
-    "This looks like zeros everywhere outside the outermost cells. Up to one cell outside, the outermost cell goes on."
+    "This looks like zeros everywhere outside the outermost cells. Up to one cell outside, repeat the outermost cell."
 )
 def zero_at_once(image, y, x):
     inside = 0 <= y <= image.shape[1] - 1 and 0 <= x <= image.shape[2] - 1
@@ -78,8 +75,7 @@ def zero_at_once(image, y, x):
 
 
 @BILINEAR.mistake(
-    "This looks like the weights the wrong way round: a point just below the upper row has nearly all of its "
-    "weight there."
+    "This looks like exchanged weights: a point just below the upper row has nearly all of its weight there."
 )
 def turns_the_weights_round(image, y, x):
     height, width = image.shape[1:]
@@ -109,7 +105,7 @@ POINTS = Exercise(
     gradients=True,
     hints=(
         "Bin p begins at start + p · length / bins. Cut each bin into `samples` equal parts.",
-        "A sample stands in the middle of its part: part i has its middle at (i + 0.5) / samples of the bin.",
+        "A sample is in the middle of its part: part i has its middle at (i + 0.5) / samples of the bin.",
         "start + (p + (i + 0.5) / samples) · length / bins; with start[:, None, None], p as a column and i as a row.",
     ),
 )
@@ -123,7 +119,7 @@ def sample_points(start, length, bins, samples):
 
 
 @POINTS.mistake(
-    "This looks like samples at the beginning of each part, as RoIWarp has them. Here they stand in the middle."
+    "This looks like samples at the beginning of each part, as RoIWarp has them. Here they are in the middle."
 )
 def at_the_beginning(start, length, bins, samples):
     return align.sample_points(start - 0.5 * length / bins / samples, length, bins, samples)
@@ -144,7 +140,7 @@ def always_the_first_bin(start, length, bins, samples):
     return align.sample_points(start, length, bins, samples)[:, :1].expand(-1, bins, -1)
 
 
-@POINTS.mistake("This looks like samples before bins: the answer is (regions, bins, samples).")
+@POINTS.mistake("This looks like samples before bins: the result is (regions, bins, samples).")
 def samples_before_bins(start, length, bins, samples):
     return align.sample_points(start, length, bins, samples).transpose(1, 2)
 
@@ -211,7 +207,7 @@ def sums_the_samples(features, boxes, output_size, spatial_scale, sampling_ratio
     return align.roi_align(features, boxes, output_size, spatial_scale, sampling_ratio, True) * sampling_ratio**2
 
 
-@ALIGN.mistake("This looks like a rounded box, as in RoIPool. RoIAlign rounds nothing: that is all there is to it.")
+@ALIGN.mistake("This looks like a rounded box, as in RoIPool. RoIAlign rounds nothing.")
 def rounds_the_box(features, boxes, output_size, spatial_scale, sampling_ratio, aligned):
     rounded = torch.cat([boxes[:, :1], (boxes[:, 1:] * spatial_scale).round() / spatial_scale], 1)
     return align.roi_align(features, rounded, output_size, spatial_scale, sampling_ratio, True)

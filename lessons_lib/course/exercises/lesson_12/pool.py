@@ -62,7 +62,7 @@ def adds_before_it_cuts(x):
     return x.sign() * (x.abs() + 0.5).floor()
 
 
-@ROUND.mistake("This looks like cutting off: 0.7 becomes 0. Rounding goes to the nearer whole number.")
+@ROUND.mistake("This looks like truncation: 0.7 becomes 0. Rounding goes to the nearer whole number.")
 def cuts_off(x):
     return x.trunc()
 
@@ -97,8 +97,8 @@ POOL = Exercise(
     hints=(
         "For each box: its image is whole number box[0]; x0, y0, x1, y1 are regions.round_half_away(box[1:] "
         "* spatial_scale).",
-        "The cell of the end belongs to the box: width = max(x1 − x0 + 1, 1). Bin q takes the columns from x0 + "
-        "⌊q · width / Q⌋ up to x0 + ⌈(q + 1) · width / Q⌉, without the last, cut off at 0 and at W.",
+        "The end's cell is included: width = max(x1 − x0 + 1, 1). Bin q takes the columns from x0 + "
+        "⌊q · width / Q⌋ up to x0 + ⌈(q + 1) · width / Q⌉, without the last, clamped to 0 and W.",
         "window = features[image, :, top:bottom, left:right]. If window.numel() is 0 the bin is 0, else "
         "window.amax((1, 2)).",
     ),
@@ -162,7 +162,7 @@ def rounds_the_ends_down(features, boxes, output_size, spatial_scale):
     return pool_with(features, boxes, output_size, spatial_scale, end_of=lambda p, h, P: (p + 1) * h // P)
 
 
-@POOL.mistake("This looks like a box that is cut off instead of rounded: 6.9 cells are nearer to 7 than to 6.")
+@POOL.mistake("This looks like a box that is truncated instead of rounded: 6.9 cells are nearer to 7 than to 6.")
 def cuts_the_box_off(features, boxes, output_size, spatial_scale):
     return pool_with(features, boxes, output_size, spatial_scale, rounding=torch.trunc)
 

@@ -28,7 +28,7 @@ THETA = Exercise(
     gradients=True,
     hints=(
         "θ maps −1 to the box's left edge and 1 to its right edge; on the map, 0 is −1 and W is 1.",
-        "So a place x on the map is 2x/W − 1. Which a and t make a · (−1) + t the left edge and a · 1 + t the right?",
+        "So position x on the map is 2x/W − 1. Which a and t make a · (−1) + t the left edge and a · 1 + t the right?",
         "θ = [[(x1 − x0)/W, 0, (x0 + x1)/W − 1], [0, (y1 − y0)/H, (y0 + y1)/H − 1]]: scale and shift in each axis.",
     ),
 )
@@ -54,12 +54,12 @@ def puts_y_first(boxes, size):
     return theta.flip(1)[:, :, [1, 0, 2]]
 
 
-@THETA.mistake("This looks like a scale twice as large: from −1 to 1 is a way of 2, so the scale is width of box / W.")
+@THETA.mistake("This looks like a scale twice as large: from −1 to 1 are 2 units, so the scale is width of box / W.")
 def doubles_the_scale(boxes, size):
     return align.affine_theta(boxes, size) * torch.tensor([2.0, 2.0, 1.0], dtype=boxes.dtype)
 
 
-@THETA.mistake("This looks like a shift to the box's corner. θ's last column is where the centre of the box goes.")
+@THETA.mistake("This looks like a shift to the box's corner. θ's last column is the centre of the box.")
 def shifts_to_the_corner(boxes, size):
     theta = align.affine_theta(boxes, size)
     scales = torch.stack([theta[:, 0, 0], theta[:, 1, 1]], 1)
