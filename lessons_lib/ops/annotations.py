@@ -58,16 +58,14 @@ def labels_of_colours(
     if (label_map < 0).any():
         row, column = (label_map < 0).nonzero()[0].tolist()
         got = tuple(picture[row, column].tolist())
-        raise ValueError(
-            f"picture must hold the colours of classes or of void, got {got} at row {row}, column {column}"
-        )
+        raise ValueError(f"picture must hold the colours of classes or of void, got {got} at row {row}, column {column}")
     return label_map
 
 
 def run_lengths(mask: Bool[Tensor, "H W"]) -> list[int]:
     """COCO's run lengths of a mask: how many zeros, then ones, then zeros, … down one column after another.
 
-    The first counts zeros, so it is 0 where the first pixel is set; no other is 0. The sum is H · W; an empty picture
+    The first counts zeros, so it is 0 where the first pixel is set; no other is 0. The sum is H · W; an empty image
     gives []. ValueError for a mask that is not bool (H, W).
 
     >>> run_lengths(torch.tensor([[False, True], [True, True]]))
