@@ -58,7 +58,9 @@ def labels_of_colours(
     if (label_map < 0).any():
         row, column = (label_map < 0).nonzero()[0].tolist()
         got = tuple(picture[row, column].tolist())
-        raise ValueError(f"picture must hold the colours of classes or of void, got {got} at row {row}, column {column}")
+        raise ValueError(
+            f"picture must hold the colours of classes or of void, got {got} at row {row}, column {column}"
+        )
     return label_map
 
 
