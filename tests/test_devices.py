@@ -1,121 +1,130 @@
-"""Tensors that are made on the wrong device, found without a GPU: whatever is created without `device=` betrays itself.
+"""A tensor made on the wrong device is found without a GPU: everything runs with a default device that holds nothing.
 
-Inputs lie on the CPU while the default device is "meta", so a tensor that an operator or a model makes without saying
-where lands on meta; where it meets the others, the mode below raises. With a GPU it would have landed on the CPU.
+Model and data lie on the CPU while the default device is "meta", and a mode looks at every operation: whatever was
+created without `device=` meets a tensor of the CPU there, and is named.
 """
 
-import importlib
-import inspect
-import pkgutil
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import lessons_lib.ops
-from lessons_lib.data.sample import Instances
-from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
+from lessons_lib.data.sample import Instances, collate
+from lessons_lib.data.scenes import PRESETS, draw_scenes
+from lessons_lib.metrics.boundary import BoundaryScores
 from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.semantic import SemanticScores
 from lessons_lib.models.zoo import MODELS, build_model
-from tests.device_calls import CALLS, NOT_CALLED
-from tests.models.batches import scenes
+from lessons_lib.ops.box_coding import decode_boxes, encode_boxes
+from lessons_lib.ops.grid import Grid
+from lessons_lib.ops.levels import multilevel_roi_align
+from lessons_lib.ops.matching import match, overlaps
+from lessons_lib.ops.nms import nms, nms_by_mask, nms_in_blocks
+from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool, roi_warp
+from lessons_lib.ops.sampling import sample, sample_hardest
+
+EASY = PRESETS["easy"]
 
 
 class OneDevice(TorchDispatchMode):
-    """Raises where the tensors of one operation lie on more than one kind of device; numbers may, as in torch."""
+    """Raises when the tensors of one operation lie on devices of more than one type."""
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor) and leaf.dim()]
-        kinds = {tensor.device.type for tensor in tensors}
-        if len(kinds) > 1 and "copy_" not in str(func):
-            raise AssertionError(f"{func} got tensors on {' and '.join(sorted(kinds))}: one was made without device=")
-        return func(*args, **kwargs)
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        found = {leaf.device.type for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, torch.Tensor)}
+        if len(found) > 1:
+            raise AssertionError(f"{function} has tensors on {' and '.join(sorted(found))}")
+        return out
 
 
-def check(call):
-    """Runs the call where a tensor made without a device would land elsewhere, and gives what it returned."""
+def alone(call):
+    """Runs the call with nothing but its own tensors' device."""
     with torch.device("meta"), OneDevice():
-        out = call()
-    devices = {leaf.device.type for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)}
-    assert devices <= {"cpu"}, "what it returned was made without device="
-    return out
+        return call()
 
 
-def test_the_mode_finds_what_it_is_for():
-    x = torch.rand(3)
-    assert check(lambda: x + torch.ones(3, device=x.device) * 2.0).shape == (3,)
-    for wrong in (lambda: x + torch.ones(3), lambda: x[torch.arange(2)], lambda: torch.cat([x, torch.zeros(1)])):
-        with pytest.raises((AssertionError, NotImplementedError, RuntimeError)):
-            check(wrong)
-    with pytest.raises(AssertionError, match="what it returned"):
-        check(lambda: torch.zeros(2))
-
-
-def operators():
-    """Every public function of the operators that takes a tensor, as module.function."""
-    for module in pkgutil.walk_packages(lessons_lib.ops.__path__, "lessons_lib.ops."):
-        for name, function in vars(importlib.import_module(module.name)).items():
-            own = inspect.isfunction(function) and function.__module__ == module.name
-            if own and not name.startswith(("_", "check_")):
-                parameters = inspect.signature(function).parameters.values()
-                if any("Tensor" in str(p.annotation) or "jaxtyping" in str(p.annotation) for p in parameters):
-                    yield f"{module.name.removeprefix('lessons_lib.ops.')}.{name}"
-
-
-def test_every_operator_has_a_call():
-    """A new operator needs a row in `tests/device_calls.py`; one that is gone must leave it."""
-    found, called = set(operators()), {name.partition(",")[0] for name in CALLS}
-    assert len(found) > 60
-    assert sorted(found - called - set(NOT_CALLED)) == []
-    assert sorted(called - found) == sorted(set(NOT_CALLED) - found) == []
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_operator(name):
-    check(CALLS[name])
+def test_a_stray_tensor_is_found():
+    x = torch.ones(3)
+    with pytest.raises((AssertionError, RuntimeError)):
+        alone(lambda: x + torch.zeros(3))
+    assert torch.equal(alone(lambda: x + torch.zeros_like(x)), x)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_model(name):
-    """Forward, backward and predict of every model in the zoo."""
+def test_models(name):
     torch.manual_seed(0)
-    model, batch = build_model(name, 12), scenes(0, 1)
+    model, batch = build_model(name, 11), collate(draw_scenes(range(2), replace(EASY, size=64)))
 
     def step():
         losses = model(batch)
         sum(losses.values()).backward()
         return losses
 
-    if any(parameter.requires_grad for parameter in model.parameters()):
-        check(step)
-    found = check(lambda: model.predict(list(batch.images)))
-    assert len(found) == 2
+    losses = alone(step)
+    assert all(loss.device.type == "cpu" for loss in losses.values())
+    (found,) = alone(lambda: model.predict([batch.images[0]]))
+    assert (found.boxes if isinstance(found, Instances) else found).device.type == "cpu"
 
 
-def instances(masks, boxes, labels, scores=None):
-    return Instances(boxes, labels, masks, scores=scores)
+@pytest.mark.parametrize("options", [{"neck": "tdm"}, {"neck": "c4", "operator": "pool"}, {"hard_examples": True}])
+def test_detectors_of_other_kinds(options):
+    model, batch = build_model("faster_rcnn", 11, **options), collate(draw_scenes(range(2), replace(EASY, size=64)))
+    alone(lambda: sum(model(batch).values()).backward())
+    alone(lambda: model.predict([batch.images[0]]))
+
+
+def boxes(count):
+    start = torch.rand(count, 2) * 60
+    return torch.cat([start, start + 2 + torch.rand(count, 2) * 30], 1)
+
+
+def operators():
+    """Every operator of regions and boxes on small arguments that are made beforehand."""
+    x, rows = torch.rand(2, 8, 20, 24, requires_grad=True), [boxes(4), boxes(5)]
+    some, other, scores = boxes(40), boxes(6), torch.rand(40)
+    labels, groups = torch.randint(-1, 2, (40,)), torch.randint(0, 3, (40,))
+    pyramid, both = [x, torch.rand(2, 8, 10, 12)], torch.stack([boxes(4), boxes(4)])
+    grids = [Grid(4, 0.0), Grid(8, 0.0)]
+    return {
+        "roi_align": lambda: roi_align(x, rows, 3, 0.25, 2).sum().backward(),
+        "adaptive roi_align": lambda: roi_align(x, rows, 3, 0.25).sum().backward(),
+        "roi_pool": lambda: roi_pool(x, rows, 3, 0.25).sum().backward(),
+        "roi_warp": lambda: roi_warp(x, rows, 3, 0.25).sum().backward(),
+        "ps_roi_pool": lambda: ps_roi_pool(x, rows, 2, 0.25).sum().backward(),
+        "multilevel_roi_align": lambda: multilevel_roi_align(pyramid, grids, both, 3).sum().backward(),
+        "nms": lambda: nms(some, scores, 0.5, groups),
+        "nms by mask": lambda: nms_by_mask(some, scores, 0.5, groups),
+        "nms in blocks": lambda: nms_in_blocks(some, scores, 0.5, groups),
+        "match": lambda: match(overlaps(some, other)[0], 0.5, 0.3, force_best=True),
+        "sample": lambda: sample(labels, scores, 8, 0.5),
+        "sample_hardest": lambda: sample_hardest(labels, scores, 8),
+        "coding": lambda: decode_boxes(encode_boxes(some, some), some),
+    }
+
+
+@pytest.mark.parametrize("name", operators())
+def test_operators(name):
+    torch.manual_seed(0)
+    call = operators()[name]
+    alone(call)
 
 
 METRICS = {
-    "semantic": (lambda: SemanticScores(3), 2),
-    "boundary": (lambda: BoundaryScores(), 2),
-    "thin": (lambda: ThinRecall((1,)), 2),
-    "detection, masks": (lambda: DetectionScores("mask"), 0),
-    "detection, boxes": (lambda: DetectionScores("box"), 0),
+    "semantic": lambda: SemanticScores(11),
+    "boundary": BoundaryScores,
+    "box": lambda: DetectionScores("box"),
+    "mask": lambda: DetectionScores("mask"),
 }
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_metric(name):
-    """update of every metric: counted on the CPU, wherever the prediction lies."""
-    make, dims = METRICS[name]
-    label_maps = torch.randint(0, 3, (2, 16, 16))
-    boxes, labels = torch.tensor([[0.0, 0, 5, 5], [3, 3, 9, 9]]), torch.tensor([1, 2])
-    masks, scores = torch.rand(2, 16, 16) > 0.5, torch.tensor([0.9, 0.3])
-    pair = tuple(label_maps) if dims else (Instances(boxes, labels, masks, scores), Instances(boxes, labels, masks))
-    metric = make()
-    check(lambda: metric.update(*pair))
-    check(metric.compute)
+def test_metrics(name):
+    """What a metric counts; it computes its numbers on the CPU, whatever the device."""
+    scene = draw_scenes([0], EASY)[0]
+    truth, scores = scene.instances, METRICS[name]()
+    guess = Instances(truth.boxes, truth.labels, truth.masks, torch.linspace(0.1, 0.9, len(truth)))
+    pair = (guess, truth) if name in ("box", "mask") else (scene.label_map, scene.label_map)
+    alone(lambda: scores.update(*pair))
+    assert scores.compute()

@@ -49,6 +49,9 @@ def open_dataset(
     Raises:
         ValueError: for a name, split, preset or on_error that there is not, or a missing root.
         FileNotFoundError: for a root without the set.
+
+    >>> open_dataset("scenes", split="val")[0].image.shape
+    torch.Size([3, 96, 96])
     """
     spec = spec_of(name)
     if on_error not in ("raise", "skip"):

@@ -1,4 +1,4 @@
-"""Average precision step by step: matching in one picture, precision and recall down the ranks, and 101 points.
+"""Average precision step by step: matching in one image, precision and recall down the ranks, and 101 points.
 
 COCO's rules (cocoeval.py of the COCO API). Detections take their turn from the highest score down. Each takes the
 object with the highest IoU among those that are left, if that reaches the threshold. Precision and recall are then
@@ -26,6 +26,9 @@ def match_in_order(
     A detection takes the free object of highest IoU ≥ threshold, the last of equals. An object is taken once; a crowd
     as often as one likes, but only by a detection that finds no free object: such detections do not count. `iou` has
     the crowd rule in it already (`pairwise_mask_iou`). ValueError for an `iou` or `is_crowd` of the wrong kind.
+
+    >>> match_in_order(torch.tensor([[0.8, 0.6], [0.9, 0.7]]), threshold=0.5)  # object 0 is taken already
+    tensor([0, 1])
     """
     if iou.dim() != 2 or not iou.is_floating_point():
         raise ValueError(f"iou must be a float tensor (P, G), got {iou.dtype} {tuple(iou.shape)}")
@@ -51,10 +54,13 @@ def precision_recall(
     `hits` says of each detection, from the highest score down, whether it found an object; `positives` is how many
     objects there are, ≥ 1. Where `counted` is false a detection is passed over, and precision is 0 before the first
     that counts. ValueError for hits that are not bool or positives < 1.
+
+    >>> precision_recall(torch.tensor([True, False]), positives=2)
+    (tensor([1.0000, 0.5000], dtype=torch.float64), tensor([0.5000, 0.5000], dtype=torch.float64))
     """
     if not isinstance(hits, Tensor) or hits.dtype != torch.bool or hits.dim() < 1:
         got = f"{hits.dtype} {tuple(hits.shape)}" if isinstance(hits, Tensor) else repr(hits)
-        raise ValueError(f"hits must be a bool tensor, one value a detection, got {got}")
+        raise ValueError(f"hits must be a bool tensor, one value per detection, got {got}")
     if isinstance(positives, int) and positives < 1:
         raise ValueError(f"positives must be ≥ 1, got {positives}")
     if counted is None:
@@ -76,5 +82,9 @@ def interpolated_precision(
 
 
 def average_precision(hits: Bool[Tensor, "*S n"], positives: int | Float64[Tensor, "*#S 1"]) -> Float64[Tensor, "*S"]:
-    """AP of a ranked list: the mean of the interpolated precision at the 101 recalls; 0 without detections."""
+    """AP of a ranked list: the mean of the interpolated precision at the 101 recalls; 0 without detections.
+
+    >>> average_precision(torch.tensor([True, True]), positives=2).item()
+    1.0
+    """
     return interpolated_precision(*precision_recall(hits, positives)).mean(-1)

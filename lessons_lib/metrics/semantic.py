@@ -1,4 +1,4 @@
-"""Semantic scores: one confusion matrix over all pictures; pixel accuracy, mean accuracy, mIoU, fwIoU from it.
+"""Semantic scores: one confusion matrix over all images; pixel accuracy, mean accuracy, mIoU, fwIoU from it.
 
 With n_ij pixels of class i that are predicted as j, and t_i = Σ_j n_ij (Long, Shelhamer and Darrell, "Fully
 Convolutional Networks for Semantic Segmentation", CVPR 2015, section 5):
@@ -20,16 +20,21 @@ from lessons_lib.data.sample import VOID
 
 
 class SemanticScores:
-    """Counts pixels over all pictures into `confusion` (K, K), rows true and columns predicted; divides at the end.
+    """Counts pixels over all images into `confusion` (K, K), rows true and columns predicted; divides at the end.
 
     Labels are 0 to num_classes − 1; 255 in the target is void. ValueError for fewer than 1 or more than 255 classes.
+
+    >>> scores = SemanticScores(num_classes=2)
+    >>> scores.update(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]))  # class 0: 1 of 2, class 1: 1 of 2
+    >>> scores.compute()["miou"]
+    0.5
     """
 
     def __init__(self, num_classes: int):
         self.confusion = torch.zeros(2 * (_checked_classes(num_classes),), dtype=torch.int64)
 
     def update(self, prediction: Int64[Tensor, "*HW"], target: Int64[Tensor, "*HW"]) -> None:
-        """Count one picture, or several of one size; the errors are those of `confusion_matrix`."""
+        """Count one image, or several of one size; the errors are those of `confusion_matrix`."""
         self.confusion += confusion_matrix(prediction, target, len(self.confusion)).cpu()
 
     def merge(self, other: "SemanticScores") -> None:
@@ -58,6 +63,9 @@ def confusion_matrix(
 
     ValueError for label maps that do not fit each other, a target outside 0 to K − 1 that is not void, or a
     prediction outside 0 to K − 1 where it counts: such a pixel would be entered in another class's cell.
+
+    >>> confusion_matrix(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 255]), num_classes=2).tolist()
+    [[1, 1], [0, 0]]
     """
     classes = _checked_classes(num_classes)
     check_label_maps(prediction, target)
@@ -72,31 +80,51 @@ def confusion_matrix(
 
 
 def pixel_accuracy(confusion: Int64[Tensor, "K K"]) -> Float[Tensor, ""]:
-    """Σ n_ii / Σ t_i: the share of pixels with the right class; NaN without pixels."""
+    """Σ n_ii / Σ t_i: the share of pixels with the right class; NaN without pixels.
+
+    >>> pixel_accuracy(torch.tensor([[3, 1], [0, 4]])).item()
+    0.875
+    """
     counts = confusion.double()
     return counts.diagonal().sum() / counts.sum()
 
 
 def mean_accuracy(confusion: Int64[Tensor, "K K"]) -> Float[Tensor, ""]:
-    """The mean of n_ii / t_i over the classes that have a true pixel; NaN without pixels."""
+    """The mean of n_ii / t_i over the classes that have a true pixel; NaN without pixels.
+
+    >>> mean_accuracy(torch.tensor([[3, 1], [0, 4]])).item()
+    0.875
+    """
     counts = confusion.double()
     return (counts.diagonal() / counts.sum(1)).nanmean()
 
 
 def class_iou(confusion: Int64[Tensor, "K K"]) -> Float[Tensor, " K"]:
-    """n_ii / (t_i + Σ_j n_ji − n_ii) of each class: NaN for one that is neither there nor predicted."""
+    """n_ii / (t_i + Σ_j n_ji − n_ii) of each class: NaN for one that is neither there nor predicted.
+
+    >>> class_iou(torch.tensor([[3, 1], [0, 4]])).tolist()
+    [0.75, 0.8]
+    """
     counts = confusion.double()
     hits = counts.diagonal()
     return hits / (counts.sum(1) + counts.sum(0) - hits)
 
 
 def mean_iou(confusion: Int64[Tensor, "K K"]) -> Float[Tensor, ""]:
-    """The mean IoU of the classes that are there or predicted; NaN without pixels."""
+    """The mean IoU of the classes that are there or predicted; NaN without pixels.
+
+    >>> round(mean_iou(torch.tensor([[3, 1], [0, 4]])).item(), 3)
+    0.775
+    """
     return class_iou(confusion).nanmean()
 
 
 def frequency_weighted_iou(confusion: Int64[Tensor, "K K"]) -> Float[Tensor, ""]:
-    """Σ (t_i / Σ t) IoU_i: each class counts by its true pixels; NaN without pixels."""
+    """Σ (t_i / Σ t) IoU_i: each class counts by its true pixels; NaN without pixels.
+
+    >>> round(frequency_weighted_iou(torch.tensor([[3, 1], [0, 4]])).item(), 3)
+    0.775
+    """
     true = confusion.double().sum(1)
     return torch.where(true > 0, true * class_iou(confusion), 0).sum() / true.sum()
 

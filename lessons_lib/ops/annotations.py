@@ -19,6 +19,9 @@ def canonical_ids(id_map: Int64[Tensor, "H W"], void: int = 255) -> Int64[Tensor
 
     0 and `void` stay. Two maps show the same objects exactly if their renewed maps are equal, whatever numbers an
     annotator chose. ValueError for negative numbers or a map that is no int64 (H, W).
+
+    >>> canonical_ids(torch.tensor([[7, 0, 3], [255, 3, 7]])).tolist()
+    [[1, 0, 2], [255, 2, 1]]
     """
     _check_map("id_map", id_map)
     if id_map.numel() and id_map.min() < 0:
@@ -41,6 +44,10 @@ def labels_of_colours(
 
     The default is the border colour of Pascal VOC, (R, G, B) in 0 to 255.
     ValueError for a colour that is neither, naming it and its first pixel: guessing a class for it would hide damage.
+
+    >>> image = torch.tensor([[[0, 0, 0], [128, 0, 0], [224, 224, 192]]], dtype=torch.uint8)
+    >>> labels_of_colours(image, [(0, 0, 0), (128, 0, 0)]).tolist()
+    [[0, 1, 255]]
     """
     if not isinstance(picture, Tensor) or picture.dtype != torch.uint8 or picture.dim() != 3 or picture.shape[2] != 3:
         raise ValueError(f"picture must be a uint8 tensor (H, W, 3), got {_kind(picture)}")
@@ -60,8 +67,11 @@ def labels_of_colours(
 def run_lengths(mask: Bool[Tensor, "H W"]) -> list[int]:
     """COCO's run lengths of a mask: how many zeros, then ones, then zeros, … down one column after another.
 
-    The first counts zeros, so it is 0 where the first pixel is set; no other is 0. The sum is H · W; an empty picture
+    The first counts zeros, so it is 0 where the first pixel is set; no other is 0. The sum is H · W; an empty image
     gives []. ValueError for a mask that is not bool (H, W).
+
+    >>> run_lengths(torch.tensor([[False, True], [True, True]]))
+    [1, 3]
     """
     _check_mask(mask)
     pixels = mask.T.flatten().tolist()
@@ -79,6 +89,9 @@ def mask_of_runs(counts: Sequence[int], size: tuple[int, int]) -> Bool[Tensor, "
     """The mask of COCO's run lengths; `size` is (height, width).
 
     ValueError for a negative count, or counts whose sum is not height · width.
+
+    >>> mask_of_runs([1, 3], size=(2, 2)).tolist()
+    [[False, True], [True, True]]
     """
     height, width = (checked_int("size", side, 0) for side in size)
     runs = [checked_int("counts", count, 0) for count in counts]
@@ -96,6 +109,9 @@ def polygon_mask(corners: Float[Tensor, "V 2"], size: tuple[int, int]) -> Bool[T
     an odd number of times exactly if it starts inside. An edge owns its upper end and not its lower one, so that no
     corner is crossed twice. `size` is (height, width); fewer than 3 corners give an empty mask.
     pycocotools draws the boundary on a grid five times finer and rounds, so the two differ along edges alone.
+
+    >>> polygon_mask(torch.tensor([[1.0, 0], [3, 0], [3, 1], [1, 1]]), size=(1, 4)).tolist()
+    [[False, True, True, False]]
     """
     if not isinstance(corners, Tensor) or corners.dim() != 2 or corners.shape[1] != 2:
         raise ValueError(f"corners must be a tensor (V, 2), got {_kind(corners)}")
@@ -117,6 +133,9 @@ def connected_pieces(mask: Bool[Tensor, "H W"]) -> Int64[Tensor, "H W"]:
     """The pieces of a mask, numbered from 1 in reading order; 0 outside. Pixels that touch, also at a corner, are one.
 
     ValueError for a mask that is not bool (H, W).
+
+    >>> connected_pieces(torch.tensor([[True, False, True]])).tolist()
+    [[1, 0, 2]]
     """
     _check_mask(mask)
     from scipy import ndimage  # only here: whoever cuts no mask into pieces needs no scipy

@@ -42,6 +42,9 @@ def decode_boxes(
     """The boxes that the codes make of their anchors: the inverse of `encode_boxes`.
 
     A box grows at most by `LARGEST_GROWTH`; nothing is clipped to the image (`clip_boxes` does that).
+
+    >>> decode_boxes(torch.tensor([[0.5, 0.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 4.0, 4.0]])).tolist()
+    [[2.0, 0.0, 6.0, 4.0]]
     """
     middle, size = _middle_and_size(anchors)
     plain = [code / weight for code, weight in zip(codes.unbind(-1), _checked(weights), strict=True)]

@@ -12,6 +12,9 @@ def box_areas(boxes: Float[Tensor, "N 4"]) -> Float[Tensor, " N"]:
     """Width times height of each box, in pixels; a box whose end lies before its start has no area, 0.
 
     Half precision is computed and returned in float32: 256 × 256 pixels are more than float16 can hold.
+
+    >>> box_areas(torch.tensor([[1.0, 1.0, 4.0, 3.0]]))
+    tensor([6.])
     """
     check_boxes("boxes", boxes)
     corners = boxes.to(torch.promote_types(boxes.dtype, torch.float32))
@@ -27,7 +30,10 @@ def pairwise_box_iou(
     With a crowd, which is a region of many objects, a prediction cannot be larger than it should: there the value is
     intersection / predicted area, as COCO counts. Boxes without area score 0. The IoU has the boxes' dtype; half
     precision is computed and returned in float32.
-    ValueError for boxes that are not (N, 4) floats, or `is_crowd` that is not one bool a ground-truth box.
+    ValueError for boxes that are not (N, 4) floats, or `is_crowd` that is not one bool per ground-truth box.
+
+    >>> pairwise_box_iou(torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 0, 3, 2], [5.0, 5, 6, 6]]))
+    tensor([[0.3333, 0.0000]])
     """
     check_boxes("pred_boxes", pred_boxes)
     check_boxes("gt_boxes", gt_boxes)

@@ -26,10 +26,13 @@ def conv2d_multiply_adds(
     padding: int = 0,
     dilation: int = 1,
 ) -> int:
-    """Multiply-adds of a convolution on one picture of `size` (height, width): places · c_out · c_in · k².
+    """Multiply-adds of a convolution on one image of `size` (height, width): positions · c_out · c_in · k².
 
     A fully connected layer is the case where the kernel sees all of its input. Raises ValueError for a kernel that does
     not fit.
+
+    >>> conv2d_multiply_adds((8, 8), c_in=3, c_out=2, kernel_size=3, padding=1)  # 64 · 2 · 3 · 9
+    3456
     """
     check_ints(1, c_in=c_in, c_out=c_out)
     rows, columns = sliding_axes(size, kernel_size, stride, padding, dilation, 2)
@@ -68,7 +71,7 @@ class MultiplyAdds(TorchDispatchMode):
 
 
 def _convolution(out: Tensor, x: Tensor, weight: Tensor, bias, stride, padding, dilation, transposed, *rest) -> int:
-    """A place of the smaller grid meets all weights of its group: the output's places, or the input's if transposed."""
+    """Each position of the output (if transposed, of the input) meets all weights of its group."""
     places = x if transposed else out
     return len(x) * math.prod(places.shape[2:]) * weight.numel()
 

@@ -32,6 +32,9 @@ def pairwise_soft_iou(
     Masks lie in [0, 1]. On binary masks it is the IoU; a soft mask has less than 1 with itself. Two empty masks score
     0, with gradient 0, so that an empty prediction never counts as a match. Half precision and autocast are computed
     in float32. ValueError for shapes or dtypes that do not fit, or a value outside [0, 1].
+
+    >>> pairwise_soft_iou(torch.tensor([[[1.0, 0.5]]]), torch.tensor([[[True, False]]])).tolist()  # 1 / 1.5
+    [[0.6666666865348816]]
     """
     _check_float("pred_masks", pred_masks, least_dims=3)
     _check_masks(gt_masks, pred_masks)
@@ -48,6 +51,9 @@ def best_assignment(values: Float[Tensor, "P G"]) -> tuple[Int64[Tensor, " n"], 
     n = min(P, G) pairs, in the order of their rows; where several matchings are best, one of them, always the same.
     An assignment is a choice, not a number: no gradient goes through it. Solved in O(n³) on the CPU by scipy
     (Crouse, "On implementing 2D rectangular assignment algorithms", 2016). ValueError for NaN or infinite values.
+
+    >>> best_assignment(torch.tensor([[0.9, 0.8], [0.8, 0.1]]))
+    (tensor([0, 1]), tensor([1, 0]))
     """
     from scipy.optimize import linear_sum_assignment  # here, because it takes longer to import than to run
 
@@ -61,6 +67,9 @@ def greedy_assignment(values: Float[Tensor, "P G"]) -> tuple[Int64[Tensor, " n"]
 
     n = min(P, G) pairs, in the order of their rows; of equal values the first in reading order. The sum may be smaller
     than the best one, though never less than half of it for values ≥ 0. ValueError for NaN or infinite values.
+
+    >>> greedy_assignment(torch.tensor([[0.9, 0.8], [0.8, 0.1]]))
+    (tensor([0, 1]), tensor([0, 1]))
     """
     table = _finite_table(values)
     free_rows, free_columns, found = set(range(table.shape[0])), set(range(table.shape[1])), []
@@ -77,9 +86,12 @@ def greedy_assignment(values: Float[Tensor, "P G"]) -> tuple[Int64[Tensor, " n"]
 def score_loss(scores: Float[Tensor, "*B P"], count: int | Int64[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     """Σ_t BCE([t ≤ n], s_t): the first n = `count` scores should be 1, whatever was matched, and the others 0.
 
-    A sum over the predictions, in nats. Each logarithm is held at −100, as torch does, so a score of exactly 0 or 1
-    costs at most 100. With fewer predictions than objects all should be 1. Half precision is computed and returned in
-    float32. ValueError for scores outside [0, 1].
+    A sum over the predictions, in nats. Each logarithm is clamped to at least −100, as torch does, so a score of
+    exactly 0 or 1 costs at most 100. With fewer predictions than objects all should be 1. Half precision is computed
+    and returned in float32. ValueError for scores outside [0, 1].
+
+    >>> score_loss(torch.tensor([1.0, 0.5]), count=1)  # −ln 1 − ln(1 − 0.5)
+    tensor(0.6931)
     """
     _check_float("scores", scores, least_dims=1)
     _check_range("scores", scores)
@@ -89,7 +101,11 @@ def score_loss(scores: Float[Tensor, "*B P"], count: int | Int64[Tensor, "*B"]) 
 
 
 def score_loss_with_logits(logits: Float[Tensor, "*B P"], count: int | Int64[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-    """`score_loss` of sigmoid(logits), for training: exact at any size, its gradient is sigmoid(logits) − [t ≤ n]."""
+    """`score_loss` of sigmoid(logits), for training: exact at any size, its gradient is sigmoid(logits) − [t ≤ n].
+
+    >>> score_loss_with_logits(torch.tensor([0.0, 0.0]), count=1)  # twice ln 2
+    tensor(1.3863)
+    """
     _check_float("logits", logits, least_dims=1)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     targets = _first(count, logits)

@@ -61,6 +61,9 @@ def ignore_crowds(
 
     `covered` is the intersection of each box with each crowd over the area of the box, not the IoU: a crowd is a
     region of many objects, which a box inside it overlaps by little.
+
+    >>> ignore_crowds(torch.tensor([0, 1, 0]), torch.tensor([[0.9], [0.9], [0.1]]))
+    tensor([-1,  1,  0])
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be in (0, 1], got {threshold}")

@@ -19,7 +19,7 @@ def sample(
 ) -> tuple[Int64[Tensor, "*batch count"], Bool[Tensor, "*batch count"]]:
     """(positions, valid): `count` of the N boxes, at most `positive_share` of them positive, filled with negatives.
 
-    The positives are those with the largest `random` numbers (in [0, 1), one a box); then come the negatives with the
+    The positives are those with the largest `random` numbers (in [0, 1), one per box); then come the negatives with the
     largest, as many as seats are left. IGNORED boxes never come. Where there are fewer boxes than seats, `valid` is
     False at the end, and the position there must not be used. The share is rounded down, as in every codebase.
     Girshick, "Fast R-CNN" (arXiv:1504.08083), section 2.3. Raises ValueError for a count < 1 or a share outside [0, 1].
@@ -45,6 +45,9 @@ def sample_hardest(
     Online hard example mining: no share of positives, no dice. Neighbours that lie over each other have the same loss,
     so the paper suppresses them first (NMS at 0.7 with the losses as confidences); whoever calls marks those IGNORED.
     Shrivastava et al. (arXiv:1604.03540), section 4.
+
+    >>> sample_hardest(torch.tensor([1, 0, -1]), torch.tensor([0.2, 0.9, 5.0]), count=1)
+    (tensor([1]), tensor([True]))
     """
     check_ints(1, count=count)
     return _first(torch.where((labels == POSITIVE) | (labels == NEGATIVE), losses.clamp(min=0), -1.0), count)

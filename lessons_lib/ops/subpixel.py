@@ -20,6 +20,9 @@ def pixel_shuffle(x: Shaped[Tensor, "*B C_r_r H W"], factor: int) -> Shaped[Tens
 
     out[c, rh + i, rw + j] = x[c·r² + i·r + j, h, w]. Any dtype, any number of leading axes or none. The number of
     channels must be a multiple of r², else ValueError.
+
+    >>> pixel_shuffle(torch.arange(4.0).view(4, 1, 1), factor=2).tolist()
+    [[[0.0, 1.0], [2.0, 3.0]]]
     """
     _check_image("x", x)
     check_ints(1, factor=factor)
@@ -36,6 +39,9 @@ def pixel_unshuffle(x: Shaped[Tensor, "*B C r_H r_W"], factor: int) -> Shaped[Te
 
     So the channels are the phases of the image. Height and width must be multiples of r, else ValueError. Empty images
     get their new shape too (torch's own returns them as they came).
+
+    >>> pixel_unshuffle(torch.tensor([[[0.0, 1.0], [2.0, 3.0]]]), factor=2).flatten().tolist()
+    [0.0, 1.0, 2.0, 3.0]
     """
     _check_image("x", x)
     check_ints(1, factor=factor)
@@ -52,8 +58,8 @@ def pixel_unshuffle(x: Shaped[Tensor, "*B C r_H r_W"], factor: int) -> Shaped[Te
 def channel_major(weight: Shaped[Tensor, "C_r_r ..."], factor: int) -> Shaped[Tensor, "C_r_r ..."]:
     """Reorder the filters (or biases) of a layer that counts position by position into the order of `pixel_shuffle`.
 
-    Filter (i·r + j)·C + c moves to place c·r² + i·r + j. The first is the order of TensorFlow's depth_to_space (ONNX:
-    mode DCR), the second that of PyTorch (CRD). With one output channel, C = 1, they are the same.
+    Filter (i·r + j)·C + c moves to position c·r² + i·r + j. The first is the order of TensorFlow's depth_to_space
+    (ONNX: mode DCR), the second that of PyTorch (CRD). With one output channel, C = 1, they are the same.
     """
     check_ints(1, factor=factor)
     positions = factor**2
@@ -68,7 +74,11 @@ def subpixel_conv2d(
     factor: int = 2,
     padding: Ints = 0,
 ) -> Float[Tensor, "B C r_oH r_oW"]:
-    """Convolve at low resolution to r² times the channels, then weave them: r(n + 2p − k + 1) pixels from n."""
+    """Convolve at low resolution to r² times the channels, then weave them: r(n + 2p − k + 1) pixels from n.
+
+    >>> subpixel_conv2d(torch.ones(1, 1, 1, 1), torch.arange(4.0).view(4, 1, 1, 1)).tolist()
+    [[[[0.0, 1.0], [2.0, 3.0]]]]
+    """
     check_ints(1, factor=factor)
     _groups("weight", weight, factor)
     return pixel_shuffle(conv2d_unfold(x, weight, bias, padding=padding), factor)
@@ -78,6 +88,9 @@ def transposed_weight(weight: Float[Tensor, "C_r_r C_in kH kW"], factor: int) ->
     """The kernel of stride r that stamps what a sub-pixel convolution gathers: its filters turned by 180° and woven.
 
     T[c', c, i + r(k − 1 − u), j + r(k − 1 − v)] = W[c·r² + i·r + j, c', u, v].
+
+    >>> transposed_weight(torch.arange(4.0).view(4, 1, 1, 1), factor=2).tolist()
+    [[[[0.0, 1.0], [2.0, 3.0]]]]
     """
     check_ints(1, factor=factor)
     _check_kernel(weight)
@@ -86,7 +99,11 @@ def transposed_weight(weight: Float[Tensor, "C_r_r C_in kH kW"], factor: int) ->
 
 
 def subpixel_weight(weight: Float[Tensor, "C_in C r_kH r_kW"], stride: int) -> Float[Tensor, "C_r_r C_in kH kW"]:
-    """Undo `transposed_weight`: the r² phases of a transposed kernel as filters. Its sides must be multiples of r."""
+    """Undo `transposed_weight`: the r² phases of a transposed kernel as filters. Its sides must be multiples of r.
+
+    >>> subpixel_weight(torch.arange(4.0).view(1, 1, 2, 2), stride=2).flatten().tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    """
     check_ints(1, stride=stride)
     _check_kernel(weight)
     height, width = weight.shape[2:]
@@ -117,10 +134,10 @@ def as_subpixel(
 ) -> tuple[Float[Tensor, "C_r_r C_in qH qW"], tuple[int, int]]:
     """(weight, padding) of the sub-pixel convolution that equals a transposed convolution, up to a crop at the end.
 
-    Any kernel and padding: zeros are put before the kernel until the padding is a multiple of the stride, and behind it
-    until the output is long enough; what it is too long is less than a stride unless the padding is larger than the
-    kernel, so cut it to the transposed size (n − 1)s − 2p + k + output_padding. A bias is repeated s² times. The
-    zeros are the taps that some phases lack: they are what makes the overlap uneven.
+    Any kernel and padding: zeros are put before the kernel until the padding is a multiple of the stride, and after it
+    until the output is long enough; the output is then longer by less than a stride (by more where the padding is
+    larger than the kernel): cut it to the transposed size (n − 1)s − 2p + k + output_padding. A bias is repeated s²
+    times. The zeros are the taps that some phases lack: they are what makes the overlap uneven.
     """
     check_ints(1, stride=stride)
     _check_kernel(weight)
@@ -144,6 +161,9 @@ def icnr(filters: Float[Tensor, "C ..."], factor: int) -> Float[Tensor, "C_r_r .
     The layer then equals one convolution, enlarged by nearest neighbours. Draw `filters` (C, C_in, kH, kW) as for that
     convolution; give a bias (C,) the same treatment. Aitken et al., "Checkerboard artifact free sub-pixel convolution"
     (arXiv:1707.02937). Training is free to move the copies apart again.
+
+    >>> icnr(torch.tensor([1.0, 2.0]), factor=2).tolist()
+    [1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]
     """
     check_ints(1, factor=factor)
     if not isinstance(filters, Tensor) or filters.dim() == 0:
@@ -156,7 +176,7 @@ def multiply_adds(size: Ints, kernel_size: int, factor: int, channels_in: int, c
 
     `size` is that of the small image. Zeros of the padding count, as they do in a profiler. "transposed" stamps a
     kernel of rk; "zero-stuffed" is the same, written as a convolution of the image with r − 1 zeros between its pixels;
-    to see k pixels after resizing by nearest neighbours, a kernel needs r(k − 1) + 1 taps a side.
+    to see k pixels after resizing by nearest neighbours, a kernel needs r(k − 1) + 1 taps per side.
     """
     check_ints(1, kernel_size=kernel_size, factor=factor, channels_in=channels_in, channels_out=channels_out)
     height, width = checked_ints("size", size, 1, 2)

@@ -4,7 +4,7 @@ Conventions, as torch spells them: images are (B, C_in, H, W), weights (C_in, C_
 convolution that goes the other way. Each pixel stamps the kernel, times its value, onto a canvas, `stride` squares from
 its neighbour's stamp; where stamps overlap they add. Then `padding` squares are cut off both ends, but
 `output_padding` fewer at the far one. `stride`, `padding`, `output_padding` and `dilation` are one int for all axes or
-one int an axis. The arithmetic follows Dumoulin and Visin, "A guide to convolution arithmetic for deep learning"
+one int per axis. The arithmetic follows Dumoulin and Visin, "A guide to convolution arithmetic for deep learning"
 (arXiv:1603.07285), section 4.
 """
 
@@ -25,7 +25,7 @@ def transposed_axes(
 
     So `Axis.size` is the output, `Axis.padded` the canvas, and `Axis.window(i)` where the stamp of input pixel i lands.
     With output_padding ≥ stride (legal where dilation is larger) `Axis.places` is more than `size`: the convolution
-    back has places that no input pixel stands for.
+    back has positions that no input pixel stands for.
     """
     names = ("size", "kernel_size", "stride", "padding", "output_padding", "dilation")
     values = (size, kernel_size, stride, padding, output_padding, dilation)
@@ -47,8 +47,11 @@ def transposed_output_size(
 ) -> int | tuple[int, ...]:
     """Pixels that a transposed convolution gives: (n − 1)s − 2p + d(k−1) + output_padding + 1.
 
-    An int where every argument is one, else a tuple with a number for each axis. Raises ValueError for output_padding
+    An int where every argument is one, else a tuple with one number per axis. Raises ValueError for output_padding
     ≥ max(stride, dilation) and for a padding that cuts everything off, as torch does.
+
+    >>> transposed_output_size(2, kernel_size=3, stride=2, padding=1, output_padding=1)
+    4
     """
     arguments = (size, kernel_size, stride, padding, output_padding, dilation)
     count = axes_named(*arguments)
@@ -62,9 +65,12 @@ def output_padding_for(
     """The output_padding with which `size` pixels become `output`.
 
     A convolution turns each of `convolution.input_sizes_for(size, …)`, at most `stride` neighbours, into `size`. Of
-    these the transposed convolution gives back the smallest, unless it is told; output_padding tells it, and for a
+    these the transposed convolution returns the smallest, unless it is told; output_padding tells it, and for a
     convolution that came from n pixels it is (n + 2p − d(k−1) − 1) mod s. Raises ValueError, naming the range, for
     an output that no legal output_padding gives.
+
+    >>> output_padding_for(2, 4, kernel_size=3, stride=2, padding=1)
+    1
     """
     check_ints(1, size=size, output=output, kernel_size=kernel_size, stride=stride, dilation=dilation)
     check_ints(0, padding=padding)
@@ -84,7 +90,12 @@ def conv_transpose2d_stamps(
     output_padding: Ints = 0,
     dilation: Ints = 1,
 ) -> Float[Tensor, "B C_out oH oW"]:
-    """Transposed convolution as the lecture draws it: each pixel stamps the kernel, times its value; overlaps add."""
+    """Transposed convolution as the lecture draws it: each pixel stamps the kernel, times its value; overlaps add.
+
+    >>> x, weight = torch.tensor([[[[1.0, 2.0]]]]), torch.ones(1, 1, 1, 3)
+    >>> conv_transpose2d_stamps(x, weight, stride=2).tolist()
+    [[[[1.0, 1.0, 3.0, 2.0, 2.0]]]]
+    """
     rows, columns = _layer_axes(x, weight, bias, stride, padding, output_padding, dilation)
     canvas = x.new_zeros(len(x), weight.shape[1], rows.padded, columns.padded)
     for i in range(x.shape[2]):
@@ -104,7 +115,12 @@ def conv_transpose2d_matrix(
     output_padding: Ints = 0,
     dilation: Ints = 1,
 ) -> Float[Tensor, "B C_out oH oW"]:
-    """Transposed convolution as its name says: the transposed matrix of the convolution with the same weight."""
+    """Transposed convolution as its name says: the transposed matrix of the convolution with the same weight.
+
+    >>> x, weight = torch.tensor([[[[1.0, 2.0]]]]), torch.ones(1, 1, 1, 3)
+    >>> conv_transpose2d_matrix(x, weight, padding=(0, 1)).tolist()
+    [[[[3.0, 3.0]]]]
+    """
     rows, columns = _layer_axes(x, weight, bias, stride, padding, output_padding, dilation)
     matrix = convolution_matrix(weight, (rows.size, columns.size), stride, padding, dilation)
     extra = (0, columns.places - x.shape[3], 0, rows.places - x.shape[2])  # 0 unless output_padding ≥ stride
@@ -113,7 +129,11 @@ def conv_transpose2d_matrix(
 
 
 def insert_zeros(x: Float[Tensor, "B C H W"], stride: Ints) -> Float[Tensor, "B C sH sW"]:
-    """The pixels pulled apart, stride − 1 zeros between neighbours and none at the ends: (n − 1)·stride + 1 a side."""
+    """The pixels pulled apart, stride − 1 zeros between neighbours and none at the ends: (n − 1)·stride + 1 per side.
+
+    >>> insert_zeros(torch.tensor([[[[1.0, 2.0]]]]), stride=3).tolist()
+    [[[[1.0, 0.0, 0.0, 2.0]]]]
+    """
     check_tensor("x", x, 4)
     down, across = checked_ints("stride", stride, 1, 2)
     apart = x.new_zeros(*x.shape[:2], (x.shape[2] - 1) * down + 1, (x.shape[3] - 1) * across + 1)
@@ -132,8 +152,11 @@ def conv_transpose2d_zeros(
 ) -> Float[Tensor, "B C_out oH oW"]:
     """Transposed convolution as a convolution of stride 1: zeros between the pixels, the kernel turned by 180°.
 
-    The picture gets d(k−1) − p zeros around it, output_padding more at the far ends; where that is negative, pixels are
-    cut off. Input and output channels of the weight change places.
+    The image gets d(k−1) − p zeros around it, output_padding more at the far ends; where that is negative, pixels are
+    cut off. Input and output channels of the weight change roles.
+
+    >>> conv_transpose2d_zeros(torch.ones(1, 1, 1, 2), torch.tensor([[[[1.0, 2.0]]]]), stride=2).tolist()
+    [[[[1.0, 2.0, 1.0, 2.0]]]]
     """
     rows, columns = _layer_axes(x, weight, bias, stride, padding, output_padding, dilation)
     apart = insert_zeros(x, stride)
@@ -149,6 +172,9 @@ def bilinear_kernel(kernel_size: int, dtype: torch.dtype | None = None) -> Float
 
     f = ⌊(k+1)/2⌋, and c = f − 1 for odd k, f − ½ for even k, as in the released FCN code (surgery.py). `dtype` is
     torch's default unless given.
+
+    >>> bilinear_kernel(3).tolist()
+    [[0.25, 0.5, 0.25], [0.5, 1.0, 0.5], [0.25, 0.5, 0.25]]
     """
     check_ints(1, kernel_size=kernel_size)
     factor = (kernel_size + 1) // 2
@@ -161,6 +187,9 @@ def bilinear_settings(factor: int) -> dict[str, int]:
     """kernel_size 2s − (s mod 2), stride s, padding ⌈(s−1)/2⌉: with these, n pixels become exactly s·n.
 
     `nn.ConvTranspose2d(C, C, **bilinear_settings(2))` is the layer that `bilinear_weight(C, 2)` fits.
+
+    >>> bilinear_settings(2)
+    {'kernel_size': 4, 'stride': 2, 'padding': 1}
     """
     check_ints(1, factor=factor)
     return {"kernel_size": 2 * factor - factor % 2, "stride": factor, "padding": factor // 2}
@@ -172,6 +201,9 @@ def bilinear_weight(channels: int, factor: int, dtype: torch.dtype | None = None
     With `bilinear_settings(factor)` it equals bilinear interpolation (align_corners=False), but for the outermost
     ⌊factor/2⌋ pixels, which come out darker: outside is zero here, while interpolation repeats the edge. FCN
     initialises its learned upsampling so (arXiv:1411.4038, section 4.2).
+
+    >>> bilinear_weight(2, factor=2)[0, 0, 1].tolist(), bilinear_weight(2, factor=2)[0, 1, 1].tolist()
+    ([0.1875, 0.5625, 0.5625, 0.1875], [0.0, 0.0, 0.0, 0.0])
     """
     check_ints(1, channels=channels)
     kernel = bilinear_kernel(bilinear_settings(factor)["kernel_size"], dtype)

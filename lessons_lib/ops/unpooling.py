@@ -1,6 +1,6 @@
 """Unpooling: max pooling that remembers its switches, the way back with them or without, and how far values move.
 
-A *switch* is the place of a window's maximum, as torch counts it: row · W + column on the map before pooling, for
+A *switch* is the position of a window's maximum, as torch counts it: row · W + column on the map before pooling, for
 each sample and channel by itself. Windows are k × k and lie side by side; where a side is no multiple of k the last
 ones are smaller, so ⌈n / k⌉ remain. DeconvNet's decoder sends each value back to its switch and leaves zeros elsewhere
 (Noh, Hong and Han, "Learning Deconvolution Network for Semantic Segmentation", ICCV 2015, section 3.2.1).
@@ -23,6 +23,10 @@ def max_pool(
 
     Equal to `F.max_pool2d(x, k, ceil_mode=True, return_indices=True)` on finite maps. The gradient goes to the switches
     alone. Raises ValueError for a map without pixels and for anything that is no float map (B, C, H, W).
+
+    >>> pooled, switches = max_pool(torch.tensor([[[[1.0, 4.0], [3.0, 2.0]]]]))
+    >>> pooled.item(), switches.item()
+    (4.0, 1)
     """
     check_tensor("x", x, 4)
     check_ints(1, kernel_size=kernel_size)
@@ -40,6 +44,9 @@ def corner_switches(size: Sequence[int], kernel_size: int = 2) -> Int64[Tensor, 
     """The top-left pixel of every window of a map of `size` (H, W): where values go when no switch was kept.
 
     On the CPU.
+
+    >>> corner_switches((4, 4)).tolist()
+    [[0, 2], [8, 10]]
     """
     height, width = checked_ints("size", tuple(size), 1, 2)
     check_ints(1, kernel_size=kernel_size)
@@ -56,6 +63,9 @@ def max_unpool(
     differ, as those of windows that do not overlap do; otherwise one of the values is lost, and which is not said. The
     gradient is gathered from the switches. Raises ValueError for shapes that do not fit and for a switch outside the
     map (on a GPU, where looking would mean waiting, torch stops instead).
+
+    >>> max_unpool(torch.tensor([[[[4.0]]]]), torch.tensor([[1]]), size=(2, 2)).tolist()
+    [[[[0.0, 4.0], [0.0, 0.0]]]]
     """
     check_tensor("pooled", pooled, 4)
     height, width = checked_ints("size", tuple(size), 1, 2)
@@ -78,7 +88,7 @@ def max_unpool(
 
 
 def follow_switches(switches: Sequence[Int64[Tensor, "B C _ _"]]) -> Int64[Tensor, "B C h w"]:
-    """The place on the first map of each value that several poolings left: a switch of a switch of a switch.
+    """The position on the first map of each value that several poolings left: a switch of a switch of a switch.
 
     `switches` come in the order of the poolings. Raises ValueError for none.
     """
@@ -93,7 +103,7 @@ def follow_switches(switches: Sequence[Int64[Tensor, "B C _ _"]]) -> Int64[Tenso
 def moved(
     places: Int64[Tensor, "*shape"], others: Int64[Tensor, "*shape_or_less"], width: int
 ) -> Float[Tensor, "*shape"]:
-    """Pixels between two places on a map `width` wide, straight as the crow flies."""
+    """Pixels between two positions on a map `width` wide, in a straight line."""
     check_ints(1, width=width)
     rows = places // width - others // width
     columns = places % width - others % width

@@ -15,13 +15,16 @@ from lessons_lib.ops.receptive_field.chain import input_gradient
 def seen_pixels(
     network: Callable[[Tensor], Tensor], size: tuple[int, int], cell: tuple[int, int] | None = None, channels: int = 3
 ) -> Bool[Tensor, "H W"]:
-    """The pixels of a picture of `size` (H, W) that one cell of the output depends on, whatever the weights are.
+    """The pixels of an image of `size` (H, W) that one cell of the output depends on, whatever the weights are.
 
     It is where the gradient is not zero after every layer was made to let all through: weights positive, a maximum
     replaced by a mean, a difference or a choice (`where`) by a sum, ReLU and its like by nothing, normalisations by a
     sum that sees the same pixels. The switches of a maximum are tried one by one, and what is read or written at them
     is the mean over all. This happens while the network runs, to any call of torch, and its weights are left as they
     are. Layers of float32 run in float64. A pixel counts for all its channels together.
+
+    >>> seen_pixels(torch.nn.Conv2d(3, 1, kernel_size=3), (5, 5))[2].tolist()
+    [False, True, True, True, False]
     """
     images = torch.rand(1, channels, *size, dtype=torch.float64) + 0.5
     with _LetThrough():
@@ -155,12 +158,12 @@ def window_taps(
     padding: int | Sequence[int],
     dilation: int | Sequence[int],
 ) -> list[Int64[Tensor, "h w"]]:
-    """The pixel, row · W + column, that each tap of a pooling's window reads from each place; a tap that meets padding
-    reads what the first one on the map reads."""
+    """The pixel, row · W + column, that each tap of a pooling's window reads from each position; a tap that meets
+    padding reads what the first one on the map reads."""
     axes = []
     for axis in (0, 1):
         k, s, p, d = (v if isinstance(v, int) else v[axis % len(v)] for v in (kernel_size, stride, padding, dilation))
-        at = torch.arange(places[axis]) * s - p + torch.arange(k)[:, None] * d  # (k, places)
+        at = torch.arange(places[axis]) * s - p + torch.arange(k)[:, None] * d  # (k, positions)
         real = (at >= 0) & (at < size[axis])
         axes.append(torch.where(real, at, torch.where(real, at, size[axis] - 1).amin(0)))
     return [row[:, None] * size[1] + column for row in axes[0] for column in axes[1]]

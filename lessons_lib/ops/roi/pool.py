@@ -21,6 +21,10 @@ def roi_pool(
     where several are equal, and never to the boxes: rounding is flat. However large the bins are, each is four reads:
     `range_maxima` says how. Girshick, "Fast R-CNN" (arXiv:1504.08083), section 2.1, and its released code. Raises
     ValueError or TypeError naming the argument.
+
+    >>> features = torch.arange(4.0).repeat(4, 1)[None, None]  # the value of a cell is its column
+    >>> roi_pool(features, torch.tensor([[0.0, 0, 0, 3, 3]]), output_size=2)[0, 0, 0]
+    tensor([1., 3.])
     """
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     y0, y1, x0, x1 = _windows(pixels * spatial_scale, bins, features.shape[2:])
@@ -36,7 +40,7 @@ def pool_windows(
 
     First rounding: the box's four numbers go to the nearest whole cell, halves away from zero, and the cell of the end
     belongs to the box, which is at least one cell large. Second rounding: each bin grows outwards to whole cells. What
-    lies outside the map is cut off; a bin that is left with nothing has an end that is not behind its start.
+    lies outside the map is cut off; a bin that is left with nothing has an end that is not after its start.
     """
     _, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     return _windows(pixels * spatial_scale, bins, features.shape[2:])

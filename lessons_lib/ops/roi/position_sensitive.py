@@ -25,6 +25,10 @@ def ps_roi_pool(
     outside do not count. A bin without cells is 0; an infinite cell or a NaN spoils the bins that read it, and no
     other. Gradients reach the features only. Dai et al., "R-FCN" (arXiv:1605.06409), section 3, and its released code,
     but for ends, which are exclusive here. Raises ValueError or TypeError naming the argument.
+
+    >>> features = torch.arange(4.0).view(1, 4, 1, 1).expand(1, 4, 4, 4)  # bin i of 2 × 2 reads channel i
+    >>> ps_roi_pool(features, torch.tensor([[0.0, 0, 0, 4, 4]]), output_size=2).tolist()
+    [[[[0.0, 1.0], [2.0, 3.0]]]]
     """
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     if group_size is None and bins[0] != bins[1]:

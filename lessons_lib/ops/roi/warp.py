@@ -18,6 +18,10 @@ def roi_warp(
     code does round. Gradients reach the features and the boxes. An inverted box is read backwards. MNC takes the
     maximum of 2 × 2 bins afterwards. Dai, He and Sun, "Instance-aware Semantic Segmentation via Multi-task Network
     Cascades" (arXiv:1512.04412), section 3.2. Raises ValueError or TypeError naming the argument.
+
+    >>> features = torch.arange(4.0).repeat(4, 1)[None, None]  # the value of a cell is its column
+    >>> roi_warp(features, torch.tensor([[0.0, 0, 0, 3, 3]]), output_size=2)[0, 0, 0]
+    tensor([0.0000, 1.5000])
     """
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     x0, y0, x1, y1 = (pixels * spatial_scale).unbind(1)
