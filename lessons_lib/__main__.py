@@ -47,7 +47,7 @@ def _train(args: argparse.Namespace) -> int:
     from lessons_lib.training.command import run_recipe, run_train, settings_of
 
     if args.recipe is None:
-        settings_of(args)  # a wrong name is answered before anything heavy is imported
+        settings_of(args)  # a wrong name is refused before anything heavy is imported
     from lessons_lib.course import run_figures
 
     if args.recipe is None:

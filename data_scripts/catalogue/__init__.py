@@ -1,4 +1,4 @@
-"""The catalogue: where each dataset comes from, one module a dataset, found by its place in this folder.
+"""The catalogue: where each dataset comes from, one module per dataset, found by its file in this folder.
 
 It opens neither torch nor the readers, so that the downloader starts at once.
 """

@@ -104,7 +104,7 @@ def _number(entry: ElementTree.Element, path: str) -> float | None:
 
 
 def _size(photo: Path) -> tuple[int, int] | None:
-    """Width and height of a picture, None where it cannot be read, which is noted elsewhere."""
+    """Width and height of an image, None where it cannot be read, which is noted elsewhere."""
     try:
         return open_picture(photo).size
     except DamagedFile:

@@ -17,7 +17,7 @@ from lessons_lib.data.sets.camvid import CAMVID
 
 
 def write_camvid(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
-    """Write `out/CamVid/<split>` and `<split>annot`; return how many pictures.
+    """Write `out/CamVid/<split>` and `<split>annot`; return how many images.
 
     Labels are 0 to 10, void becomes 11. Instances are not written.
     Raises FileExistsError where `out` is not empty. Nothing stays on an error.

@@ -20,10 +20,10 @@ CITY = "scenes"
 
 
 def write_cityscapes(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
-    """Write `out/leftImg8bit/<split>/scenes` and `out/gtFine/<split>/scenes`; return how many pictures.
+    """Write `out/leftImg8bit/<split>/scenes` and `out/gtFine/<split>/scenes`; return how many images.
 
     Labels are trainIds, 0 to 18, and those of instances 11 to 18; void becomes id 0. Read back, the instances of a
-    picture come in the order of their labels.
+    image come in the order of their labels.
     Raises ValueError for an instance of another class and for what `write_voc` refuses, FileExistsError where `out` is
     not empty. Nothing stays on an error.
     """

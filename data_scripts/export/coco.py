@@ -25,10 +25,10 @@ from lessons_lib.data.sets.coco import COCO2017, CocoSamples
 def write_coco(
     samples: Iterable[Sample], classes: Sequence[str], things: int, out: Path | str, split: str = "train2017"
 ) -> int:
-    """Write `out/<split>`, `out/annotations` and `out/stuffthingmaps/<split>`; return how many pictures.
+    """Write `out/<split>`, `out/annotations` and `out/stuffthingmaps/<split>`; return how many images.
 
     Labels 1 to `things` become the categories of the instances, the labels above them stuff, and label 0 a stuff
-    category after the last, of supercategory "background". Ids count from 1. Pictures are PNG, masks run lengths, boxes
+    category after the last, of supercategory "background". Ids count from 1. Images are PNG, masks run lengths, boxes
     the sample's own. Void is 255 in the maps, and in no mask.
     Raises ValueError for an instance that is no thing or a label beyond `classes`, FileExistsError where `out` is not
     empty. Nothing stays on an error.

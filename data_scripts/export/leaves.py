@@ -21,7 +21,7 @@ from lessons_lib.data.sets.leaves import LEAVES
 
 
 def write_leaves(samples: Iterable[Sample], out: Path | str) -> int:
-    """Write `out/training/A1` with four pictures a plant and the counts in A1.csv; return how many plants.
+    """Write `out/training/A1` with four images per plant and the counts in A1.csv; return how many plants.
 
     Every instance becomes a leaf, and every pixel without one background: the layout has no void. A centre is the pixel
     of a leaf that is nearest to the mean of its pixels.

@@ -12,7 +12,7 @@ from lessons_lib.data.sets.nuclei import NUCLEI
 
 
 def write_nuclei(samples: Iterable[Sample], out: Path | str) -> int:
-    """Write `out/stage1_train/<id>/images` and `masks`; return how many pictures.
+    """Write `out/stage1_train/<id>/images` and `masks`; return how many images.
 
     Every instance becomes a nucleus with a mask file of its own; masks may overlap. The layout has no void.
     Raises ValueError for an image without objects, which the set does not have, for an empty mask or a crowd;

@@ -14,7 +14,7 @@ from lessons_lib.data.sets.pascal_context import CLASSES459, PASCAL_CONTEXT, PAS
 
 
 def write_pascal_context(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
-    """Write `out/VOCdevkit/VOC2010` and `out/trainval`; return how many pictures.
+    """Write `out/VOCdevkit/VOC2010` and `out/trainval`; return how many images.
 
     Labels are those of `PascalContextSamples` with 459 labels; void becomes the value 0. Instances are not written.
     Raises FileExistsError where `out` is not empty. Nothing stays on an error.

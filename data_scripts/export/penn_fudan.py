@@ -16,7 +16,7 @@ from lessons_lib.data.sets.penn_fudan import PENN_FUDAN
 
 
 def write_penn_fudan(samples: Iterable[Sample], out: Path | str) -> int:
-    """Write `out/PennFudanPed/PNGImages` and `PedMasks`; return how many pictures.
+    """Write `out/PennFudanPed/PNGImages` and `PedMasks`; return how many images.
 
     Every instance becomes a pedestrian, and every pixel without one background: the layout has no void.
     Raises ValueError for what `write_voc` refuses, FileExistsError where `out` is not empty. Nothing stays on an error.

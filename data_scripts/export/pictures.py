@@ -1,4 +1,4 @@
-"""Pictures of an exported set: photographs without loss, and maps of numbers."""
+"""Images of an exported set: photographs without loss, and maps of numbers."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def save_numbers(values: Int64[Tensor, "H W"], file: Path, palette: bool = False
         raise ValueError(f"values must be in [0, {2**bits}), got {int(values.min())} to {int(values.max())}")
     picture = Image.fromarray(values.numpy().astype(np.uint8 if bits == 8 else np.uint16))
     if palette:
-        picture.putpalette(voc_palette())  # makes it a palette picture with the same indices
+        picture.putpalette(voc_palette())  # makes it a palette image with the same indices
     picture.save(file)
 
 

@@ -16,7 +16,7 @@ from lessons_lib.data.sets.sbd import SBD
 
 
 def write_sbd(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
-    """Write `out/img`, `cls`, `inst` and the list of the split; return how many pictures.
+    """Write `out/img`, `cls`, `inst` and the list of the split; return how many images.
 
     Labels are 0 to 20, void stays 255, and an object's boundary are its pixels beside a pixel that is not its own.
     Raises ValueError for what `write_voc` refuses, FileExistsError where `out` is not empty. Nothing stays on an error.

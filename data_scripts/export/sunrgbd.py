@@ -14,7 +14,7 @@ from lessons_lib.data.sets.sunrgbd import SUNRGBD, TEST_COUNT
 
 
 def write_sunrgbd(samples: Iterable[Sample], out: Path | str, split: str = "train") -> int:
-    """Write `out/SUNRGBD-<split>_images` and `out/sunrgbd_train_test_labels`; return how many pictures.
+    """Write `out/SUNRGBD-<split>_images` and `out/sunrgbd_train_test_labels`; return how many images.
 
     Labels are 0 to 36; the file's value is the label + 1, and 0 for void. Instances are not written.
     Raises FileExistsError where `out` is not empty. Nothing stays on an error.

@@ -15,7 +15,7 @@ from lessons_lib.data.sets.voc import VOC2007, VOC2012
 
 
 def write_voc(samples: Iterable[Sample], classes: Sequence[str], out: Path | str, split: str = "train") -> int:
-    """Write `out/VOCdevkit/VOC2012` and return how many pictures it holds.
+    """Write `out/VOCdevkit/VOC2012` and return how many images it holds.
 
     `classes[label]` is a label's name. The files in JPEGImages are named .jpg, as the format wants, and hold PNG data,
     so that the pixels survive exactly: decoders go by the content and not by the name.
@@ -55,7 +55,7 @@ def _write_sample(sample: Sample, classes: Sequence[str], root: Path, name: str)
 
 
 def _annotation(sample: Sample, classes: Sequence[str], name: str) -> ElementTree.Element:
-    """The XML of a picture: VOC counts pixels from 1 and includes the last, so x0 + 1, y0 + 1, x1, y1."""
+    """The XML of an image: VOC counts pixels from 1 and includes the last, so x0 + 1, y0 + 1, x1, y1."""
     height, width = sample.label_map.shape
     root = ElementTree.Element("annotation")
     _add(root, {"folder": "VOC2012", "filename": f"{name}.jpg"})

@@ -16,7 +16,7 @@ from data_scripts.fetch.download_errors import DownloadError, UnsafeArchive
 from data_scripts.fetch.remote import readable_size
 
 MOST_ENTRIES = 2_000_000
-LARGEST_RATIO = 20  # pictures hardly shrink, JSON shrinks to a quarter; a bomb grows a thousandfold
+LARGEST_RATIO = 20  # images hardly shrink, JSON shrinks to a quarter; a bomb grows a thousandfold
 ALWAYS_ALLOWED = 100_000_000  # bytes, however small the archive
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError)
 

@@ -1,4 +1,4 @@
-"""One answer of one server: the bytes of a file from some place on, or the reason why there are none."""
+"""One answer of one server: the bytes of a file from some byte on, or the reason why there are none."""
 
 import contextlib
 import email.utils

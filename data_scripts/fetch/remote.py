@@ -36,7 +36,7 @@ class Download:
     """Where a dataset comes from, and under which terms.
 
     Sizes, checksums and counts are what the set's own pages, torchvision or logs of finished downloads state; what
-    nobody states is None, never guessed. `splits` are pictures a split. `licence` is None where no wording was found;
+    nobody states is None, never guessed. `splits` are images per split. `licence` is None where no wording was found;
     `page` is where its authors write.
     `registration` says what to do where the files are given to registered users only, and is "" elsewhere.
     """

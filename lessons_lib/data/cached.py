@@ -79,7 +79,7 @@ def _with(instances: Instances, masks: Bool[Tensor, "N H W"] | None) -> Instance
 
 
 class Memory:
-    """Pictures and label maps of one size: a quarter of the bytes of the samples that they come from, and exact.
+    """Images and label maps of one size: a quarter of the bytes of the samples that they come from, and exact.
 
     Raises ValueError for no samples.
     """
@@ -92,7 +92,7 @@ class Memory:
         self.label_maps = torch.stack([label_map for _, label_map in kept])
 
     def batches(self, size: int, steps: int, seed: int) -> Iterator[Batch]:
-        """`steps` batches of pictures drawn at random, half of them mirrored; the same for the same seed."""
+        """`steps` batches of images drawn at random, half of them mirrored; the same for the same seed."""
         generator = torch.Generator().manual_seed(seed)
         for _ in range(steps):
             chosen = torch.randint(len(self.images), (size,), generator=generator)
@@ -102,9 +102,9 @@ class Memory:
             yield _batch(images, label_maps)
 
     def patches(self, size: int, seed: int) -> tuple[UInt8[Tensor, "M 3 S S"], Int64[Tensor, " M"]]:
-        """A square around one random pixel of every class of every picture, and the class of that pixel.
+        """A square around one random pixel of every class of every image, and the class of that pixel.
 
-        `size` is even; the pixel lies at (size / 2, size / 2). Beyond its border a picture is mirrored.
+        `size` is even; the pixel lies at (size / 2, size / 2). Beyond its border an image is mirrored.
         """
         generator = torch.Generator().manual_seed(seed)
         padded = F.pad(self.images.float(), (size // 2,) * 4, mode="reflect").to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Pictures of one size for a batch: resized by the shorter side and cropped to a square, with all that is in them."""
+"""Images of one size for a batch: resized by the shorter side and cropped to a square, with all that is in them."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from lessons_lib.data.sample import Sample
 def resize_short_side(sample: Sample, size: int) -> Sample:
     """The sample with its shorter side `size` pixels long, ≥ 1, and its proportions kept to the nearest pixel.
 
-    The picture is averaged (antialiased bilinear); label map and masks take the nearest pixel, since a class between
+    The image is averaged (antialiased bilinear); label map and masks take the nearest pixel, since a class between
     two classes is none. Boxes become tight around the masks; an instance that keeps no pixel is dropped.
     """
     if size < 1:
@@ -38,7 +38,7 @@ def resize_short_side(sample: Sample, size: int) -> Sample:
 def crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sample:
     """The window of a sample whose first pixel is (top, left); instances outside it are dropped.
 
-    Boxes become tight around what is left of the masks. ValueError for a window that leaves the picture.
+    Boxes become tight around what is left of the masks. ValueError for a window that leaves the image.
     """
     size = tuple(sample.label_map.shape)
     if not (0 <= top < top + height <= size[0] and 0 <= left < left + width <= size[1]):
@@ -55,7 +55,7 @@ def crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sample
 
 
 def random_square(sample: Sample, generator: torch.Generator, size: int) -> Sample:
-    """A square of `size` pixels: the shorter side is resized to it, and the place on the longer one is drawn."""
+    """A square of `size` pixels: the shorter side is resized to it, and the position on the longer one is drawn."""
     sample = resize_short_side(sample, size)
     height, width = sample.label_map.shape
     top = int(torch.randint(height - size + 1, (), generator=generator))

@@ -150,7 +150,7 @@ def refuse_missing(file: Path | str) -> None:
 
 
 def require_size(file: Path | str, shape: Sequence[int], size: tuple[int, int] | None, field: str = "") -> None:
-    """Raise DamagedFile where a map's shape is not the (height, width) of its picture; None allows any."""
+    """Raise DamagedFile where a map's shape is not the (height, width) of its image; None allows any."""
     if size is not None and tuple(shape) != tuple(size):
         raise DamagedFile(
             file, f"must be as large as its picture, {tuple(size)}, got {tuple(shape)}", field, "wrong size"

@@ -14,7 +14,7 @@ def found_sets(folder: Path | str | None = None) -> dict[str, Samples]:
     """The sets in `folder` and in its folders, by a title such as "nuclei in dsb2018", each with its val split.
 
     None is the folder that LESSONS_REAL_DATA names, and nothing where it names none. A set whose lists are missing or
-    damaged, or which has no picture, is not there. FileNotFoundError for a `folder` that does not exist.
+    damaged, or which has no image, is not there. FileNotFoundError for a `folder` that does not exist.
     """
     named = os.environ.get(REAL_DATA) if folder is None else folder
     if not named:

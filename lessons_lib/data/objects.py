@@ -1,4 +1,4 @@
-"""Objects of a picture, from masks or from a map of numbers, one number an object."""
+"""Objects of an image, from masks or from a map of numbers, one number per object."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ def instances_of(
 
 
 def no_instances(height: int, width: int) -> Instances:
-    """Ground truth of a picture that is labelled pixel by pixel alone."""
+    """Ground truth of an image that is labelled pixel by pixel alone."""
     return instances_of(torch.zeros(0, height, width, dtype=torch.bool), [])
 
 

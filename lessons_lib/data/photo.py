@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 REAL_DATA = "LESSONS_REAL_DATA"
-"""The environment variable that names a folder of real pictures."""
+"""The environment variable that names a folder of real images."""
 
 
 def sample_photo() -> Float[Tensor, "3 H W"]:
     """The portrait of Grace Hopper that every matplotlib carries, 600 × 512 pixels."""
-    from matplotlib import cbook  # only here, so that reading other pictures needs no matplotlib
+    from matplotlib import cbook  # only here, so that reading other images needs no matplotlib
 
     return read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 

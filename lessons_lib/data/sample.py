@@ -1,4 +1,4 @@
-"""The types every dataset gives: a picture, its label map, its instances; and batches of them."""
+"""The types every dataset gives: an image, its label map, its instances; and batches of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -16,7 +16,7 @@ VOID = 255
 
 @dataclass(frozen=True, eq=False)
 class Instances:
-    """The objects of one picture, ground truth or predicted; N = 0 is an ordinary case.
+    """The objects of one image, ground truth or predicted; N = 0 is an ordinary case.
 
     boxes (N, 4): xyxy in pixels, exclusive ends, so a box's width is x1 - x0.
     labels (N,): classes, counted from 1.
@@ -76,7 +76,7 @@ class Instances:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One picture with its semantic and its instance ground truth.
+    """One image with its semantic and its instance ground truth.
 
     image (3, H, W): RGB in [0, 1]. label_map (H, W): class of each pixel, 255 is void.
     Raises ValueError where sizes or dtypes disagree, TypeError for anything that is no tensor.
@@ -120,10 +120,10 @@ class Samples(Dataset[Sample]):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures of possibly different sizes, padded at the right and at the bottom to the largest.
+    """Images of possibly different sizes, padded at the right and at the bottom to the largest.
 
     images (B, 3, H, W): padded with 0. label_maps (B, H, W): padded with 255, so padding never counts.
-    instances: one `Instances` a picture, at the picture's own size. sizes (B, 2): height and width before padding.
+    instances: one `Instances` per image, at the image's own size. sizes (B, 2): height and width before padding.
     """
 
     images: Float[Tensor, "B 3 H W"]

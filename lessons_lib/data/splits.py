@@ -1,4 +1,4 @@
-"""Splits of sets that come without any: every fifth picture is kept for validation."""
+"""Splits of sets that come without any: every fifth image is kept for validation."""
 
 from collections.abc import Sequence
 

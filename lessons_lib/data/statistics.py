@@ -1,4 +1,4 @@
-"""Statistics of a set: how much of each class, how large the objects are, how many a picture has."""
+"""Statistics of a set: how much of each class, how large the objects are, how many an image has."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Statistics:
         return self.pixels.double() / max(1, int(self.pixels.sum()))
 
     def sizes(self) -> dict[str, int]:
-        """How many objects are small, medium and large by COCO's limits, which are meant for pictures of ~640 × 480."""
+        """How many objects are small, medium and large by COCO's limits, which are meant for images of ~640 × 480."""
         small, large = int((self.areas < SMALL).sum()), int((self.areas >= LARGE).sum())
         return {"small": small, "medium": len(self.areas) - small - large, "large": large}
 

@@ -1,4 +1,4 @@
-"""Joint transforms: flip, scale, crop and colour that keep picture, label map, masks and boxes together.
+"""Joint transforms: flip, scale, crop and colour that keep image, label map, masks and boxes together.
 
 They are torchvision's transforms v2 on its tv_tensors: any v2 transform works on a sample through `transform_sample`.
 """
@@ -14,7 +14,7 @@ from lessons_lib.data.sample import VOID, Sample
 
 
 class LabelMap(tv_tensors.Mask):
-    """A label map among the tv_tensors: moved as a mask is, but with its own filling where a picture is padded."""
+    """A label map among the tv_tensors: moved as a mask is, but with its own filling where an image is padded."""
 
 
 FILL = {tv_tensors.Image: 0.0, LabelMap: VOID, tv_tensors.Mask: 0}
@@ -44,7 +44,7 @@ def transform_sample(sample: Sample, transform: v2.Transform) -> Sample:
 class RandomScale(v2.Transform):
     """Resize by a factor drawn evenly from [low, high]; sides are rounded, and at least 1 pixel.
 
-    The picture is averaged (antialiased bilinear). Label map and masks take the pixel nearest to each new centre, as a
+    The image is averaged (antialiased bilinear). Label map and masks take the pixel nearest to each new centre, as a
     class between two classes is none; v2's own resize of masks takes the one up and left of it, up to half a pixel off.
     """
 
@@ -83,7 +83,7 @@ def training_transform(
 ) -> v2.Transform:
     """The usual augmentation of segmentation: flip, scale, crop to size × size (void outside), jitter the colours.
 
-    flip: how often the picture is mirrored. scales: the range of factors. colour: the strength of v2.ColorJitter's
+    flip: how often the image is mirrored. scales: the range of factors. colour: the strength of v2.ColorJitter's
     brightness, contrast and saturation; its hue moves by a quarter of it.
     """
     if size < 1:

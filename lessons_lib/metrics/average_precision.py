@@ -1,4 +1,4 @@
-"""Average precision step by step: matching in one picture, precision and recall down the ranks, and 101 points.
+"""Average precision step by step: matching in one image, precision and recall down the ranks, and 101 points.
 
 COCO's rules (cocoeval.py of the COCO API). Detections take their turn from the highest score down. Each takes the
 object with the highest IoU among those that are left, if that reaches the threshold. Precision and recall are then
@@ -60,7 +60,7 @@ def precision_recall(
     """
     if not isinstance(hits, Tensor) or hits.dtype != torch.bool or hits.dim() < 1:
         got = f"{hits.dtype} {tuple(hits.shape)}" if isinstance(hits, Tensor) else repr(hits)
-        raise ValueError(f"hits must be a bool tensor, one value a detection, got {got}")
+        raise ValueError(f"hits must be a bool tensor, one value per detection, got {got}")
     if isinstance(positives, int) and positives < 1:
         raise ValueError(f"positives must be ≥ 1, got {positives}")
     if counted is None:

@@ -1,13 +1,13 @@
 """Boundary F, precision and recall of label maps, and the recall of thin objects.
 
-A pixel is on a boundary where one of its four neighbours has another class; the frame of the picture makes none. A
+A pixel is on a boundary where one of its four neighbours has another class; the frame of the image makes none. A
 predicted boundary pixel is right where a true boundary pixel of the same class lies within `tolerance` pixels
-(straight-line distance), and a true one is found in the same way. All classes and pictures are counted together:
+(straight-line distance), and a true one is found in the same way. All classes and images are counted together:
 
     precision = right / predicted    recall = found / true    F = 2 · precision · recall / (precision + recall)
 
 This is the boundary measure of Csurka, Larlus and Perronnin ("What is a good evaluation measure for semantic
-segmentation?", BMVC 2013, section 2.2) except that they take the mean over classes and pictures, where a class of
+segmentation?", BMVC 2013, section 2.2) except that they take the mean over classes and images, where a class of
 three pixels counts as much as the largest.
 
 Void has no class, so it makes no boundary; and since a true boundary may run inside of it, a predicted one within
@@ -26,7 +26,7 @@ from lessons_lib.metrics.semantic import check_label_maps
 
 
 class BoundaryScores:
-    """Counts boundary pixels over all pictures; `tolerance` is in pixels, ≥ 0, 1 being for pictures of about 96.
+    """Counts boundary pixels over all images; `tolerance` is in pixels, ≥ 0, 1 being for images of about 96.
 
     >>> scores, halves = BoundaryScores(), torch.tensor([[0, 0, 1, 1]])
     >>> scores.update(halves, halves)
@@ -39,7 +39,7 @@ class BoundaryScores:
         self.right = self.predicted = self.left_out = self.found = self.true = 0
 
     def update(self, prediction: Int64[Tensor, "H W"], target: Int64[Tensor, "H W"]) -> None:
-        """Count one picture; 255 in the target is void, any other label a class.
+        """Count one image; 255 in the target is void, any other label a class.
 
         ValueError for maps that are not int64, not (H, W), or of different shapes.
         """
@@ -84,7 +84,7 @@ class BoundaryScores:
 class ThinRecall:
     """The share of the pixels of thin objects, those with one of the true `labels`, that are predicted as such.
 
-    All pixels of all pictures are counted together. Recall alone would praise who paints everything as a ring: read it
+    All pixels of all images are counted together. Recall alone would praise who paints everything as a ring: read it
     beside mIoU. ValueError for no labels, or labels that are not in [0, 254].
 
     >>> scores = ThinRecall(labels=(1,))
@@ -100,7 +100,7 @@ class ThinRecall:
         self.found = self.true = 0
 
     def update(self, prediction: Int64[Tensor, "*HW"], target: Int64[Tensor, "*HW"]) -> None:
-        """Count one picture, or several of one size; ValueError for maps that are not int64 or of different shapes."""
+        """Count one image, or several of one size; ValueError for maps that are not int64 or of different shapes."""
         check_label_maps(prediction, target)
         thin = torch.isin(target, torch.tensor(self.labels, device=target.device))
         self.found += int((thin & (prediction == target)).sum())
@@ -114,7 +114,7 @@ class ThinRecall:
         self.found, self.true = self.found + other.found, self.true + other.true
 
     def compute(self) -> dict[str, float]:
-        """thin_recall; NaN where no picture had a thin object."""
+        """thin_recall; NaN where no image had a thin object."""
         return {"thin_recall": _ratio(self.found, self.true)}
 
 

@@ -23,7 +23,7 @@ KINDS = {"mask": "segm", "box": "bbox"}
 
 
 class CocoScores:
-    """`DetectionScores` by pycocotools: `update` once a picture, then `compute`; `kind` is "mask" or "box".
+    """`DetectionScores` by pycocotools: `update` once per image, then `compute`; `kind` is "mask" or "box".
 
     >>> box, label = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([1])
     >>> scores = CocoScores("box")
@@ -39,7 +39,7 @@ class CocoScores:
         self.predictions: list[Instances] = []
 
     def update(self, prediction: Instances, target: Instances) -> None:
-        """Add one picture; an object's area is that of its mask. ValueError for a prediction without scores."""
+        """Add one image; an object's area is that of its mask. ValueError for a prediction without scores."""
         if prediction.scores is None:
             raise ValueError("prediction must have scores, got None")
         if self.kind == "mask":
@@ -48,7 +48,7 @@ class CocoScores:
         self.targets.append(target.to("cpu"))
 
     def merge(self, other: "CocoScores") -> None:
-        """Add the pictures of `other` behind one's own."""
+        """Add the images of `other` after one's own."""
         if not isinstance(other, CocoScores) or other.kind != self.kind:
             got = f"kind {other.kind!r}" if isinstance(other, CocoScores) else repr(other)
             raise ValueError(f"other must be CocoScores of kind {self.kind!r}, got {got}")
@@ -110,10 +110,10 @@ def truth_json(targets: Sequence[Instances]) -> dict:
 
 
 def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int64[Tensor, " _"]]) -> list[dict]:
-    """COCO's annotations of boxes alone, the objects of picture after picture: xyxy becomes x, y, width, height.
+    """COCO's annotations of boxes alone, the objects of image after image: xyxy becomes x, y, width, height.
 
-    Ids count from 1 through all pictures, since pycocotools reads an id of 0 as "not found"; so do those of pictures.
-    ValueError where the lists or a picture's boxes and labels have different lengths.
+    Ids count from 1 through all images, since pycocotools reads an id of 0 as "not found"; so do those of images.
+    ValueError where the lists or an image's boxes and labels have different lengths.
     """
     annotations: list[dict] = []
     for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):

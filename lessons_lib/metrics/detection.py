@@ -1,7 +1,7 @@
 """Average precision with all rules of COCO, from scratch: twelve numbers, for boxes or masks.
 
-Ten IoU thresholds, 101 recalls, crowds, three area ranges, at most 1, 10 or 100 detections of a class in a picture:
-what pycocotools computes (`coco_eval` runs it), counted for all pictures, thresholds and ranges together.
+Ten IoU thresholds, 101 recalls, crowds, three area ranges, at most 1, 10 or 100 detections of a class in an image:
+what pycocotools computes (`coco_eval` runs it), counted for all images, thresholds and ranges together.
 """
 
 import torch
@@ -15,7 +15,7 @@ from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.masks import pairwise_mask_iou
 
 MOST = (1, 10, 100)
-"""Detections of a class in a picture that count, from the highest score down."""
+"""Detections of a class in an image that count, from the highest score down."""
 
 NUMBERS = (
     *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
@@ -25,9 +25,9 @@ NUMBERS = (
 
 
 class DetectionScores:
-    """Collects pictures, then computes AP and AR of all; `kind` is "mask" or "box", what the IoU is taken of.
+    """Collects images, then computes AP and AR of all; `kind` is "mask" or "box", what the IoU is taken of.
 
-    Where scores tie, the picture that came first goes first. ValueError for another kind.
+    Where scores tie, the image that came first goes first. ValueError for another kind.
 
     >>> box, label = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([1])
     >>> scores = DetectionScores("box")
@@ -43,7 +43,7 @@ class DetectionScores:
         self.pictures: list[Picture] = []
 
     def update(self, prediction: Instances, target: Instances, areas: Float[Tensor, " G"] | None = None) -> None:
-        """Add one picture; ValueError for a prediction without scores.
+        """Add one image; ValueError for a prediction without scores.
 
         `areas` sorts the objects into small, medium and large. COCO has it in the annotation, for boxes and masks the
         same; None takes the pixels of the masks, or the boxes where there are none.
@@ -94,7 +94,7 @@ class DetectionScores:
         self.pictures.append(Picture(table, *detections, gt_labels, gt_areas.cpu().double(), is_crowd.cpu()))
 
     def merge(self, other: "DetectionScores") -> None:
-        """Add the pictures of `other`, for example from another process, behind one's own."""
+        """Add the images of `other`, for example from another process, after one's own."""
         if not isinstance(other, DetectionScores) or other.kind != self.kind:
             got = f"kind {other.kind!r}" if isinstance(other, DetectionScores) else repr(other)
             raise ValueError(f"other must be DetectionScores of kind {self.kind!r}, got {got}")

@@ -1,4 +1,4 @@
-"""Matching for AP of many pictures at once: every IoU threshold and every area range in one pass down the ranks.
+"""Matching for AP of many images at once: every IoU threshold and every area range in one pass down the ranks.
 
 It is `average_precision.match_in_order` for whole sets. Outside the area range an object is ignored as a crowd is: a
 detection may take it, but only when no counted object is free, and then does not count itself. A detection that takes
@@ -23,7 +23,7 @@ _CHUNK = 2**18
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What AP needs to know of one picture: P detections from the highest score down, G objects.
+    """What AP needs to know of one image: P detections from the highest score down, G objects.
 
     iou (P, G): −1 where the classes differ. areas in pixels; is_crowd (G,).
     """
@@ -46,7 +46,7 @@ def in_ranges(areas: Float64[Tensor, " N"]) -> Bool[Tensor, "A N"]:
 def match_pictures(pictures: list[Picture]) -> tuple[Bool[Tensor, "A T n"], Bool[Tensor, "A T n"]]:
     """Which detections are hits, and which count at all, for each area range and threshold.
 
-    The n detections of all pictures stand one after the other, those of a picture in its own order.
+    The n detections of all images stand one after the other, those of an image in its own order.
     """
     total = sum(len(picture.scores) for picture in pictures)
     matched = torch.zeros(len(AREA_RANGES), len(IOU_THRESHOLDS), total, dtype=torch.bool, device="cpu")
@@ -70,7 +70,7 @@ def match_pictures(pictures: list[Picture]) -> tuple[Bool[Tensor, "A T n"], Bool
 
 
 def _match(pictures: list[Picture]) -> tuple[Bool[Tensor, "N A T D"], Bool[Tensor, "N A T D"]]:
-    """Which detections took an object, and which of them an ignored one, with the pictures filled up to one size."""
+    """Which detections took an object, and which of them an ignored one, with the images filled up to one size."""
     deep, most = (max(picture.iou.shape[axis] for picture in pictures) for axis in (0, 1))
     iou = torch.full((len(pictures), deep, most), -1.0, dtype=torch.float64, device="cpu")
     crowd, ignored = torch.zeros(len(pictures), 1, 1, most, dtype=torch.bool, device="cpu"), []
@@ -95,7 +95,7 @@ def _match(pictures: list[Picture]) -> tuple[Bool[Tensor, "N A T D"], Bool[Tenso
 
 
 def _wishes(iou: Float64[Tensor, "N D G"]) -> Int32[Tensor, "N D G"]:
-    """The place of each object in a detection's liking: 0 for the lowest IoU; of equals the last is liked most."""
+    """Each object's rank in a detection's order of preference: 0 for the lowest IoU; of equal ones the last is best."""
     order = iou.argsort(dim=-1, stable=True)
     places = torch.arange(iou.shape[-1], dtype=torch.int32, device=iou.device).expand(iou.shape)
     return torch.empty_like(iou, dtype=torch.int32).scatter_(-1, order, places)

@@ -77,7 +77,7 @@ def panoptic_map(label_map: Int64[Tensor, "H W"], instances: Instances) -> Panop
 
 
 class PanopticScores:
-    """Counts matches, false positives and misses of each class over all pictures; labels are 0 to num_classes − 1.
+    """Counts matches, false positives and misses of each class over all images; labels are 0 to num_classes − 1.
 
     >>> scores, half = PanopticScores(1), Panoptic(torch.tensor([[1, 1, 1, 1]]), torch.tensor([0]))
     >>> scores.update(half, Panoptic(torch.tensor([[1, 1, 1, 0]]), torch.tensor([0])))  # void does not count
@@ -91,7 +91,7 @@ class PanopticScores:
         self.counts = torch.zeros(3, num_classes, dtype=torch.int64)  # TP, FP, FN
 
     def update(self, prediction: Panoptic, target: Panoptic) -> None:
-        """Count one picture; ValueError for maps of different sizes, or a label outside 0 to num_classes − 1."""
+        """Count one image; ValueError for maps of different sizes, or a label outside 0 to num_classes − 1."""
         if prediction.ids.shape != target.ids.shape:
             got, want = tuple(prediction.ids.shape), tuple(target.ids.shape)
             raise ValueError(f"prediction must have the target's size {want}, got {got}")

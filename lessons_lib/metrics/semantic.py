@@ -1,4 +1,4 @@
-"""Semantic scores: one confusion matrix over all pictures; pixel accuracy, mean accuracy, mIoU, fwIoU from it.
+"""Semantic scores: one confusion matrix over all images; pixel accuracy, mean accuracy, mIoU, fwIoU from it.
 
 With n_ij pixels of class i that are predicted as j, and t_i = Σ_j n_ij (Long, Shelhamer and Darrell, "Fully
 Convolutional Networks for Semantic Segmentation", CVPR 2015, section 5):
@@ -20,7 +20,7 @@ from lessons_lib.data.sample import VOID
 
 
 class SemanticScores:
-    """Counts pixels over all pictures into `confusion` (K, K), rows true and columns predicted; divides at the end.
+    """Counts pixels over all images into `confusion` (K, K), rows true and columns predicted; divides at the end.
 
     Labels are 0 to num_classes − 1; 255 in the target is void. ValueError for fewer than 1 or more than 255 classes.
 
@@ -34,7 +34,7 @@ class SemanticScores:
         self.confusion = torch.zeros(2 * (_checked_classes(num_classes),), dtype=torch.int64)
 
     def update(self, prediction: Int64[Tensor, "*HW"], target: Int64[Tensor, "*HW"]) -> None:
-        """Count one picture, or several of one size; the errors are those of `confusion_matrix`."""
+        """Count one image, or several of one size; the errors are those of `confusion_matrix`."""
         self.confusion += confusion_matrix(prediction, target, len(self.confusion)).cpu()
 
     def merge(self, other: "SemanticScores") -> None:

@@ -1,1 +1,1 @@
-"""Models: one system of the lecture a file, each with `forward(batch)` for its losses and `predict(images)`."""
+"""Models: one system of the lecture per file, each with `forward(batch)` for its losses and `predict(images)`."""

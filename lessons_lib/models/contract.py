@@ -2,7 +2,7 @@
 
 Both are `nn.Module`s whose `forward(batch)` returns the losses by name, already weighted; their sum is the training
 loss. `expected_losses()` says what fresh weights lose, so that a mistake is seen before the first step.
-`predict(images)` answers each image at its own size, in eval mode and without gradient.
+`predict(images)` returns a result for each image at its own size, in eval mode and without gradient.
 """
 
 import math
@@ -42,7 +42,7 @@ class SemanticModel(nn.Module):
 
 
 class InstanceModel(nn.Module):
-    """A model that finds objects. A subclass writes `forward`, its losses, and `stages`, whose end is the answer."""
+    """A model that finds objects. A subclass writes `forward`, its losses, and `stages`, whose last is the result."""
 
     max_detections = 100
     """The most objects that `predict` gives for an image."""

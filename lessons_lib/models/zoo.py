@@ -23,7 +23,7 @@ from lessons_lib.models.semantic.plain_fcn import plain_fcn
 from lessons_lib.models.semantic.unet import unet
 
 TASKS = ("semantic", "instance", "detection")
-"""What a model answers: a class for each pixel; a mask, box and class for each object; or a box and class alone."""
+"""What a model predicts: a class for each pixel; a mask, box and class for each object; or a box and class alone."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What the lecture computes with: one operator a file, in plain torch."""
+"""What the lecture computes with: one operator per file, in plain torch."""

@@ -46,7 +46,7 @@ def place_anchors(
 ) -> Float[Tensor, "N 4"]:
     """All shapes around every cell of a map with `size` (H, W) cells: N = H · W · A, row by row, cell by cell.
 
-    A head that answers (B, A, H, W) must therefore be permuted to (B, H, W, A) before it is flattened. `grid` says
+    A head that returns (B, A, H, W) must therefore be permuted to (B, H, W, A) before it is flattened. `grid` says
     where the cells lie in the image, or two do, for rows and for columns. Anchors may reach beyond the image.
 
     >>> place_anchors(anchor_shapes([4], [1.0]), (1, 2), Grid(8, 3.5)).tolist()

@@ -67,7 +67,7 @@ def labels_of_colours(
 def run_lengths(mask: Bool[Tensor, "H W"]) -> list[int]:
     """COCO's run lengths of a mask: how many zeros, then ones, then zeros, … down one column after another.
 
-    The first counts zeros, so it is 0 where the first pixel is set; no other is 0. The sum is H · W; an empty picture
+    The first counts zeros, so it is 0 where the first pixel is set; no other is 0. The sum is H · W; an empty image
     gives []. ValueError for a mask that is not bool (H, W).
 
     >>> run_lengths(torch.tensor([[False, True], [True, True]]))

@@ -30,7 +30,7 @@ def pairwise_box_iou(
     With a crowd, which is a region of many objects, a prediction cannot be larger than it should: there the value is
     intersection / predicted area, as COCO counts. Boxes without area score 0. The IoU has the boxes' dtype; half
     precision is computed and returned in float32.
-    ValueError for boxes that are not (N, 4) floats, or `is_crowd` that is not one bool a ground-truth box.
+    ValueError for boxes that are not (N, 4) floats, or `is_crowd` that is not one bool per ground-truth box.
 
     >>> pairwise_box_iou(torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 0, 3, 2], [5.0, 5, 6, 6]]))
     tensor([[0.3333, 0.0000]])

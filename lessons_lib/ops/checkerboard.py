@@ -1,10 +1,11 @@
-"""The checkerboard: taps that meet in a pixel, the patterns they leave in pictures, and what cures them.
+"""The checkerboard: taps that meet in a pixel, the patterns they leave in images, and what cures them.
 
 A transposed convolution stamps its kernel once for every input pixel, `stride` pixels apart. Input pixel i sends tap u
 to output pixel i·stride + u·dilation − padding. Where the stamps overlap unevenly, some pixels are sums of more terms
 than their neighbours, in a pattern that repeats every `stride` pixels: the checkerboard of Odena, Dumoulin and Olah,
-"Deconvolution and Checkerboard Artifacts" (Distill, 2016). The phase of an output pixel is its place in that pattern:
-(pixel + padding) mod stride. The gradient of a strided convolution is a transposed convolution, with the same overlap.
+"Deconvolution and Checkerboard Artifacts" (Distill, 2016). The phase of an output pixel is its position in that
+pattern: (pixel + padding) mod stride. The gradient of a strided convolution is a transposed convolution: the overlap is
+the same.
 """
 
 import math
@@ -89,7 +90,7 @@ def overlap_map(
     dilation: Ints = 1,
     layers: int = 1,
 ) -> Int64[Tensor, "oH oW"]:
-    """Taps (paths, for several `layers`) that fall on each output pixel of a picture: rows times columns.
+    """Taps (paths, for several `layers`) that fall on each output pixel of an image: rows times columns.
 
     Every argument is one int, or one for rows and one for columns; what each means, `overlap_1d` says.
     """
@@ -106,10 +107,10 @@ def overlap_map(
 def interior(
     size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1, layers: int = 1
 ) -> slice:
-    """Output pixels, along one axis, where no stamp is missing because the picture ends there.
+    """Output pixels, along one axis, where no stamp is missing because the image ends there.
 
     Inside, the overlap is `taps_per_phase`, over and over (and repeats every strideˡ pixels after l `layers`); an empty
-    slice where the picture is too small. A pixel outside may have all its taps too, but need not.
+    slice where the image is too small. A pixel outside may have all its taps too, but need not.
     """
     check_ints(1, size=size, kernel_size=kernel_size, stride=stride, dilation=dilation, layers=layers)
     check_ints(0, padding=padding)
@@ -141,11 +142,11 @@ def checkerboard_score(overlap: Num[Tensor, "*shape"]) -> float:
     return 1 - least / most if most > 0 else 0.0
 
 
-# Patterns in weights and in pictures
+# Patterns in weights and in images
 
 
 def phase_sums(weight: Float[Tensor, "C_in C_out kH kW"], stride: int) -> Float[Tensor, "C_in C_out s s"]:
-    """Sum of the weights that fall on each phase: what the layer answers, far from the border, to an input of ones.
+    """Sum of the weights that fall on each phase: what the layer returns, far from the border, to an input of ones.
 
     The weight is that of a transposed convolution of dilation 1. Equal sums print no pattern on a flat input, whatever
     the overlap; `taps_per_phase` are the sums of weights that are all 1.
@@ -160,7 +161,7 @@ def phase_sums(weight: Float[Tensor, "C_in C_out kH kW"], stride: int) -> Float[
 def split_phases(image: Float[Tensor, "*B H W"], stride: int) -> Float[Tensor, "*B s s h w"]:
     """The image as stride × stride small ones: [..., φ, ψ, :, :] holds every stride-th pixel from row φ and column ψ.
 
-    Rows and columns behind the last whole tile are left out. ValueError where the image is smaller than one tile.
+    Rows and columns after the last whole tile are left out. ValueError where the image is smaller than one tile.
     """
     check_ints(1, stride=stride)
     if not isinstance(image, Tensor) or image.dim() < 2 or not image.is_floating_point():
@@ -176,7 +177,7 @@ def phase_amplitude(image: Float[Tensor, "*B H W"], stride: int) -> Float[Tensor
     """How strong the pattern is that repeats every `stride` pixels: the standard deviation of the average tile.
 
     Average all tiles of stride × stride pixels; take the standard deviation (divided by s²) over the pixels of that one
-    tile. In the image's own units; 0 for a flat image, 1 for a checkerboard of ±1 at stride 2, and in a natural picture
+    tile. In the image's own units; 0 for a flat image, 1 for a checkerboard of ±1 at stride 2, and in a natural image
     close to 0, because no phase is special there. By Parseval its square is the power at the multiples of 1/stride.
     """
     tile = split_phases(image, stride).mean((-2, -1)).flatten(-2)  # (..., s*s)
@@ -186,7 +187,7 @@ def phase_amplitude(image: Float[Tensor, "*B H W"], stride: int) -> Float[Tensor
 def spectrum(image: Float[Tensor, "*B H W"]) -> Float[Tensor, "*B H W"]:
     """Amplitude of each frequency, the mean of the image in the middle at [H // 2, W // 2].
 
-    Row r stands for (r − H // 2)/H periods a pixel, columns likewise; a wave of amplitude 1 has two entries of 1/2. A
+    Row r stands for (r − H // 2)/H periods per pixel, columns likewise; a wave of amplitude 1 has two entries of 1/2. A
     pattern that repeats every s pixels has its peaks H/s rows or W/s columns apart.
     """
     if not isinstance(image, Tensor) or image.dim() < 2 or not image.is_floating_point() or 0 in image.shape[-2:]:
@@ -227,7 +228,7 @@ def blur(x: Float[Tensor, "B C H W"], stride: int) -> Float[Tensor, "B C H W"]:
     """Average over `stride` pixels, twice, along rows and columns: wipes out every pattern that repeats so.
 
     The weights are a triangle of 2·stride − 1 taps, [1, 2, 1]/4 at stride 2; edge pixels are repeated outside. It also
-    softens the picture: that is its price.
+    softens the image: that is the cost.
     """
     _check_float("x", x, 4)
     check_ints(1, stride=stride)

@@ -2,8 +2,8 @@
 
 Conventions, as torch spells them: images are (B, C, H, W), weights (C_out, C_in, kH, kW); nothing is flipped, so what
 the field calls a convolution is a cross-correlation. `kernel_size`, `stride`, `padding` and `dilation` are one int for
-all axes or one int an axis; `padding` may also be "valid" (none) or "same" (as many places as pixels, stride 1 only;
-where the total is odd, the extra zero goes to the end). The arithmetic follows Dumoulin and Visin, "A guide to
+all axes or one int per axis; `padding` may also be "valid" (none) or "same" (as many positions as pixels, stride 1
+only; where the total is odd, the extra zero goes to the end). The arithmetic follows Dumoulin and Visin, "A guide to
 convolution arithmetic for deep learning" (arXiv:1603.07285), sections 2 and 5.
 """
 
@@ -21,9 +21,9 @@ from lessons_lib.ops.window import Axis, Padding, sliding_axes
 def output_size(
     size: Ints, kernel_size: Ints, stride: Ints = 1, padding: Padding = 0, dilation: Ints = 1
 ) -> int | tuple[int, ...]:
-    """Number of places where a window fits along `size` pixels: ⌊(n + 2p − d(k−1) − 1)/s⌋ + 1.
+    """Number of positions where a window fits along `size` pixels: ⌊(n + 2p − d(k−1) − 1)/s⌋ + 1.
 
-    An int where every argument is one, else a tuple with a number for each axis. A window that reaches over more than
+    An int where every argument is one, else a tuple with one number per axis. A window that reaches over more than
     the padded pixels fits nowhere: a ValueError, as in torch.
 
     >>> output_size(4, kernel_size=3, stride=2, padding=1)
@@ -44,8 +44,8 @@ def pool_output_size(
 ) -> int:
     """Output size of a pooling layer along one axis; `stride` is `kernel_size` unless given.
 
-    `ceil_mode` rounds up, so that the last window may hang over the end; but a window that would start behind the last
-    pixel is dropped, as torch does (n 1, k 2, s 2, p 1 gives 1 place, not 2). Padding may be at most half of
+    `ceil_mode` rounds up, so that the last window may hang over the end; but a window that would start after the last
+    pixel is dropped, as torch does (n 1, k 2, s 2, p 1 gives 1 position, not 2). Padding may be at most half of
     `kernel_size`, as in torch.
 
     >>> pool_output_size(5, 2), pool_output_size(5, 2, ceil_mode=True)
@@ -63,7 +63,7 @@ def pool_output_size(
 
 
 def paddings_for(size: int, output: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> list[int]:
-    """All paddings p (p zeros at both ends) with which `size` pixels have `output` places: none, one or several.
+    """All paddings p (p zeros at both ends) with which `size` pixels have `output` positions: none, one or several.
 
     `paddings_for(n, n, k)` asks which paddings keep the size: with stride 1, (k−1)/2 for odd k and none for even k.
 
@@ -76,7 +76,7 @@ def paddings_for(size: int, output: int, kernel_size: int, stride: int = 1, dila
 
 
 def input_sizes_for(output: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> list[int]:
-    """All sizes n ≥ 1 that have `output` places: at most `stride` neighbours, because the floor leaves pixels over.
+    """All sizes n ≥ 1 that have `output` positions: at most `stride` neighbours, because the floor leaves pixels over.
 
     >>> input_sizes_for(3, kernel_size=3, stride=2)
     [7, 8]
@@ -95,7 +95,7 @@ def conv2d_loops(
     padding: Padding = 0,
     dilation: Ints = 1,
 ) -> Float[Tensor, "B C_out oH oW"]:
-    """Convolution as the lecture draws it: from each place, the dot product between the filter and the window.
+    """Convolution as the lecture draws it: from each position, the dot product between the filter and the window.
 
     >>> conv2d_loops(torch.arange(4.0).view(1, 1, 1, 4), torch.ones(1, 1, 1, 2)).tolist()
     [[[[1.0, 3.0, 5.0]]]]

@@ -26,7 +26,7 @@ def conv2d_multiply_adds(
     padding: int = 0,
     dilation: int = 1,
 ) -> int:
-    """Multiply-adds of a convolution on one picture of `size` (height, width): places · c_out · c_in · k².
+    """Multiply-adds of a convolution on one image of `size` (height, width): positions · c_out · c_in · k².
 
     A fully connected layer is the case where the kernel sees all of its input. Raises ValueError for a kernel that does
     not fit.
@@ -71,7 +71,7 @@ class MultiplyAdds(TorchDispatchMode):
 
 
 def _convolution(out: Tensor, x: Tensor, weight: Tensor, bias, stride, padding, dilation, transposed, *rest) -> int:
-    """A place of the smaller grid meets all weights of its group: the output's places, or the input's if transposed."""
+    """Each position of the output (if transposed, of the input) meets all weights of its group."""
     places = x if transposed else out
     return len(x) * math.prod(places.shape[2:]) * weight.numel()
 

@@ -86,9 +86,9 @@ def greedy_assignment(values: Float[Tensor, "P G"]) -> tuple[Int64[Tensor, " n"]
 def score_loss(scores: Float[Tensor, "*B P"], count: int | Int64[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     """Σ_t BCE([t ≤ n], s_t): the first n = `count` scores should be 1, whatever was matched, and the others 0.
 
-    A sum over the predictions, in nats. Each logarithm is held at −100, as torch does, so a score of exactly 0 or 1
-    costs at most 100. With fewer predictions than objects all should be 1. Half precision is computed and returned in
-    float32. ValueError for scores outside [0, 1].
+    A sum over the predictions, in nats. Each logarithm is clamped to at least −100, as torch does, so a score of
+    exactly 0 or 1 costs at most 100. With fewer predictions than objects all should be 1. Half precision is computed
+    and returned in float32. ValueError for scores outside [0, 1].
 
     >>> score_loss(torch.tensor([1.0, 0.5]), count=1)  # −ln 1 − ln(1 − 0.5)
     tensor(0.6931)

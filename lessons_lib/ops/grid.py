@@ -1,4 +1,4 @@
-"""Grids: where the cells of a feature map lie in the picture, through convolution, pooling and upsampling.
+"""Grids: where the cells of a feature map lie in the image, through convolution, pooling and upsampling.
 
 Along one axis, the middle of cell i lies at `start + stride · i`, in pixels, where pixel 0 has its middle at 0. Padding
 moves the start to the left, so it can be negative; it is a whole number of pixels or a half. What a convolution's cell
@@ -14,7 +14,7 @@ from lessons_lib.checks import check_ints
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the cells of a map lie along one axis of the picture: cell i at start + stride · i.
+    """Where the cells of a map lie along one axis of the image: cell i at start + stride · i.
 
     >>> Grid(1, 0.0).down(kernel_size=2, stride=2)  # cell 0 sees pixels 0 and 1: its middle is between them
     Grid(stride=2, start=0.5)
@@ -48,11 +48,11 @@ class Grid:
 
 
 PIXELS = Grid(1, 0.0)
-"""The picture itself."""
+"""The image itself."""
 
 
 def crop_offset(layers: Sequence[tuple[int, int, int]], kernel_size: int) -> float:
-    """How many cells to cut off the start of a score map that was brought back to pixels: then it lies on the picture.
+    """How many cells to cut off the start of a score map that was brought back to pixels: then it lies on the image.
 
     layers: (kernel_size, stride, padding) of each convolution and pooling on the way down. kernel_size: that of the one
     transposed convolution on the way up, whose stride is all of theirs together and which pads nothing. A whole number

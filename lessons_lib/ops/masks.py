@@ -22,7 +22,7 @@ def pairwise_mask_iou(
 
     Two empty masks score 0, so that an empty prediction never counts as a match. With a crowd the value is
     intersection / predicted area, as COCO counts. ValueError for masks that are not bool (N, H, W) of one size, or
-    `is_crowd` that is not one bool a ground-truth mask.
+    `is_crowd` that is not one bool per ground-truth mask.
 
     >>> pairwise_mask_iou(torch.tensor([[[True, True]]]), torch.tensor([[[True, False]]])).tolist()
     [[0.5]]
@@ -40,7 +40,7 @@ def pairwise_mask_iou(
 
 
 def encode_rle(masks: Bool[Tensor, "N H W"]) -> list[dict]:
-    """Run lengths of each mask, ready for JSON; `decode_rle` gives the masks back.
+    """Run lengths of each mask, ready for JSON; `decode_rle` restores the masks.
 
     >>> encode_rle(torch.tensor([[[False, True, True]]]))  # runs 1, 2 in COCO's letters
     [{'size': [1, 3], 'counts': '12'}]
@@ -75,7 +75,7 @@ def decode_rle(rles: Sequence[dict], size: tuple[int, int]) -> Bool[Tensor, "N H
 def pairwise_rle_iou(
     pred_rles: Sequence[dict], gt_rles: Sequence[dict], is_crowd: Bool[Tensor, " G"] | None = None
 ) -> Float64[Tensor, "P G"]:
-    """`pairwise_mask_iou` of masks that stay run lengths, by pycocotools: what large pictures need.
+    """`pairwise_mask_iou` of masks that stay run lengths, by pycocotools: what large images need.
 
     ValueError for an entry that is no run lengths, sizes that differ, or `is_crowd` that is not one bool for each of
     `gt_rles`.

@@ -1,7 +1,7 @@
 """Non-maximum suppression: of boxes that overlap, only the most confident stays. As a loop, and as a fixpoint.
 
 Boxes are visited from the highest score down. A box stays unless one that stayed before it overlaps it by an IoU above
-the threshold. Whether a box stays thus depends on the boxes above it alone, which makes the answer the only fixpoint of
+the threshold. Whether a box stays thus depends on the boxes above it alone, which makes the result the only fixpoint of
 
     stays[j] = not any(stays[i] and overlaps[i, j] for i above j).
 

@@ -19,7 +19,7 @@ def sample(
 ) -> tuple[Int64[Tensor, "*batch count"], Bool[Tensor, "*batch count"]]:
     """(positions, valid): `count` of the N boxes, at most `positive_share` of them positive, filled with negatives.
 
-    The positives are those with the largest `random` numbers (in [0, 1), one a box); then come the negatives with the
+    The positives are those with the largest `random` numbers (in [0, 1), one per box); then come the negatives with the
     largest, as many as seats are left. IGNORED boxes never come. Where there are fewer boxes than seats, `valid` is
     False at the end, and the position there must not be used. The share is rounded down, as in every codebase.
     Girshick, "Fast R-CNN" (arXiv:1504.08083), section 2.3. Raises ValueError for a count < 1 or a share outside [0, 1].

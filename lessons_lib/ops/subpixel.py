@@ -58,8 +58,8 @@ def pixel_unshuffle(x: Shaped[Tensor, "*B C r_H r_W"], factor: int) -> Shaped[Te
 def channel_major(weight: Shaped[Tensor, "C_r_r ..."], factor: int) -> Shaped[Tensor, "C_r_r ..."]:
     """Reorder the filters (or biases) of a layer that counts position by position into the order of `pixel_shuffle`.
 
-    Filter (i·r + j)·C + c moves to place c·r² + i·r + j. The first is the order of TensorFlow's depth_to_space (ONNX:
-    mode DCR), the second that of PyTorch (CRD). With one output channel, C = 1, they are the same.
+    Filter (i·r + j)·C + c moves to position c·r² + i·r + j. The first is the order of TensorFlow's depth_to_space
+    (ONNX: mode DCR), the second that of PyTorch (CRD). With one output channel, C = 1, they are the same.
     """
     check_ints(1, factor=factor)
     positions = factor**2
@@ -134,10 +134,10 @@ def as_subpixel(
 ) -> tuple[Float[Tensor, "C_r_r C_in qH qW"], tuple[int, int]]:
     """(weight, padding) of the sub-pixel convolution that equals a transposed convolution, up to a crop at the end.
 
-    Any kernel and padding: zeros are put before the kernel until the padding is a multiple of the stride, and behind it
-    until the output is long enough; what it is too long is less than a stride unless the padding is larger than the
-    kernel, so cut it to the transposed size (n − 1)s − 2p + k + output_padding. A bias is repeated s² times. The
-    zeros are the taps that some phases lack: they are what makes the overlap uneven.
+    Any kernel and padding: zeros are put before the kernel until the padding is a multiple of the stride, and after it
+    until the output is long enough; the output is then longer by less than a stride (by more where the padding is
+    larger than the kernel): cut it to the transposed size (n − 1)s − 2p + k + output_padding. A bias is repeated s²
+    times. The zeros are the taps that some phases lack: they are what makes the overlap uneven.
     """
     check_ints(1, stride=stride)
     _check_kernel(weight)
@@ -176,7 +176,7 @@ def multiply_adds(size: Ints, kernel_size: int, factor: int, channels_in: int, c
 
     `size` is that of the small image. Zeros of the padding count, as they do in a profiler. "transposed" stamps a
     kernel of rk; "zero-stuffed" is the same, written as a convolution of the image with r − 1 zeros between its pixels;
-    to see k pixels after resizing by nearest neighbours, a kernel needs r(k − 1) + 1 taps a side.
+    to see k pixels after resizing by nearest neighbours, a kernel needs r(k − 1) + 1 taps per side.
     """
     check_ints(1, kernel_size=kernel_size, factor=factor, channels_in=channels_in, channels_out=channels_out)
     height, width = checked_ints("size", size, 1, 2)

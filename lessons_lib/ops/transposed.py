@@ -4,7 +4,7 @@ Conventions, as torch spells them: images are (B, C_in, H, W), weights (C_in, C_
 convolution that goes the other way. Each pixel stamps the kernel, times its value, onto a canvas, `stride` squares from
 its neighbour's stamp; where stamps overlap they add. Then `padding` squares are cut off both ends, but
 `output_padding` fewer at the far one. `stride`, `padding`, `output_padding` and `dilation` are one int for all axes or
-one int an axis. The arithmetic follows Dumoulin and Visin, "A guide to convolution arithmetic for deep learning"
+one int per axis. The arithmetic follows Dumoulin and Visin, "A guide to convolution arithmetic for deep learning"
 (arXiv:1603.07285), section 4.
 """
 
@@ -25,7 +25,7 @@ def transposed_axes(
 
     So `Axis.size` is the output, `Axis.padded` the canvas, and `Axis.window(i)` where the stamp of input pixel i lands.
     With output_padding ≥ stride (legal where dilation is larger) `Axis.places` is more than `size`: the convolution
-    back has places that no input pixel stands for.
+    back has positions that no input pixel stands for.
     """
     names = ("size", "kernel_size", "stride", "padding", "output_padding", "dilation")
     values = (size, kernel_size, stride, padding, output_padding, dilation)
@@ -47,7 +47,7 @@ def transposed_output_size(
 ) -> int | tuple[int, ...]:
     """Pixels that a transposed convolution gives: (n − 1)s − 2p + d(k−1) + output_padding + 1.
 
-    An int where every argument is one, else a tuple with a number for each axis. Raises ValueError for output_padding
+    An int where every argument is one, else a tuple with one number per axis. Raises ValueError for output_padding
     ≥ max(stride, dilation) and for a padding that cuts everything off, as torch does.
 
     >>> transposed_output_size(2, kernel_size=3, stride=2, padding=1, output_padding=1)
@@ -65,7 +65,7 @@ def output_padding_for(
     """The output_padding with which `size` pixels become `output`.
 
     A convolution turns each of `convolution.input_sizes_for(size, …)`, at most `stride` neighbours, into `size`. Of
-    these the transposed convolution gives back the smallest, unless it is told; output_padding tells it, and for a
+    these the transposed convolution returns the smallest, unless it is told; output_padding tells it, and for a
     convolution that came from n pixels it is (n + 2p − d(k−1) − 1) mod s. Raises ValueError, naming the range, for
     an output that no legal output_padding gives.
 
@@ -129,7 +129,7 @@ def conv_transpose2d_matrix(
 
 
 def insert_zeros(x: Float[Tensor, "B C H W"], stride: Ints) -> Float[Tensor, "B C sH sW"]:
-    """The pixels pulled apart, stride − 1 zeros between neighbours and none at the ends: (n − 1)·stride + 1 a side.
+    """The pixels pulled apart, stride − 1 zeros between neighbours and none at the ends: (n − 1)·stride + 1 per side.
 
     >>> insert_zeros(torch.tensor([[[[1.0, 2.0]]]]), stride=3).tolist()
     [[[[1.0, 0.0, 0.0, 2.0]]]]
@@ -152,8 +152,8 @@ def conv_transpose2d_zeros(
 ) -> Float[Tensor, "B C_out oH oW"]:
     """Transposed convolution as a convolution of stride 1: zeros between the pixels, the kernel turned by 180°.
 
-    The picture gets d(k−1) − p zeros around it, output_padding more at the far ends; where that is negative, pixels are
-    cut off. Input and output channels of the weight change places.
+    The image gets d(k−1) − p zeros around it, output_padding more at the far ends; where that is negative, pixels are
+    cut off. Input and output channels of the weight change roles.
 
     >>> conv_transpose2d_zeros(torch.ones(1, 1, 1, 2), torch.tensor([[[[1.0, 2.0]]]]), stride=2).tolist()
     [[[[1.0, 2.0, 1.0, 2.0]]]]

@@ -1,6 +1,6 @@
 """Unpooling: max pooling that remembers its switches, the way back with them or without, and how far values move.
 
-A *switch* is the place of a window's maximum, as torch counts it: row · W + column on the map before pooling, for
+A *switch* is the position of a window's maximum, as torch counts it: row · W + column on the map before pooling, for
 each sample and channel by itself. Windows are k × k and lie side by side; where a side is no multiple of k the last
 ones are smaller, so ⌈n / k⌉ remain. DeconvNet's decoder sends each value back to its switch and leaves zeros elsewhere
 (Noh, Hong and Han, "Learning Deconvolution Network for Semantic Segmentation", ICCV 2015, section 3.2.1).
@@ -88,7 +88,7 @@ def max_unpool(
 
 
 def follow_switches(switches: Sequence[Int64[Tensor, "B C _ _"]]) -> Int64[Tensor, "B C h w"]:
-    """The place on the first map of each value that several poolings left: a switch of a switch of a switch.
+    """The position on the first map of each value that several poolings left: a switch of a switch of a switch.
 
     `switches` come in the order of the poolings. Raises ValueError for none.
     """
@@ -103,7 +103,7 @@ def follow_switches(switches: Sequence[Int64[Tensor, "B C _ _"]]) -> Int64[Tenso
 def moved(
     places: Int64[Tensor, "*shape"], others: Int64[Tensor, "*shape_or_less"], width: int
 ) -> Float[Tensor, "*shape"]:
-    """Pixels between two places on a map `width` wide, straight as the crow flies."""
+    """Pixels between two positions on a map `width` wide, in a straight line."""
     check_ints(1, width=width)
     rows = places // width - others // width
     columns = places % width - others % width

@@ -1,4 +1,4 @@
-"""A sliding window along one axis: its places, and the pixels it sees."""
+"""A sliding window along one axis: its positions, and the pixels it sees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MODES = ("valid", "same")
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a sliding window: how many places it has, and which pixels it sees from each.
+    """One axis of a sliding window: how many positions it has, and which pixels it sees from each.
 
     >>> Axis(size=5, kernel_size=3, stride=2, dilation=1, before=1, after=1).places
     3
@@ -26,7 +26,7 @@ class Axis:
     stride: int
     dilation: int
     before: int  # zeros in front of the first pixel
-    after: int  # zeros behind the last
+    after: int  # zeros after the last
 
     @property
     def reach(self) -> int:
@@ -40,21 +40,21 @@ class Axis:
 
     @property
     def places(self) -> int:
-        """Places where the window fits along the padded pixels."""
+        """Positions where the window fits along the padded pixels."""
         return (self.padded - self.reach) // self.stride + 1
 
     def window(self, place: int) -> slice:
-        """Padded pixels that the taps see from one place."""
+        """Padded pixels that the taps see from one position."""
         start = place * self.stride
         return slice(start, start + self.reach, self.dilation)
 
     def seen_by(self, tap: int) -> slice:
-        """Padded pixels that one tap sees from all places."""
+        """Padded pixels that one tap sees from all positions."""
         start = tap * self.dilation
         return slice(start, start + (self.places - 1) * self.stride + 1, self.stride)
 
     def contacts(self) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"], Int64[Tensor, " n"]]:
-        """(place, tap, pixel) of every meeting of a tap with a real pixel; meetings with padding are left out."""
+        """(position, tap, pixel) of every meeting of a tap with a real pixel; meetings with padding are left out."""
         place = torch.arange(self.places, device="cpu").repeat_interleave(self.kernel_size)
         tap = torch.arange(self.kernel_size, device="cpu").repeat(self.places)
         pixel = place * self.stride + tap * self.dilation - self.before

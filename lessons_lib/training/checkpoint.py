@@ -1,4 +1,4 @@
-"""Checkpoints: weights, optimiser and place of a run in one file, which is replaced as a whole.
+"""Checkpoints: weights, optimiser and step of a run in one file, which is replaced as a whole.
 
 A safetensors file: tensors `model.NAME` and `optimizer.NUMBER.NAME`, and in its header, as JSON, the step, the settings
 and what else the run wants to find again. The data order and the random numbers of a step are functions of the seed
@@ -49,7 +49,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, notes: dict) -> None:
-    """Writes a checkpoint in the place of the one before; a kill at any moment leaves one of the two, whole.
+    """Writes a checkpoint that replaces the one before; a kill at any moment leaves one of the two, whole.
 
     `notes` is anything that JSON can write. FloatingPointError for a tensor that holds NaN or infinity: the file before
     stays, being the last good one. TypeError for an optimiser that keeps anything but tensors. OSError for a full disk.

@@ -36,7 +36,7 @@ def is_main_process() -> bool:
 
 
 def agreed(machine: Accelerator, number: int | None) -> int | None:
-    """The largest number that any process holds, the same answer in each; None where none holds one.
+    """The largest number that any process holds, the same in every process; None where none holds one.
 
     All must ask at the same moment, which is after each step.
     """

@@ -1,4 +1,4 @@
-"""Out of memory: recognised on every device, and answered with the batch that fits."""
+"""Out of memory: recognised on every device, and reported with the batch size that fits."""
 
 import gc
 from collections.abc import Callable

@@ -29,7 +29,7 @@ CURVE, PREDICTIONS = "losses.png", "predictions.png"
 """The files of a run's folder."""
 
 Start = Callable[[nn.Module], None]
-"""Gives a fresh model other weights than its own, such as a trained trunk."""
+"""Gives a fresh model other weights than its own, such as a trained backbone."""
 
 
 @dataclass

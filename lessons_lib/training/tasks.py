@@ -1,4 +1,4 @@
-"""Tasks: how a model is judged, by what it answers: one class for each pixel, objects with masks, or boxes alone.
+"""Tasks: how a model is judged, by what it predicts: one class for each pixel, objects with masks, or boxes alone.
 
 `train` and `evaluate` ask the task alone; they know no metric.
 """
@@ -69,7 +69,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _without_nan(value: Any) -> Any:
-    """None, JSON's null, in the place of every NaN."""
+    """None, JSON's null, instead of every NaN."""
     if isinstance(value, dict):
         return {key: _without_nan(entry) for key, entry in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

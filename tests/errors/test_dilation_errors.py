@@ -43,11 +43,11 @@ CASES = [
     (
         lambda: input_gradient(nn.Flatten(), torch.rand(1, 1, 3, 3)),
         ValueError,
-        "network must answer a map (B, K, h, w), got (1, 9)",
+        "network must return a map (B, K, h, w), got (1, 9)",
     ),
     (lambda: module_fields(Transposed()), ValueError, "module must use calls that can be followed, got transpose"),
     (lambda: module_fields(nn.Flatten()), ValueError, "module must use calls that can be followed, got flatten"),
-    (lambda: module_fields(Blind()), ValueError, "module must answer one map (B, K, h, w) that depends on the picture"),
+    (lambda: module_fields(Blind()), ValueError, "module must return one map (B, K, h, w) that depends on the image"),
     (lambda: D.context_module(3, (1, 2), (1,)), ValueError, "widths must be 2 numbers, one a dilation, got (1,)"),
     (lambda: D.identity_weight(4, 6, 4), ValueError, "groups must divide 6 and 4 channels, got 4"),
     (lambda: D.identity_weight(4, 4, 0), ValueError, "groups must be ≥ 1, got 0"),

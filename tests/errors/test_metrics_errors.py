@@ -70,7 +70,7 @@ CASES = [
         lambda: match_in_order(IOU, 0.5, torch.tensor([True])),
         "is_crowd must be one bool for each of the 3 objects, got torch.bool (1,)",
     ),
-    (lambda: precision_recall(IOU, 3), "hits must be a bool tensor, one value a detection, got torch.float32 (2, 3)"),
+    (lambda: precision_recall(IOU, 3), "hits must be a bool tensor, one value per detection, got torch.float32 (2, 3)"),
     (lambda: precision_recall(IOU > 0, 0), "positives must be ≥ 1, got 0"),
     (lambda: DetectionScores("segm"), "kind must be 'mask' or 'box', got 'segm'"),
     (lambda: DetectionScores().update(TRUTH, TRUTH), "prediction must have scores, got None"),

@@ -11,16 +11,16 @@ THINGS = tuple(range(1, 9))
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Settings of the procedural pictures.
+    """Settings of the procedural images.
 
     size: height and width in pixels, 32 to 1024.
-    objects: fewest and most objects placed in a picture, 0 to 10; those that end up hidden are not drawn.
+    objects: fewest and most objects placed in an image, 0 to 10; those that end up hidden are not drawn.
     classes: the thing labels to draw from, among 1 to 8.
     radii: the ranges (small, medium, large) an object's radius comes from, as fractions of `size`, each equally likely.
     beside: how often the second object of a pair is placed touching the first.
     void_border: if true, a pixel next to a nearer object is void, 255 in the label map and in no mask.
-    crowd_probability: how often a picture holds a crowd, many small objects of one class annotated as one.
-    clearing: None lets ducks stand in water and hens on grass. A number makes the whole picture water (its birds are
+    crowd_probability: how often an image holds a crowd, many small objects of one class annotated as one.
+    clearing: None lets ducks stand in water and hens on grass. A number makes the whole image water (its birds are
         ducks) or grass (hens), except that all stuff keeps at least this many pixels from a bird's bounding circle.
     min_visible: objects with fewer visible pixels than this are not drawn at all.
     """

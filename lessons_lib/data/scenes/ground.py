@@ -12,9 +12,9 @@ from lessons_lib.data.scenes.noise import smoothstep, value_noise
 def paint_ground(
     layout: Layout, birds: list[Int64[Tensor, " _"]], config: SceneConfig
 ) -> tuple[Float[Tensor, "3 B S S"], Int64[Tensor, "B S S"]]:
-    """Picture planes and label map (0, 9 or 10) of the pictures without their things.
+    """Image planes and label map (0, 9 or 10) of the images without their things.
 
-    `birds` holds rows of `layout`: each tensor at most one bird a picture, all tensors together every bird.
+    `birds` holds rows of `layout`: each tensor at most one bird per image, all tensors together every bird.
     """
     field = _habitat(layout, birds, config)
     shore = layout.shore[:, None, None]
@@ -100,7 +100,7 @@ def _blades(layout: Layout, size: int) -> Float[Tensor, "B S S"]:
 
 
 def _sunlight(layout: Layout, size: int) -> Float[Tensor, "B S S"]:
-    """A gentle slope of brightness across each picture, around 1."""
+    """A gentle slope of brightness across each image, around 1."""
     place = (torch.arange(size, device=layout.keys.device, dtype=torch.float32) + 0.5) * (1 / size) - 0.5
     slope = 0.3 * (layout.sun - 0.5)
     across = slope[:, 0, None] * place
@@ -114,7 +114,7 @@ def _px(length: int | float, size: int) -> int:
 
 
 def bird_rounds(layout: Layout) -> list[Int64[Tensor, " _"]]:
-    """Rows of the birds, the first of each picture, then the second of each, and so on; for a layout on the CPU."""
+    """Rows of the birds, the first of each image, then the second of each, and so on; for a layout on the CPU."""
     rows = (layout.label >= DUCK).nonzero()[:, 0]
     if len(rows) == 0:
         return []

@@ -1,4 +1,4 @@
-"""Where everything stands in a scene: every number of every picture, before a pixel is drawn."""
+"""Where everything stands in a scene: every number of every image, before a pixel is drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ from lessons_lib.data.scenes.noise import lattice, picture_keys, uniforms, value
 from lessons_lib.data.scenes.palette import ground_tones, thing_tones
 
 CROWD_SIDE = 4
-"""A crowd is a jittered grid of 4×4 places, some of them empty."""
+"""A crowd is a jittered grid of 4×4 positions, some of them empty."""
 
 CROWD_ORDER = 1
 """The depth order of a crowd: all its members stand behind the other things."""
@@ -33,11 +33,11 @@ _THING_FIELDS = (
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The numbers of B pictures and of their M things; lengths in pixels.
+    """The numbers of B images and of their M things; lengths in pixels.
 
-    Things come picture after picture. `order` is the depth within the picture (1 is farthest; all members of a crowd
+    Things come image after image. `order` is the depth within the image (1 is farthest; all members of a crowd
     have 1), `layer` the turn in which a thing is painted. `cos`, `sin` turn the thing and `mirror` (±1) flips it.
-    `shore` is how far the habitat field must lean to become stuff. `kind` (±1) is water or grass where a picture has
+    `shore` is how far the habitat field must lean to become stuff. `kind` (±1) is water or grass where an image has
     only one.
     """
 
@@ -70,7 +70,7 @@ class Layout:
 
 
 def arrange(indices: Sequence[int], config: SceneConfig, seed: int) -> Layout:
-    """Draw all the numbers of the pictures `indices`, on the CPU."""
+    """Draw all the numbers of the images `indices`, on the CPU."""
     keys = picture_keys(indices, seed)
     picture = _numbers(keys, _PICTURE_FIELDS, torch.zeros(1, dtype=torch.int64), first=1)
     picture = {name: value[:, 0] for name, value in picture.items()}
@@ -97,7 +97,7 @@ def habitat_lattice(keys: Int64[Tensor, "B 2"], size: int) -> tuple[Float[Tensor
 
 
 def _numbers(keys: Tensor, names: tuple[str, ...], slots: Int64[Tensor, " S"], first: int) -> dict[str, Tensor]:
-    """One uniform number in [0, 1) for each name, picture and slot: name → (B, S)."""
+    """One uniform number in [0, 1) for each name, image and slot: name → (B, S)."""
     counters = (first << 28) + (slots[:, None] << 8) + torch.arange(len(names))
     values = uniforms(keys[:, None, None, :], counters)  # (B, S, F)
     return {name: values[:, :, f].contiguous() for f, name in enumerate(names)}
@@ -129,7 +129,7 @@ def _place_things(keys: Tensor, picture: dict[str, Tensor], config: SceneConfig)
 
 
 def _place(u: dict[str, Tensor], picture: dict[str, Tensor], config: SceneConfig) -> None:
-    """Choose centres: anywhere, or touching the partner; birds around one off-centre place if there is a clearing."""
+    """Choose centres: anywhere, or touching the partner; birds around one off-centre point in a clearing."""
     for name in ("x", "y"):
         anywhere = 0.06 + 0.88 * u[name]
         if config.clearing is not None:  # stuff must stay in view in the corner opposite the birds

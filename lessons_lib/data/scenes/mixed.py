@@ -12,9 +12,9 @@ KINDS = ("easy", "islands")
 
 
 class MixedScenes(Samples):
-    """A map-style dataset whose picture i is drawn with the i-th of `configs`, counted round and round.
+    """A map-style dataset whose image i is drawn with the i-th of `configs`, counted round and round.
 
-    The pictures of a configuration are those that `Scenes` draws under the same seed and number. Raises ValueError for
+    The images of a configuration are those that `Scenes` draws under the same seed and number. Raises ValueError for
     no configs, for configs of different sizes, and for a length or seed that scenes cannot have.
     """
 

@@ -24,9 +24,9 @@ def mix(x: Int64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
 
 
 def picture_keys(indices: Sequence[int], seed: int) -> Int64[Tensor, "B 2"]:
-    """Two 32-bit keys for each picture, from (seed, index).
+    """Two 32-bit keys for each image, from (seed, index).
 
-    Each key alone is one-to-one in the index, so no two pictures of a seed share one. Both arguments must be in
+    Each key alone is one-to-one in the index, so no two images of a seed share one. Both arguments must be in
     [0, 2³²), else ValueError.
     """
     for name, value in (("seed", seed), *(("index", index) for index in indices)):
@@ -64,7 +64,7 @@ def value_noise(keys: Int64[Tensor, "B 2"], field: int, size: int, cell: tuple[i
 def value_noise_at(
     values: Float[Tensor, "B GH GW"], cell: int, x: Float[Tensor, "B N"], y: Float[Tensor, "B N"]
 ) -> Float[Tensor, "B N"]:
-    """The smooth noise of a lattice with square cells, at single points inside its pictures."""
+    """The smooth noise of a lattice with square cells, at single points inside its images."""
     x, y = x * (1 / cell), y * (1 / cell)
     column, row = x.floor(), y.floor()
     wx, wy = smoothstep(x - column), smoothstep(y - row)

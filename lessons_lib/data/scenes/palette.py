@@ -1,7 +1,7 @@
 """Colours of a scene: muted tones for the ground, drawn apart from the class for the things.
 
 A colour is a hue, a chroma and a lightness. Lightness decides contrast: everything behind the things lies near one
-lightness a picture, and each thing stands off from it, brighter or darker. Nothing here knows a thing's class.
+lightness per image, and each thing stands off from it, brighter or darker. Nothing here knows a thing's class.
 """
 
 import torch
@@ -26,9 +26,9 @@ def tone(
 
 
 def ground_tones(u: dict[str, Float[Tensor, " B"]]) -> tuple[Float[Tensor, "B 3 2 3"], Float[Tensor, " B"]]:
-    """Dark and light tone of ground, water and grass, and the picture's lightness.
+    """Dark and light tone of ground, water and grass, and the image's lightness.
 
-    The hue ranges overlap, and turn together by a little in each picture, so a hue does not name the stuff.
+    The hue ranges overlap, and turn together by a little in each image, so a hue does not name the stuff.
     """
     lightness = 0.34 + 0.34 * u["lightness"]
     turn = 0.24 * (u["turn"] - 0.5)

@@ -1,4 +1,4 @@
-"""Scenes: procedural pictures with exact semantic and instance ground truth, as many as one likes.
+"""Scenes: procedural images with exact semantic and instance ground truth, as many as one likes.
 
 Sample i of seed s is a function of (config, s, i) alone: bit-identical over runs, batch sizes, workers, threads and
 processors on a CPU, and equal away from edges on a GPU.
@@ -23,13 +23,13 @@ _CHUNK_PIXELS = 32 * 96 * 96
 """Pixels drawn at once on a CPU, so that the planes stay in its cache."""
 
 _DEPTHS = 16
-"""More than the depth orders of a picture: 0 ground, 1 crowd, 2 to 11 things."""
+"""More than the depth orders of an image: 0 ground, 1 crowd, 2 to 11 things."""
 
 
 class Scenes(Samples):
     """A map-style dataset of scenes; a DataLoader takes it with `collate_fn=collate`.
 
-    `length` pictures, numbered from 0; another `seed` gives other pictures.
+    `length` images, numbered from 0; another `seed` gives other images.
     """
 
     classes, colours = CLASSES, voc_coloured(CLASSES).colours
@@ -61,7 +61,7 @@ def draw_scenes(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> list[Sample]:
-    """Draw the pictures `indices` of a seed, on any device; indices and seed are in [0, 2³²).
+    """Draw the images `indices` of a seed, on any device; indices and seed are in [0, 2³²).
 
     The samples of a call share memory. On a CPU they are drawn in small groups that fit its cache.
     """
@@ -116,14 +116,14 @@ def _nearest_neighbour(owner: UInt8[Tensor, "B S S"]) -> UInt8[Tensor, "B S S"]:
 
 
 def _pixels_per_depth(owner: UInt8[Tensor, "B S S"]) -> Int64[Tensor, "B D"]:
-    """How many pixels each depth order owns in each picture; void counts for none."""
+    """How many pixels each depth order owns in each image; void counts for none."""
     depth = torch.where(owner == VOID, 0, owner).to(torch.int64).flatten(1)
     counts = torch.zeros(len(owner), _DEPTHS, dtype=torch.int64, device=owner.device)
     return counts.scatter_add_(1, depth, torch.ones_like(depth))
 
 
 def _quantise(canvas: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Round to the 256 values of a byte, as a picture file does."""
+    """Round to the 256 values of a byte, as an image file does."""
     return (canvas.clamp(0, 1) * 255 + 0.5).floor() / 255
 
 
@@ -134,7 +134,7 @@ def _samples(images: Tensor, stuff: Tensor, owner: Tensor, keep: Tensor, layout:
     depth = torch.where(owner == VOID, 0, owner).to(torch.int64)
     painted = labels.gather(1, depth.flatten(1)).view_as(depth)
     label_maps = torch.where(owner == VOID, VOID, torch.where(owner > 0, painted, stuff))
-    picture, order = labels.nonzero(as_tuple=True)  # picture after picture, far to near
+    picture, order = labels.nonzero(as_tuple=True)  # image after image, far to near
     masks = owner[picture] == order[:, None, None]
     counts = torch.bincount(picture, minlength=len(images)).tolist()
     values = (tight_boxes(masks), labels[picture, order], masks, order == CROWD_ORDER)

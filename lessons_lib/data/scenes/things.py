@@ -19,8 +19,8 @@ _PATTERNS = ((0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 0.0, 4.0), (
 class Windows:
     """n things of one size range, each in a window of P×P pixels around its centre.
 
-    rows: their places in the layout. distance: signed distance in pixels, negative inside. place: the pixel's position
-    in the flat canvas of B·S·S cells and one more, which takes what lies outside the picture.
+    rows: their positions in the layout. distance: signed distance in pixels, negative inside. place: the pixel's
+    position in the flat canvas of B·S·S cells and one more, which takes what lies outside the image.
     dx, dy: offset from the centre in radii; u, v: the same in the thing's own turned frame.
     layers: for each layer, which of the n belong to it. first_bird: where the birds begin.
     """

@@ -66,7 +66,7 @@ class Ade20kSamples(Reader):
 
 
 def _instances(file: Path, size: tuple[int, int]) -> Instances:
-    """The objects of an instance picture; each must be of one category."""
+    """The objects of an instance image; each must be of one category."""
     picture = open_picture(file, lossless=True)
     if picture.mode != "RGB":
         raise DamagedFile(file, f"must be a colour picture (mode RGB), got mode {picture.mode}")

@@ -1,4 +1,4 @@
-"""Leaves in the layout of the CVPPP leaf segmentation challenge: a numbered palette picture a plant."""
+"""Leaves in the layout of the CVPPP leaf segmentation challenge: a numbered palette image a plant."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class LeafSamples(Reader):
     """The CVPPP layout, map-style, in the order of the names.
 
     `root` holds `plantNNN_rgb.png` and `plantNNN_label.png`, or `training/A1/` or `A1/` with them (`subset` names
-    another folder than A1). Each value of a label picture but 0 is one leaf (label 1), in ascending order; the label
+    another folder than A1). Each value of a label image but 0 is one leaf (label 1), in ascending order; the label
     map is 1 where there is one. The files `_fg.png`, `_centers.png` and the CSV of counts are not needed. The
     published test set has no labels: "all" is all; "val" is every fifth plant and "train" the others, which is the
     course's choice.

@@ -1,6 +1,6 @@
 """The six datasets as the lecture lists them in 2017, beside what their authors publish today.
 
-The lecture's numbers are those of its slides, rounded there. Today's are the sets' own: pictures whose annotations are
+The lecture's numbers are those of its slides, rounded there. Today's are the sets' own: images whose annotations are
 public, by split. `why` says what lies between the two, where that can be told.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LectureSet:
-    """One row: the lecture's classes and pictures, and today's.
+    """One row: the lecture's classes and images, and today's.
 
     `name` opens it (`open_dataset(name, root)`). `classes` are those its labels are scored with today; `splits` count
-    the pictures with public annotations.
+    the images with public annotations.
     """
 
     name: str
@@ -25,7 +25,7 @@ class LectureSet:
 
     @property
     def pictures(self) -> int:
-        """Pictures with public annotations, all splits together."""
+        """Images with public annotations, all splits together."""
         return sum(self.splits.values())
 
 

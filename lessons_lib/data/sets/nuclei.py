@@ -1,4 +1,4 @@
-"""Nuclei of the Data Science Bowl 2018: microscope pictures, one mask file a nucleus."""
+"""Nuclei of the Data Science Bowl 2018: microscope images, one mask file a nucleus."""
 
 from pathlib import Path
 
@@ -23,10 +23,10 @@ CLASSES = voc_coloured(("background", "nucleus"))
 class NucleiSamples(Reader):
     """The training part of the Data Science Bowl 2018 (BBBC038), map-style, in the order of the ids.
 
-    `root` holds `stage1_train/<id>/images/<id>.png` and `.../masks/*.png`, a grey picture a nucleus, 0 or 255.
+    `root` holds `stage1_train/<id>/images/<id>.png` and `.../masks/*.png`, a grey image a nucleus, 0 or 255.
     Instances (label 1) come in the order of the mask files' names; a few masks share a pixel. The label map is their
     union. Every image has nuclei, so a folder `masks` that is empty or not there is damage and no background. The set
-    has no splits with masks: "all" is all; "val" is every fifth picture and "train" the others, which
+    has no splits with masks: "all" is all; "val" is every fifth image and "train" the others, which
     is the course's choice.
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """

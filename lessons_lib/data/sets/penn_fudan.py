@@ -20,7 +20,7 @@ class PennFudanSamples(Reader):
 
     `root` holds `PNGImages/` and `PedMasks/<name>_mask.png`, or the archive's folder `PennFudanPed/` with them. Each
     value of a mask but 0 is one pedestrian (label 1), in ascending order; the label map is 1 where there is one. The
-    set has no splits: "all" is all; "val" is every fifth picture and "train" the others, which is the course's
+    set has no splits: "all" is all; "val" is every fifth image and "train" the others, which is the course's
     choice.
     Raises FileNotFoundError for a root without the set, DamagedFile for a broken file.
     """

@@ -29,7 +29,7 @@ class SbdSamples(Reader):
     """SBD, map-style, in the order of its lists.
 
     `root` holds `img/`, `cls/`, `inst/` and the lists, or the archive's own `benchmark_RELEASE/dataset/` with them.
-    `split` is "train", "val", or "train_noval", which leaves out the pictures of Pascal VOC's val set: SBD's own train
+    `split` is "train", "val", or "train_noval", which leaves out the images of Pascal VOC's val set: SBD's own train
     does not, so who trains on it must not measure on VOC's val.
     The label map is GTcls.Segmentation, 0 to 20; SBD draws no void border. Each number of GTinst.Segmentation but 0
     is an instance, in ascending order; its label is the entry of GTinst.Categories with that number.

@@ -56,11 +56,11 @@ FROM_37_TO_13 = (
 SPLITS = ("train", "test")
 VOID_VALUE = 0
 TEST_COUNT = 5050
-"""Labels 1 to 5,050 are of the test pictures; picture n of train has label n + 5,050."""
+"""Labels 1 to 5,050 are of the test images; image n of train has label n + 5,050."""
 
 
 class SunRgbdSamples(Reader):
-    """SUN RGB-D's colour pictures with their labels, map-style, in the order of their numbers; it names no objects.
+    """SUN RGB-D's colour images with their labels, map-style, in the order of their numbers; it names no objects.
 
     `root` holds the archives' folders: `SUNRGBD-train_images/` or `SUNRGBD-test_images/` with img-000001.jpg and on,
     and `sunrgbd_train_test_labels/` with img-000001.png and on; the short names `train/`, `test/` and `labels/` do as

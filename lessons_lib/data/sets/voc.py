@@ -1,4 +1,4 @@
-"""Pascal VOC: two palette pictures a photograph, one of classes and one of objects, read into samples."""
+"""Pascal VOC: two palette images a photograph, one of classes and one of objects, read into samples."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""Backbones: convolutional trunks that turn pictures into maps c1 to c5, each half as large as the one before."""
+"""Backbones: convolutional networks that turn images into maps c1 to c5, each half as large as the one before."""
 
 from torch import nn
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> Backbone:
-    """The trunk of that name: it gives {"c1": …, …, "c5": …}, which its `strides`, `channels` and `grids` describe.
+    """The backbone of that name: it gives {"c1": …, …, "c5": …}, which its `strides`, `channels` and `grids` describe.
 
     `output_stride`, 8, 16 or 32, is the distance of two cells of c5 in image pixels; below 32, dilation stands in for
     the strides that are left out. The weights are random, or with `weights` those that torchvision trained on ImageNet,
@@ -51,9 +51,9 @@ def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> 
 
 
 def load_imagenet(name: str, trunk: nn.Module) -> None:
-    """Fills a trunk that `make_backbone(name)` made with torchvision's ImageNet weights, downloaded the first time.
+    """Fills a backbone that `make_backbone(name)` made with torchvision's ImageNet weights, downloaded the first time.
 
-    Raises ValueError for the tiny trunk, which has none, and OSError where the download fails.
+    Raises ValueError for the tiny backbone, which has none, and OSError where the download fails.
     """
     if name not in BACKBONES[1:]:
         raise ValueError(f"ImageNet weights exist for {', '.join(BACKBONES[1:])}, got {name!r}")

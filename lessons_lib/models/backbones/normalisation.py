@@ -1,4 +1,4 @@
-"""Normalisation: pictures in [0, 1] become numbers around 0, as trunks that were trained on ImageNet expect them."""
+"""Normalisation: images in [0, 1] become numbers around 0, as backbones that were trained on ImageNet expect them."""
 
 import torch
 from jaxtyping import Float

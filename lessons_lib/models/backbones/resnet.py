@@ -86,11 +86,11 @@ DESIGNS = {
 
 
 class ResNet(Backbone):
-    """A residual trunk: c1 is the map after the first convolution, c2 to c5 are the outputs of the stages.
+    """A residual backbone: c1 is the map after the first convolution, c2 to c5 are the outputs of the stages.
 
     `output_stride` 16 or 8 takes the stride out of the last stage or the last two, and dilates every later 3 × 3
     convolution, of basic blocks too: the map becomes the one that the strided network would give if it were run on all
-    shifts of the picture and its answers interleaved, but for the zeros beyond the border. Layers are named as in
+    shifts of the image and its outputs interleaved, but for the zeros beyond the border. Layers are named as in
     torchvision, so its state dicts fit. Raises ValueError for a name that is not one of DESIGNS.
     """
 
@@ -118,7 +118,7 @@ class ResNet(Backbone):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> dict[str, Float[Tensor, "B _ _ _"]]:
-        """Maps c1 to c5 of pictures in [0, 1]; a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
+        """Maps c1 to c5 of images in [0, 1]; a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
         c1 = self.relu(self.bn1(self.conv1(self.normalise(images))))
         c2 = self.layer1(self.maxpool(c1))
         c3 = self.layer2(c2)

@@ -1,13 +1,13 @@
-"""Output stride: which stages of a trunk still halve their map, and how far apart the taps of the others must lie."""
+"""Output stride: which stages of a backbone still halve their map, and how dilated the others are."""
 
 from typing import NamedTuple
 
 NAMES = ("c1", "c2", "c3", "c4", "c5")
-"""The maps that every trunk gives, from the finest to the coarsest."""
+"""The maps that every backbone gives, from the finest to the coarsest."""
 
 
 class Stage(NamedTuple):
-    """One stage of a trunk: how it strides, and the dilation of the layers before and after that stride."""
+    """One stage of a backbone: how it strides, and the dilation of the layers before and after that stride."""
 
     stride: int
     total: int
@@ -17,10 +17,10 @@ class Stage(NamedTuple):
 
 
 def plan_stages(output_stride: int = 32) -> dict[str, Stage]:
-    """The five stages of a trunk whose last map has a cell every `output_stride` pixels: 8, 16 or 32.
+    """The five stages of a backbone whose last map has a cell every `output_stride` pixels: 8, 16 or 32.
 
     Stages halve until the output stride is reached. A stage that may not halve any more keeps its map, and every
-    layer after the place of its stride doubles its dilation, so that it sees the same pixels of the image as it did
+    layer after the position of its stride doubles its dilation, so that it sees the same pixels of the image as it did
     before. Raises ValueError for another output stride.
     """
     if output_stride not in (8, 16, 32):

@@ -1,4 +1,4 @@
-"""The tiny trunk of the lessons: five 3 × 3 convolutions with ReLU, as plain as VGG, and nothing that looks farther."""
+"""The tiny backbone of the lessons: five 3 × 3 convolutions with ReLU, as plain as VGG, nothing that looks farther."""
 
 from itertools import pairwise
 
@@ -15,14 +15,14 @@ GROUPS = 8
 
 
 class TinyBackbone(Backbone):
-    """A trunk for lessons: five maps at strides 2, 4, 8, 16 and 32, about a hundred thousand parameters.
+    """A backbone for lessons: five maps at strides 2, 4, 8, 16 and 32, about a hundred thousand parameters.
 
     The first map comes from one convolution of stride 2. Every later stage pools 2 × 2 and convolves once. There is no
-    normalisation layer: one that averages over the picture (GroupNorm, InstanceNorm) would show every cell the whole
-    picture, and the receptive field would be a lie. Weights start as He and others have them for ReLU, biases at zero.
+    normalisation layer: one that averages over the image (GroupNorm, InstanceNorm) would show every cell the whole
+    image, and the receptive field would be a lie. Weights start as He and others have them for ReLU, biases at zero.
     Nothing is cut off at the borders: where a side is odd, its last pooling window is a smaller one. With an output
     stride of 8 or 16 the last stages do not pool, and their convolutions are dilated instead; the parameters are the
-    same. `grids` says where the cells of each map lie in the picture.
+    same. `grids` says where the cells of each map lie in the image.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TinyBackbone(Backbone):
             self.stages.append(nn.Sequential(pool, conv_relu(before, after, dilation=stage.dilation)))
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> dict[str, Float[Tensor, "B _ _ _"]]:
-        """Maps c1 to c5 of pictures in [0, 1]; a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
+        """Maps c1 to c5 of images in [0, 1]; a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
         x = self.normalise(images)
         maps = {}
         for name, stage in zip(self.channels, self.stages, strict=True):
@@ -61,6 +61,6 @@ def conv_relu(c_in: int, c_out: int, stride: int = 1, dilation: int = 1) -> nn.S
 
 
 def conv_norm_relu(c_in: int, c_out: int) -> nn.Sequential:
-    """A 3 × 3 convolution that keeps the size, GroupNorm and ReLU: for decoders, which see the picture whole."""
+    """A 3 × 3 convolution that keeps the size, GroupNorm and ReLU: for decoders, which see the image whole."""
     convolution = nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
     return nn.Sequential(convolution, nn.GroupNorm(GROUPS, c_out), nn.ReLU())

@@ -18,7 +18,7 @@ DEPTHS = (2, 2, 3, 3, 3)
 
 
 class VGG16(Backbone):
-    """The trunk of the lecture's first systems: maps c1 to c5 are the outputs of the poolings, at strides 2 to 32.
+    """The backbone of the lecture's first systems: maps c1 to c5 are the outputs of the poolings, at strides 2 to 32.
 
     `output_stride` 16 leaves out the last pooling, and 8 the last two, so conv5 is dilated by 2 (Yu and Koltun,
     2016); what follows c5 must then be dilated by 32 / output_stride. Poolings that are left out make this another
@@ -48,7 +48,7 @@ class VGG16(Backbone):
         self.grids = self._grids(halve)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> dict[str, Float[Tensor, "B _ _ _"]]:
-        """Maps c1 to c5 of pictures in [0, 1]; padded, in ceil mode, a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
+        """Maps c1 to c5 of images in [0, 1]; padded, in ceil mode, a map of stride s has ⌈H / s⌉ × ⌈W / s⌉ cells."""
         x = self.normalise(images)
         maps = {}
         for name, stage, pool in zip(self.channels, self.stages, self.pools, strict=True):
@@ -56,7 +56,7 @@ class VGG16(Backbone):
         return maps
 
     def _grids(self, halve: Sequence[bool]) -> dict[str, Grid]:
-        """Where the cells of each map lie in the picture, from the paddings and dilations of the layers."""
+        """Where the cells of each map lie in the image, from the paddings and dilations of the layers."""
         grids, grid = {}, PIXELS
         for name, stage, halves in zip(self.channels, self.stages, halve, strict=True):
             for convolution in (layer for layer in stage.modules() if isinstance(layer, nn.Conv2d)):
@@ -140,7 +140,7 @@ def load_vgg16(state: Mapping[str, Tensor], stages: nn.Module, classifier: nn.Mo
 
 
 def _their_names() -> list[str]:
-    """torchvision's names: a convolution takes two places, its ReLU counted, and a pooling one; then fc6 and fc7."""
+    """torchvision's names: a convolution takes two positions, its ReLU counted, and a pooling one; then fc6 and fc7."""
     names, place = [], 0
     for depth in DEPTHS:
         names += [f"features.{place + 2 * i}" for i in range(depth)]

@@ -13,7 +13,7 @@ class DetectorConfig:
     rpn_levels, anchor_sizes, anchor_ratios: on which maps the RPN runs, and for each the sizes √(w·h) of its anchors;
         every size comes in every ratio h / w. (Ren et al.: one map of stride 16; 128, 256, 512.) round_anchors: to
         whole pixels, as torchvision does.
-    rpn_depth: 3 × 3 convolutions before the RPN's two answers.
+    rpn_depth: 3 × 3 convolutions before the RPN's two outputs.
     rpn_high, rpn_low: an anchor is an object from this IoU on, or where it is the best of an object; background below
         the other; neither between.
     rpn_samples, rpn_share: anchors of an image that a step learns from, and the largest share of objects in them.

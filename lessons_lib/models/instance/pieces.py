@@ -1,4 +1,4 @@
-"""Connected pieces: the smallest model that finds objects, a semantic model whose answer is cut into connected pieces.
+"""Connected pieces: the smallest model that finds objects: it cuts what a semantic model predicts into pieces.
 
 Each piece of a class is one object, as sure as its pixels are on average. Two touching objects of a class come out as
 one, and an object that another one cuts in two comes out as two: what every other instance model must beat.

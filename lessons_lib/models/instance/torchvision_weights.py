@@ -42,7 +42,7 @@ NAMES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
 
 
 class Done(Normalisation):
-    """In the place of a backbone's normalisation: torchvision normalises an image before it resizes it.
+    """Instead of a backbone's normalisation: torchvision normalises an image before it resizes it.
 
     The other order gives the same numbers but for the last digit, and that already turns a few detections around.
     """

@@ -20,7 +20,7 @@ Kept = list[tuple[tuple[int, int], Int64[Tensor, "B _ _ _"]]]
 """For each pooling, in order: the size (H, W) of the map before it, and its switches."""
 
 SIDE = 224
-"""Side of the pictures that the published network takes: after five poolings, 7 cells, which fc6 makes one."""
+"""Side of the images that the published network takes: after five poolings, 7 cells, which fc6 makes one."""
 
 
 class DeconvNet(SemanticModel):
@@ -31,9 +31,9 @@ class DeconvNet(SemanticModel):
     stride 1, the last of which brings the channels down to those of the next switches. Decoder weights start
     from N(0, 0.01²), as the released training does, and BatchNorm with scale 1 and shift 0.001.
 
-    The paper crops 224 × 224 pixels around objects or proposals, and takes the maximum of their answers pasted into
-    the picture. Here the network runs over the whole picture as it is; smaller ones are filled up with zeros to 224.
-    BatchNorm needs at least two pictures a batch in training.
+    The paper crops 224 × 224 pixels around objects or proposals, and takes the maximum of their scores pasted into
+    the image. Here the network runs over the whole image as it is; smaller ones are filled up with zeros to 224.
+    BatchNorm needs at least two images per batch in training.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -54,7 +54,7 @@ class DeconvNet(SemanticModel):
                 nn.init.zeros_(layer.get_parameter("bias"))
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         height, width = images.shape[2:]
         x, kept = self.encode(F.pad(images, (0, max(0, SIDE - width), 0, max(0, SIDE - height))))
         x = self.bottom(self.dense(x))
@@ -72,12 +72,12 @@ class DeconvNet(SemanticModel):
 
 
 class TinyDeconvNet(SemanticModel):
-    """DeconvNet for lessons: the tiny trunk with its switches kept, and a decoder that mirrors it.
+    """DeconvNet for lessons: the tiny backbone with its switches kept, and a decoder that mirrors it.
 
-    The trunk is run stage by stage here, so a trained one can be loaded into `backbone`. It pools four times; its first
-    halving is a convolution of stride 2, which has no switches, and a transposed convolution mirrors it. There are no
-    dense layers in the middle. With `switches=False` each value goes to the top-left corner of its window instead, and
-    nothing else changes.
+    The backbone is run stage by stage here, so a trained one can be loaded into `backbone`. It pools four times; its
+    first halving is a convolution of stride 2, which has no switches, and a transposed convolution mirrors it. There
+    are no dense layers in the middle. With `switches=False` each value goes to the top-left corner of its window
+    instead, and nothing else changes.
     """
 
     def __init__(self, num_classes: int, switches: bool = True) -> None:
@@ -96,7 +96,7 @@ class TinyDeconvNet(SemanticModel):
         self.score = nn.Conv2d(last, num_classes, 1)
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         x, kept = self.encode(images)
         x = self.bottom(x)
         for (size, switches), block in zip(reversed(kept), self.blocks, strict=True):
@@ -104,7 +104,7 @@ class TinyDeconvNet(SemanticModel):
         return self.score(self.up(x)[:, :, : images.shape[2], : images.shape[3]])
 
     def encode(self, images: Float[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B C h w"], Kept]:
-        """The trunk's map c5, and what the four poolings on the way kept."""
+        """The backbone's map c5, and what the four poolings on the way kept."""
         first, *stages = self.backbone.stages
         x = first(self.backbone.normalise(images))
         kept: Kept = []
@@ -115,7 +115,7 @@ class TinyDeconvNet(SemanticModel):
 
 
 def deconvnet(num_classes: int, backbone: str) -> nn.Module:
-    """ "tiny" is the form for lessons, "vgg16" the published network. Raises ValueError for another trunk."""
+    """ "tiny" is the form for lessons, "vgg16" the published network. Raises ValueError for another backbone."""
     forms = {"tiny": TinyDeconvNet, "vgg16": DeconvNet}
     if backbone not in forms:
         raise ValueError(f"backbone must be one of {', '.join(forms)} for deconvnet, got {backbone!r}")
@@ -127,7 +127,7 @@ def mirrored_channels(stages: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
 
     `stages` holds the channels after each layer of the encoder's stages. A mirrored layer goes from its original's
     output to its input, so the last layer of a block has the channels of the stage above, whose switches come next.
-    The first layer's input is the picture; its mirror keeps the first stage's channels. Raises ValueError for an empty
+    The first layer's input is the image; its mirror keeps the first stage's channels. Raises ValueError for an empty
     stage, or none.
     """
     if len(stages) == 0 or not all(len(stage) for stage in stages):

@@ -4,8 +4,8 @@ Yu and Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions" (ICLR 2
 is a stack of 3 × 3 convolutions that keeps the size of its map while dilations 1, 1, 2, 4, 8, 16, 1 let its cells see
 67 × 67 others. The plain twin is the same network with every dilation 1: equal parameters, a small field.
 
-Nothing here normalises over the picture. GroupNorm's mean and variance are taken over all pixels, so after one such
-layer every cell sees the whole picture, faintly, and a comparison of fields would compare nothing.
+Nothing here normalises over the image. GroupNorm's mean and variance are taken over all pixels, so after one such
+layer every cell sees the whole image, faintly, and a comparison of fields would compare nothing.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ DILATIONS = (1, 1, 2, 4, 8, 16, 1)
 BASIC, LARGE = (1, 1, 1, 1, 1, 1, 1), (2, 2, 4, 8, 16, 32, 32)
 """Widths of the published context modules' 3 × 3 convolutions, as multiples of the channels that come in."""
 BORDER = 186
-"""Pixels that the front end takes off each side of a picture: (380 − 8) / 2, its field being 380 and its stride 8."""
+"""Pixels that the front end takes off each side of an image: (380 − 8) / 2, its field being 380 and its stride 8."""
 
 
 class FrontEnd(nn.Module):
     """VGG-16 as a front end: no fourth and fifth pooling, dilation in their place, nowhere padding, scores at stride 8.
 
-    conv5 is dilated by 2 and fc6 by 4, so that both see what VGG-16's do. Pictures of 380 pixels a side give one cell,
+    conv5 is dilated by 2 and fc6 by 4, so that both see what VGG-16's do. Images of 380 pixels a side give one cell,
     900 give 66. Scores begin with a standard deviation of 0.001, as in the authors' code.
     """
 
@@ -45,7 +45,7 @@ class FrontEnd(nn.Module):
         nn.init.zeros_(self.score.get_parameter("bias"))
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
-        """Scores of pictures in [0, 1] of at least 380 pixels a side; h = (H − 372) / 8, rounded down."""
+        """Scores of images in [0, 1] of at least 380 pixels a side; h = (H − 372) / 8, rounded down."""
         x = self.normalise(images)
         for number, stage in enumerate(self.stages):
             x = stage(x)
@@ -108,7 +108,7 @@ def identity_weight(out_channels: int, in_channels: int, groups: int, kernel_siz
 class DilatedVGG(SemanticModel):
     """The published system: the front end, a context module on its scores, and bilinear upsampling by 8.
 
-    Pictures are reflected at their borders, 186 pixels wide and further up to a multiple of 8, as the authors do. The
+    Images are reflected at their borders, 186 pixels wide and further up to a multiple of 8, as the authors do. The
     parts are modules of their own because they were trained one after the other; here they train together. `widths`
     is BASIC or LARGE.
     """
@@ -126,14 +126,14 @@ class DilatedVGG(SemanticModel):
         return nn.ModuleList([self.front.stages, self.front.classifier])
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         return enlarge(self.context(self.front(reflect_pad(images, BORDER, 8))), 8, images.shape)
 
 
 class TinyDilated(SemanticModel):
     """The same idea for lessons: a dense front end at stride 4, a few dilated layers that begin as the identity.
 
-    The front end halves the picture twice by convolutions of 4 × 4, whose taps meet every pixel equally often, and
+    The front end halves the image twice by convolutions of 4 × 4, whose taps meet every pixel equally often, and
     adds a 3 × 3 convolution; its field is 18. Dilations 1, 2, 4, 8 widen it to 138 pixels, their plain twin's 1, 1, 1,
     1 to 50, with the same number of parameters: `TinyDilated(classes, (1, 1, 1, 1))`. Features, not scores, go through
     the context layers: scores would be as few channels as there are classes.
@@ -153,13 +153,13 @@ class TinyDilated(SemanticModel):
     def start_from(self, trained: "TinyDilated") -> None:
         """Take over the front end and the scores of a trained network of the same width, whatever its dilations are.
 
-        The context layers stay as they are. While they are fresh, the network answers what its front end would.
+        The context layers stay as they are. While they are fresh, the network returns what its front end would.
         """
         self.front.load_state_dict(trained.front.state_dict())
         self.context[-1].load_state_dict(trained.context[-1].state_dict())
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         x = self.normalise(reflect_pad(images, 0, 4))
         return enlarge(self.context(self.front(x)), 4, images.shape)
 
@@ -181,10 +181,10 @@ def _make(num_classes: int, backbone: str, tiny: Sequence[int], vgg16: Sequence[
 
 
 def reflected_places(size: int, before: int, after: int) -> Int64[Tensor, " n"]:
-    """Which pixel stands at the places −before, …, size + after − 1 of a row that is mirrored at its outermost pixels.
+    """Which pixel stands at the positions −before, …, size + after − 1 of a row mirrored at its outermost pixels.
 
     The outermost pixels are not repeated (…, 2, 1, 0, 1, 2, …), and the mirror images go on to and fro as long as it
-    takes, where torch's reflection must be narrower than the picture. A single pixel is repeated.
+    takes, where torch's reflection must be narrower than the image. A single pixel is repeated.
     """
     check_ints(1, size=size)
     check_ints(0, before=before, after=after)
@@ -193,7 +193,7 @@ def reflected_places(size: int, before: int, after: int) -> Int64[Tensor, " n"]:
 
 
 def reflect_pad(x: Float[Tensor, "B C H W"], border: int, multiple: int = 1) -> Float[Tensor, "B C h w"]:
-    """Continue a picture beyond its borders by reflection.
+    """Continue an image beyond its borders by reflection.
 
     `border` pixels on all sides, and at the right and the bottom as many more as make the sides without the borders a
     multiple of `multiple`.
@@ -207,7 +207,7 @@ def reflect_pad(x: Float[Tensor, "B C H W"], border: int, multiple: int = 1) -> 
 
 
 def enlarge(x: Float[Tensor, "B K h w"], factor: int, shape: Sequence[int]) -> Float[Tensor, "B K H W"]:
-    """Bilinear upsampling of cells that cover `factor` × `factor` pixels each, cut to the picture's shape (…, H, W).
+    """Bilinear upsampling of cells that cover `factor` × `factor` pixels each, cut to the image's shape (…, H, W).
 
     One small matrix an axis: the same numbers as `F.interpolate` with align_corners=False, and on a CPU faster.
     """

@@ -1,4 +1,4 @@
-"""FCN: a trunk whose maps are scored cell by cell, upsampled by learned transposed convolutions, and summed.
+"""FCN: a backbone whose maps are scored cell by cell, upsampled by learned transposed convolutions, and summed.
 
 Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation" (arXiv:1411.4038). The scores of
 the deepest map alone are FCN-32s; with those of c4 and c3 added on the way up it becomes FCN-16s and FCN-8s.
@@ -17,17 +17,17 @@ from lessons_lib.ops.transposed import bilinear_kernel
 
 
 class FCN(SemanticModel):
-    """Scores of some maps of a trunk, from deep to shallow, fused by sums and brought back to the picture's pixels.
+    """Scores of some maps of a backbone, from deep to shallow, fused by sums and brought back to the image's pixels.
 
     backbone: gives `{"c1": …, …, "c5": …}`, and has their `channels`, `strides` and `grids`.
     scores: the maps that are scored, coarsest first: ("c5",) is FCN-32s, ("c5", "c4") 16s, ("c5", "c4", "c3") 8s;
-        ("c3",) alone is the trunk at stride 8 without its deep path.
+        ("c3",) alone is the backbone at stride 8 without its deep path.
 
     Each score layer is a 1 × 1 convolution that starts at zero, so an untrained model says 0 everywhere, and a new skip
     changes nothing at first. Each upsampling is a transposed convolution for every class by itself; it starts bilinear
-    and learns. Maps are added where their cells lie on the same places of the picture, which `grids` say, not where
+    and learns. Maps are added where their cells lie on the same positions of the image, which `grids` say, not where
     their corners happen to meet. Any height and width ≥ 1 will do. Raises ValueError for scores that the backbone does
-    not have, that are not coarsest first, or that begin inside the picture because the backbone pads too little.
+    not have, that are not coarsest first, or that begin inside the image because the backbone pads too little.
     """
 
     def __init__(self, backbone: Backbone, num_classes: int, scores: Sequence[str] = ("c5", "c4", "c3")) -> None:
@@ -57,7 +57,7 @@ class FCN(SemanticModel):
         return self.fuse([layer(maps[name]) for name, layer in self.scores.items()], images.shape[2:])
 
     def fuse(self, scores: Sequence[Float[Tensor, "B K _ _"]], size: Sequence[int]) -> Float[Tensor, "B K H W"]:
-        """Score maps, coarsest first, added on the way up to the pixels of a picture of `size` (H, W)."""
+        """Score maps, coarsest first, added on the way up to the pixels of an image of `size` (H, W)."""
         fused = scores[0]
         for finer, upsampling, offset in zip(scores[1:], self.upsamplings, self.offsets, strict=False):
             fused = add_aligned(upsampling(fused), finer, offset)
@@ -69,7 +69,7 @@ class ClassifierTrunk(Backbone):
     """VGG-16 as FCN takes it: the whole classifier without its last layer, its c5 being the map of fc7 (section 4.1).
 
     The first convolution pads by 100 pixels, so that fc6, which sees 7 × 7 cells of the last pooling, finds them in a
-    picture of any size; poolings round up. `load_vgg16(state, trunk.vgg, trunk.classifier)` fills it.
+    image of any size; poolings round up. `load_vgg16(state, trunk.vgg, trunk.classifier)` fills it.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class ClassifierTrunk(Backbone):
 
 
 def fcn_trunk(backbone: str) -> Backbone:
-    """The trunk of an FCN by name: for "vgg16" the paper's, with its dense layers, otherwise the backbone as it is."""
+    """The backbone of an FCN by name: for "vgg16" the paper's, with its dense layers, otherwise the plain backbone."""
     return ClassifierTrunk() if backbone == "vgg16" else make_backbone(backbone)
 
 

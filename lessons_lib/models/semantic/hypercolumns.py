@@ -18,14 +18,14 @@ from lessons_lib.models.contract import SemanticModel
 from lessons_lib.ops.grid import Grid
 
 CROP, HEATMAP = 224, 50
-"""Sides of a box's crop and of its answer, in the paper's system."""
+"""Sides of a box's crop and of its output, in the paper's system."""
 
 
 class Hypercolumns(SemanticModel):
-    """A classifier of two layers on the column of features above each pixel of a whole picture.
+    """A classifier of two layers on the column of features above each pixel of a whole image.
 
-    Its first layer, linear, is run on every map of the trunk by itself, as a 1 × 1 convolution to `hidden` channels, a
-    multiple of 8. The answers are upsampled to the picture and added up. Then follow GroupNorm, ReLU and the scores.
+    Its first layer, linear, is run on every map of the backbone by itself, as a 1 × 1 convolution to `hidden` channels,
+    a multiple of 8. The scores are upsampled to the image and added up. Then follow GroupNorm, ReLU and the scores.
     """
 
     def __init__(self, backbone: Backbone, num_classes: int, hidden: int = 32) -> None:
@@ -37,7 +37,7 @@ class Hypercolumns(SemanticModel):
         self.score = nn.Conv2d(hidden, num_classes, 1)
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         maps, grids = self.backbone(images), self.backbone.grids
         answers = [upsample(layer(maps[name]), grids[name], images.shape[2:]) for name, layer in self.columns.items()]
         return self.score(F.relu(self.norm(torch.stack(answers).sum(0))))
@@ -47,9 +47,9 @@ class BoxHypercolumns(nn.Module):
     """The paper's system on boxes, in the released form for VGG-16: a mask of 50 × 50 for every class of every box.
 
     Input are the boxes' crops at 224 × 224. Columns have pool3, pool4 and fc7; a 3 × 3 convolution on the first and
-    1 × 1 convolutions on the others answer for `num_classes` classes on each place of a `grid` × `grid` of classifiers.
-    The answers are upsampled to 50 × 50 and added; then each pixel interpolates between the classifiers around it. The
-    released training adds up the logistic losses of the box's own class over the 50 × 50 pixels.
+    1 × 1 convolutions on the others score `num_classes` classes at each position of a `grid` × `grid` of
+    classifiers. The scores are upsampled to 50 × 50 and added; then each pixel interpolates between the classifiers
+    around it. The released training adds up the logistic losses of the box's own class over the 50 × 50 pixels.
     """
 
     def __init__(self, num_classes: int = 20, grid: int = 5) -> None:
@@ -64,7 +64,7 @@ class BoxHypercolumns(nn.Module):
         self.fc7 = nn.Conv2d(4096, answers, 1)
 
     def forward(self, crops: Float[Tensor, "R 3 224 224"]) -> Float[Tensor, "R C 50 50"]:
-        """Logits of each class's mask in each crop, a picture in [0, 1]. Raises ValueError for other sizes of crops."""
+        """Logits of each class's mask in each crop, an image in [0, 1]. Raises ValueError for other sizes of crops."""
         if crops.shape[1:] != (3, CROP, CROP):
             raise ValueError(f"crops must be (R, 3, {CROP}, {CROP}), got {tuple(crops.shape)}")
         maps = self.backbone(crops)
@@ -75,7 +75,7 @@ class BoxHypercolumns(nn.Module):
 
 
 def interpolate_classifiers(answers: Float[Tensor, "R K K C H W"]) -> Float[Tensor, "R C H W"]:
-    """Of the answers of K × K classifiers at every pixel, the ones around it, weighted: pᵢ = Σₖ αᵢₖ gₖ(fᵢ).
+    """Of the scores of K × K classifiers at every pixel, the ones around it, weighted: pᵢ = Σₖ αᵢₖ gₖ(fᵢ).
 
     The classifiers stand in the middles of K × K equal cells of the box, rows first; α falls linearly to 0 at the next
     ones, and pixels beyond the outermost middles belong to those alone. With K = 1 there is nothing to weigh.
@@ -87,9 +87,9 @@ def interpolate_classifiers(answers: Float[Tensor, "R K K C H W"]) -> Float[Tens
 
 
 def upsample(x: Float[Tensor, "B C h w"], grid: Grid, size: Sequence[int]) -> Float[Tensor, "B C H W"]:
-    """Bilinear interpolation of a map at every pixel of a picture of `size` (H, W), by where `grid` says its cells lie.
+    """Bilinear interpolation of a map at every pixel of an image of `size` (H, W), by where `grid` says its cells lie.
 
-    Beyond the outermost cells the map goes on unchanged. Where the cells tile the picture, start (s − 1)/2 and
+    Beyond the outermost cells the map goes on unchanged. Where the cells tile the image, start (s − 1)/2 and
     H = s·h, it is `F.interpolate` with align_corners=False; elsewhere that would shift or stretch the map.
     """
     rows, columns = (

@@ -1,8 +1,8 @@
-"""The patch classifier: a network that names the middle pixel of a patch, slid over a picture or run on it once.
+"""The patch classifier: a network that names the middle pixel of a patch, slid over an image or run on it once.
 
 Sliding repeats most of its work, since neighbouring patches share almost all their pixels. The same weights run once
 give the same scores: fully connected layers are convolutions as large as their input, and where the network strides,
-either all shifts of the picture are run and interleaved (shift-and-stitch) or the strides become dilations. Long,
+either all shifts of the image are run and interleaved (shift-and-stitch) or the strides become dilations. Long,
 Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation" (arXiv:1411.4038), sections 3.1, 3.2.
 """
 
@@ -25,8 +25,8 @@ PATCHES_AT_ONCE = 4096
 class PatchClassifier(SemanticModel):
     """Two rounds of 3 × 3 convolution and 3 × 3 pooling of stride 2, one more convolution, two fully connected layers.
 
-    It sees 29 × 29 pixels and pads nothing inside; `logits` pads the picture by 14 pixels of mean colour, so that every
-    pixel has its patch. There is no normalisation: a statistic of the whole picture would not be one of the patch.
+    It sees 29 × 29 pixels and pads nothing inside; `logits` pads the image by 14 pixels of mean colour, so that every
+    pixel has its patch. There is no normalisation: a statistic of the whole image would not be one of the patch.
     """
 
     patch_size, stride = 29, 4
@@ -42,7 +42,7 @@ class PatchClassifier(SemanticModel):
         )
 
     def padded(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 pH pW"]:
-        """The pictures as the network takes them: normalised, and wide enough for a patch around every pixel."""
+        """The images as the network takes them: normalised, and wide enough for a patch around every pixel."""
         return F.pad(self.normalise(images), (self.patch_size // 2,) * 4)
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
@@ -66,10 +66,10 @@ class PatchClassifier(SemanticModel):
 def slide(
     net: Callable[[Tensor], Tensor], picture: Float[Tensor, "B C H W"], patch_size: int
 ) -> Float[Tensor, "B K oH oW"]:
-    """Cut out every patch of the picture and classify it by itself; the scores of patch (i, j) stand at (i, j).
+    """Cut out every patch of the image and classify it by itself; the scores of patch (i, j) stand at (i, j).
 
     `net` takes (N, C, patch_size, patch_size) to (N, K). Nothing is padded: a side of n pixels has n − patch_size + 1
-    patches. Raises ValueError for a picture that is smaller than a patch.
+    patches. Raises ValueError for an image that is smaller than a patch.
     """
     _check_fits(picture, patch_size)
     patches = picture.unfold(2, patch_size, 1).unfold(3, patch_size, 1)  # (B, C, oH, oW, k, k), a view
@@ -80,12 +80,12 @@ def slide(
 
 
 def run_once(net: nn.Sequential, picture: Float[Tensor, "B C H W"], dense: bool = False) -> Float[Tensor, "B K oH oW"]:
-    """The patch classifier run over a whole picture: each `Linear` is a convolution with the same weights.
+    """The patch classifier run over a whole image: each `Linear` is a convolution with the same weights.
 
-    With its strides it answers for every stride-th patch. `dense` answers for every patch: the stride of a layer
+    With its strides it scores every stride-th patch. `dense` scores every patch: the stride of a layer
     becomes 1, and the taps of all layers behind it stand so many times further apart. `net` holds Conv2d and MaxPool2d
     without padding, Flatten, Linear, and layers that treat each number by itself, such as ReLU. Raises ValueError for
-    padding, which a patch would have elsewhere than the picture.
+    padding, which a patch would have elsewhere than the image.
     """
     x, apart = picture, 1
     for layer in net:
@@ -111,10 +111,10 @@ def run_once(net: nn.Sequential, picture: Float[Tensor, "B C H W"], dense: bool 
 def shift_and_stitch(
     net: nn.Sequential, picture: Float[Tensor, "B C H W"], patch_size: int, stride: int
 ) -> Float[Tensor, "B K oH oW"]:
-    """The network run with its strides on stride² shifts of the picture, and the answers stitched together.
+    """The network run with its strides on stride² shifts of the image, and the scores stitched together.
 
-    `patch_size` and `stride` are the network's: the pixels that one answer sees, and from one answer to the next.
-    Raises ValueError for a picture that is smaller than a patch.
+    `patch_size` and `stride` are the network's: the pixels that one score sees, and from one score to the next.
+    Raises ValueError for an image that is smaller than a patch.
     """
     _check_fits(picture, patch_size)
     height, width = (side - patch_size + 1 for side in picture.shape[2:])
@@ -125,7 +125,7 @@ def shift_and_stitch(
 
 
 def stitch(shifted: Float[Tensor, "s s B K h w"]) -> Float[Tensor, "B K s*h s*w"]:
-    """The answers for all shifts as one map: shifted[i, j, :, :, y, x] comes to row s·y + i and column s·x + j."""
+    """The scores for all shifts as one map: shifted[i, j, :, :, y, x] comes to row s·y + i and column s·x + j."""
     return shifted.permute(2, 3, 4, 0, 5, 1).flatten(4, 5).flatten(2, 3)  # (B, K, h, s, w, s) → (B, K, s*h, s*w)
 
 

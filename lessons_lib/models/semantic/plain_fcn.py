@@ -1,4 +1,4 @@
-"""The plain FCN of today's libraries: a dilated trunk, one head, one enlargement, as in torchvision's fcn_resnet50."""
+"""The plain FCN of today's libraries: dilated backbone, one head, one enlargement, as torchvision's fcn_resnet50."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,14 +17,14 @@ AUXILIARY_WEIGHT = 0.5
 
 
 class PlainFCN(SemanticModel):
-    """Scores of c5 alone, eight times enlarged: no skips, because a trunk of output stride 8 keeps its places.
+    """Scores of c5 alone, eight times enlarged: no skips, because a backbone of output stride 8 keeps its places.
 
     With `make_backbone("resnet50", 8)` the layers and their names are those of torchvision's `fcn_resnet50`, so its
-    state dicts fit, and the logits are equal. `auxiliary` adds a second head on c4, which helps a deep trunk to learn
-    and answers nothing afterwards (Zhao et al., "Pyramid Scene Parsing Network", 2017, use it so); published weights
+    state dicts fit, and the logits are equal. `auxiliary` adds a second head on c4, which helps a deep backbone to
+    learn and is not used afterwards (Zhao et al., "Pyramid Scene Parsing Network", 2017, use it so); published weights
     have it. `norm` makes the head's normalisation of so many channels.
 
-    The enlargement stretches the map to the picture's corners, as torchvision's does. The cells of a ResNet lie at
+    The enlargement stretches the map to the image's corners, as torchvision's does. The cells of a ResNet lie at
     pixels 0, 8, 16, …, and that puts them 3.5 pixels further to the right and down; the head has to learn it.
     """
 
@@ -41,7 +41,7 @@ class PlainFCN(SemanticModel):
         self.aux_classifier = fcn_head(backbone.channels["c4"], num_classes, norm) if auxiliary else None
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         return enlarge(self.classifier(self.backbone(images)["c5"]), images.shape[2:])
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
@@ -70,11 +70,11 @@ def fcn_head(c_in: int, num_classes: int, norm: Callable[[int], nn.Module] = nn.
 
 
 def enlarge(scores: Float[Tensor, "B K h w"], size: Sequence[int]) -> Float[Tensor, "B K H W"]:
-    """Bilinear interpolation that stretches a map over a picture of `size` (H, W), corner to corner."""
+    """Bilinear interpolation that stretches a map over an image of `size` (H, W), corner to corner."""
     return F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 def plain_fcn(num_classes: int, backbone: str = "tiny") -> PlainFCN:
-    """The model of that name on any trunk, at output stride 8; its head has GroupNorm where the trunk does."""
+    """The model of that name on any backbone, at output stride 8; its head has GroupNorm where the backbone does."""
     norm = partial(nn.GroupNorm, GROUPS) if backbone == "tiny" else nn.BatchNorm2d
     return PlainFCN(make_backbone(backbone, output_stride=8), num_classes, norm=norm)

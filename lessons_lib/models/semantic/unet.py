@@ -1,4 +1,4 @@
-"""U-Net: a decoder that climbs back level by level and joins each level's own map, as published and on any trunk.
+"""U-Net: a decoder that climbs back level by level and joins each level's own map, as published and on any backbone.
 
 Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation" (arXiv:1505.04597).
 """
@@ -24,8 +24,8 @@ class UNet(SemanticModel):
 
     Each level has two 3 × 3 convolutions with ReLU, then a 2 × 2 max pooling on the way down. On the way up a 2 × 2
     "up-convolution" halves the channels, and the level's own map, its border cut off, is put before them. Weights start
-    with variance 2 / (incoming nodes). `logits` mirrors the picture beyond its border, as the paper does, so that the
-    answer covers it whole; any height and width will do. The paper's weighted loss, its elastic deformations and its
+    with variance 2 / (incoming nodes). `logits` mirrors the image beyond its border, as the paper does, so that the
+    output covers it whole; any height and width will do. The paper's weighted loss, its elastic deformations and its
     dropout are left out.
     """
 
@@ -48,7 +48,7 @@ class UNet(SemanticModel):
                 nn.init.zeros_(layer.get_parameter("bias"))
 
     def logits(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         height, width = images.shape[2:]
         rows, columns = (_mirrored(n, valid_input_size(n)).to(images.device) for n in (height, width))
         return self.valid_logits(images[:, :, rows][:, :, :, columns])[:, :, :height, :width]
@@ -70,10 +70,10 @@ class UNet(SemanticModel):
 
 
 class TrunkUNet(SemanticModel):
-    """U-Net's decoder on a trunk with maps c1 to c5: up, join, convolve twice, five times, to full resolution.
+    """U-Net's decoder on a backbone with maps c1 to c5: up, join, convolve twice, five times, to full resolution.
 
-    After a level is joined it has as many channels as the trunk's map there, but no more than `widest`. At the
-    picture's own resolution, for which the trunk has no map, a `stem` of that many channels sees the picture. Going up
+    After a level is joined it has as many channels as the backbone's map there, but no more than `widest`. At the
+    image's own resolution, for which the backbone has no map, a `stem` of that many channels sees the image. Going up
     is a 2 × 2 transposed convolution of stride 2; what stands over on a level with odd sides is cut off. GroupNorm,
     and zeros around each convolution, so no border is lost.
     """
@@ -96,7 +96,7 @@ class TrunkUNet(SemanticModel):
         self.score = nn.Conv2d(widths[-1], num_classes, 1)
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Class scores of every pixel of pictures in [0, 1], any H and W."""
+        """Class scores of every pixel of images in [0, 1], any H and W."""
         maps = list(self.backbone(images).values())
         x = maps.pop()
         skips = [*reversed(maps), self.stem(images - 0.5)]
@@ -107,7 +107,7 @@ class TrunkUNet(SemanticModel):
 
 
 def unet(num_classes: int, backbone: str) -> nn.Module:
-    """ "none" is the published network, for pictures of 3 channels; a trunk's name puts the decoder on that trunk."""
+    """ "none" is the published network, for images of 3 channels; a backbone's name puts the decoder on it."""
     if backbone == "none":
         return UNet(3, num_classes)
     return TrunkUNet(make_backbone(backbone), num_classes, widest=48 if backbone == "tiny" else 256)
@@ -133,7 +133,7 @@ def unet_sizes(size: int) -> tuple[int, ...]:
 
 
 def valid_input_size(output: int) -> int:
-    """The smallest valid side whose answer has at least `output` pixels: 388 and all from 373 on need 572."""
+    """The smallest valid side whose output has at least `output` pixels: 388 and all from 373 on need 572."""
     check_ints(1, output=output)
     return max(188, 140 + 16 * -(-(output + 2 * BORDER - 140) // 16))
 
@@ -151,7 +151,7 @@ def centre_crop(x: Float[Tensor, "*B H W"], size: Sequence[int]) -> Float[Tensor
 
 
 def _mirrored(pixels: int, size: int) -> Int64[Tensor, " n"]:
-    """Which pixel of a row stands at each place of a longer one that begins 92 places before it.
+    """Which pixel of a row stands at each position of a longer one that begins 92 positions before it.
 
     At each end the row is mirrored, without its last pixel twice, as often as needed; a row of one is repeated.
     """

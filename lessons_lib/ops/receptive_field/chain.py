@@ -6,7 +6,7 @@ Along one axis, through layers of kernel k, stride s, padding p and dilation d, 
 
 The first holds because the taps at both ends of the window lie (k − 1) · d cells apart, and cells lie j pixels apart
 (Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019). The gradient of
-one cell with respect to the picture is the independent check: it is not zero only where the cell looks.
+one cell with respect to the image is the independent check: it is not zero only where the cell looks.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -52,7 +52,7 @@ class Field(NamedTuple):
 
 
 def receptive_fields(layers: Iterable[Sequence[int]]) -> list[Field]:
-    """The field behind each layer of a chain, first to last; that of the picture itself, (0, 1, 1), is left out.
+    """The field after each layer of a chain, first to last; that of the image itself, (0, 1, 1), is left out.
 
     Layers are `Layer`s or tuples (kernel_size, stride, padding, dilation), the last ones optional. ValueError or
     TypeError for numbers that no layer can have.
@@ -67,7 +67,7 @@ def receptive_fields(layers: Iterable[Sequence[int]]) -> list[Field]:
 
 
 def path_counts(layers: Iterable[Sequence[int]]) -> Float[Tensor, " size"]:
-    """In how many ways each pixel of its field reaches a cell behind the chain, tap by tap, along one axis.
+    """In how many ways each pixel of its field reaches a cell after the chain, tap by tap, along one axis.
 
     0 marks a pixel that lies in the field and is never seen: with dilations that share a factor the taps meet on a
     grid and leave the rest out (Wang et al., "Understanding Convolution for Semantic Segmentation", 2018, call it
@@ -84,11 +84,11 @@ def path_counts(layers: Iterable[Sequence[int]]) -> Float[Tensor, " size"]:
 
 
 def at_output_stride(layers: Iterable[Sequence[int]], output_stride: int) -> list[Layer]:
-    """The chain with no more than `output_stride` pixels between cells, dilation in the place of the strides beyond.
+    """The chain with no more than `output_stride` pixels between cells, dilation instead of the strides beyond.
 
     A stride that would go beyond is divided until it does not, and every later layer's dilation and padding are
-    multiplied by what was taken away. So every layer sees as many pixels as before, at more places; the old cells are
-    among the new ones, and the weights fit. ValueError where `output_stride` does not divide what it cuts.
+    multiplied by what was taken away. So every layer sees as many pixels as before, at more positions; the old cells
+    are among the new ones, and the weights fit. ValueError where `output_stride` does not divide what it cuts.
     """
     check_ints(1, output_stride=output_stride)
     chain, jump, factor = [], 1, 1
@@ -114,16 +114,16 @@ def _checked(layers: Iterable[Sequence[int]]) -> list[Layer]:
 def input_gradient(
     network: Callable[[Tensor], Tensor], images: Float[Tensor, "B C H W"], cell: tuple[int, int] | None = None
 ) -> Float[Tensor, "H W"]:
-    """How strongly each pixel moves one cell of the output: Σ over channels of |∂ output / ∂ pixel|, mean of pictures.
+    """How strongly each pixel moves one cell of the output: Σ over channels of |∂ output / ∂ pixel|, mean of images.
 
-    `cell` is (row, column) on the map (B, K, h, w) that the network answers, the middle one by default; its K channels
-    are summed. With real weights and pictures this is the effective field of Luo et al. ("Understanding the Effective
+    `cell` is (row, column) on the map (B, K, h, w) that the network returns, the middle one by default; its K channels
+    are summed. With real weights and images this is the effective field of Luo et al. ("Understanding the Effective
     Receptive Field", 2016): largest in the middle, fading long before the border of what the formula allows.
     """
     images = images.detach().clone().requires_grad_()
     output = network(images)
     if output.dim() != 4:
-        raise ValueError(f"network must answer a map (B, K, h, w), got {tuple(output.shape)}")
+        raise ValueError(f"network must return a map (B, K, h, w), got {tuple(output.shape)}")
     row, column = (n // 2 for n in output.shape[2:]) if cell is None else cell
     (gradient,) = torch.autograd.grad(output[:, :, row, column].sum(), images)
     return gradient.abs().sum(1).mean(0)

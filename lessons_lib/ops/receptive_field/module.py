@@ -1,14 +1,14 @@
 """The receptive field of any module, layer by layer: the formula along every path, and the union where paths meet.
 
-The module is run once, on pictures without content (torch's "meta" device: shapes, no numbers, no time), and every call
+The module is run once, on images without content (torch's "meta" device: shapes, no numbers, no time), and every call
 of torch is followed. Each map carries, for each of its rows and columns, the first and the last pixel seen. Where
 branches meet, by a sum, a product or a concatenation, the first is the least and the last the greatest of them.
 
 Followed: convolutions and poolings with any kernel, stride, padding and dilation, transposed convolutions,
 interpolation, pixel shuffle, padding, cropping, everything that works pixel by pixel, sums, products and concatenation
-of maps. Normalisations over the picture and global poolings see all of it. Not followed, and refused by name: calls
-that mix places in another way (attention, indexing by tensors, FFT, reshaping of maps) and modules that look at the
-values of the picture to decide what to run. For those, measure with `receptive_field.seen_pixels`.
+of maps. Normalisations over the image and global poolings see all of it. Not followed, and refused by name: calls
+that mix positions in another way (attention, indexing by tensors, FFT, reshaping of maps) and modules that look at the
+values of the image to decide what to run. For those, measure with `receptive_field.seen_pixels`.
 """
 
 import math
@@ -24,14 +24,14 @@ from lessons_lib.ops.receptive_field.chain import Field
 from lessons_lib.ops.receptive_field.rules import LISTED, RULES, Axis
 
 LARGEST = 4096
-"""The largest picture that is tried; a cell that still sees a border of it sees the whole picture."""
+"""The largest image that is tried; a cell that still sees a border of it sees the whole image."""
 
 
 @dataclass(frozen=True)
 class LayerField:
     """A layer that was met: its name in the module, what it does, and its field along rows and along columns.
 
-    `size` is math.inf where cells see the whole picture, however large. Behind upsampling the jump can be a fraction,
+    `size` is math.inf where cells see the whole image, however large. After upsampling the jump can be a fraction,
     cells of different phase see fields of different sizes, and `size` is the largest.
     """
 
@@ -44,7 +44,7 @@ class LayerField:
 def module_fields(module: nn.Module, channels: int = 3) -> list[LayerField]:
     """The fields of every convolution, pooling and upsampling in the order of the run, and of the output, "output".
 
-    The picture (1, `channels`, n, n) grows until inner cells see no border of it. ValueError names a call that cannot
+    The image (1, `channels`, n, n) grows until inner cells see no border of it. ValueError names a call that cannot
     be followed; see the top of this file.
 
     >>> module_fields(torch.nn.Conv2d(3, 1, kernel_size=3, stride=2))[-1].rows
@@ -56,7 +56,7 @@ def module_fields(module: nn.Module, channels: int = 3) -> list[LayerField]:
             rows, cut = _follow(module, channels, size)
             if size >= LARGEST or not cut:
                 return rows
-        except RuntimeError:  # a network without padding needs a picture of some size
+        except RuntimeError:  # a network without padding needs an image of some size
             if size >= LARGEST:
                 raise
         size *= 2
@@ -72,7 +72,7 @@ def _follow(module: nn.Module, channels: int, size: int) -> tuple[list[LayerFiel
         follow.know(picture, (start, start))
         output = functional_call(module, state, (picture,))
     if not isinstance(output, Tensor) or id(output) not in follow.axes:
-        raise ValueError("module must answer one map (B, K, h, w) that depends on the picture")
+        raise ValueError("module must return one map (B, K, h, w) that depends on the image")
     met = [*follow.met, ("output", "", follow.axes[id(output)])]
     fields = [LayerField(name, kind, *(_field(axis, size) for axis in axes)) for name, kind, axes in met]
     found = [
@@ -84,7 +84,7 @@ def _follow(module: nn.Module, channels: int, size: int) -> tuple[list[LayerFiel
 
 
 def _field(axis: Axis, size: int) -> Field:
-    """The field of the inner places: those that see no border of the picture."""
+    """The field of the inner positions: those that see no border of the image."""
     inner = ((axis.first > 0) & (axis.last < size - 1)).nonzero()[:, 0]
     jump = int(axis.jump) if axis.jump.denominator == 1 else float(axis.jump)
     if len(inner) == 0 or axis.endless:

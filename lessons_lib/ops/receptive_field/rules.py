@@ -1,6 +1,6 @@
-"""What each call of torch does to the pixels that the places of a map see: the rules behind `module_fields`.
+"""What each call of torch does to the pixels that the positions of a map see: the rules behind `module_fields`.
 
-A rule answers the two axes behind a call, rows and columns, from those of the maps that came in, the output's shape and
+A rule returns the two axes after a call, rows and columns, from those of the maps that came in, the output's shape and
 the call's own arguments. `RULES` names all calls that can be followed.
 """
 
@@ -16,15 +16,15 @@ from torch.nn import functional as F
 from lessons_lib.ops.receptive_field.seen import SHAPELESS
 
 FAR = 1 << 40
-"""A pixel beyond every picture: what a place sees that looks at padding."""
+"""A pixel beyond every image: what a position sees that looks at padding."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Along one axis of a map: the first and the last pixel that each place sees, and pixels from place to place.
+    """Along one axis of a map: the first and the last pixel that each position sees, and pixels between positions.
 
-    A place that sees padding has −FAR and FAR, so it is known as one whose field is cut at the border. `endless` is the
-    axis of which every place sees all of the image, however large.
+    A position that sees padding has −FAR and FAR, so it is known as one whose field is cut at the border. `endless` is
+    the axis of which every position sees all of the image, however large.
     """
 
     first: Int64[Tensor, " n"]
@@ -33,17 +33,17 @@ class Axis:
     endless: bool = False
 
     def windows(self, n: int, kernel: int, stride: int, padding: int, dilation: int) -> "Axis":
-        """The axis behind a convolution or pooling with `n` places."""
+        """The axis after a convolution or pooling with `n` positions."""
         index = torch.arange(n)[:, None] * stride + torch.arange(kernel) * dilation - padding
         return self.gather(index, torch.ones_like(index, dtype=torch.bool), self.jump * stride)
 
     def stamps(self, n: int, kernel: int, stride: int, padding: int, dilation: int) -> "Axis":
-        """The axis behind a transposed convolution with `n` places."""
+        """The axis after a transposed convolution with `n` positions."""
         index = torch.arange(n)[:, None] + padding - torch.arange(kernel) * dilation
         return self.gather(index.div(stride, rounding_mode="floor"), index % stride == 0, self.jump / stride)
 
     def gather(self, index: Int64[Tensor, "n t"], taps: Bool[Tensor, "n t"], jump: Fraction) -> "Axis":
-        """Place i sees what the places index[i] see together, where taps[i]; one outside of the map is padding."""
+        """Position i sees what the positions index[i] see together, where taps[i]; outside of the map is padding."""
         outside = (index < 0) | (index >= len(self.first))
         index = index.clamp(0, len(self.first) - 1)
         first = torch.where(outside, -FAR, self.first[index])
@@ -52,13 +52,13 @@ class Axis:
         return Axis(first, last, jump, self.endless)
 
     def whole(self, n: int) -> "Axis":
-        """`n` places that see all that any place here sees."""
+        """`n` positions that see all that any position here sees."""
         return Axis(self.first.min().expand(n), self.last.max().expand(n), self.jump, endless=True)
 
     def united(self, other: "Axis") -> "Axis":
-        """What the places of two maps see together; a single place is seen from every one, and the other's jump stays.
+        """What the positions of two maps see together; a single position is seen from all, and the other's jump stays.
 
-        ValueError where both have many places, and other jumps.
+        ValueError where both have many positions, and other jumps.
         """
         larger, smaller = (self, other) if len(self.first) >= len(other.first) else (other, self)
         if len(smaller.first) > 1 and smaller.jump != larger.jump and not (smaller.endless or larger.endless):
@@ -84,7 +84,7 @@ def _same(maps, output, *args, **kwargs):
 
 
 def _whole(maps, output, *args, **kwargs):
-    """Every place sees all."""
+    """Every position sees all."""
     return tuple(axis.whole(n) for axis, n in zip(maps[0], output.shape[2:], strict=True))
 
 
@@ -120,7 +120,7 @@ def _resample(maps, output, x, size=None, scale_factor=None, mode="nearest", ali
 
 
 def _adaptive(maps, output, *args, **kwargs):
-    """So many places whatever the image: what each of them sees grows with it."""
+    """So many positions whatever the image: what each of them sees grows with it."""
     axes = _probed(lambda impulses, n: F.adaptive_avg_pool2d(impulses, (n, 1)), maps[0], output)
     sizes = zip(maps[0], output.shape[2:], strict=True)
     changed = [len(axis.first) != n for axis, n in sizes]
@@ -128,7 +128,7 @@ def _adaptive(maps, output, *args, **kwargs):
 
 
 def _probed(call, axes, output):
-    """What becomes of an impulse at each place says who sees it."""
+    """What becomes of an impulse at each position says who sees it."""
     after = []
     for axis, n in zip(axes, output.shape[2:], strict=True):
         before = len(axis.first)

@@ -15,7 +15,7 @@ from lessons_lib.ops.receptive_field.chain import input_gradient
 def seen_pixels(
     network: Callable[[Tensor], Tensor], size: tuple[int, int], cell: tuple[int, int] | None = None, channels: int = 3
 ) -> Bool[Tensor, "H W"]:
-    """The pixels of a picture of `size` (H, W) that one cell of the output depends on, whatever the weights are.
+    """The pixels of an image of `size` (H, W) that one cell of the output depends on, whatever the weights are.
 
     It is where the gradient is not zero after every layer was made to let all through: weights positive, a maximum
     replaced by a mean, a difference or a choice (`where`) by a sum, ReLU and its like by nothing, normalisations by a
@@ -158,12 +158,12 @@ def window_taps(
     padding: int | Sequence[int],
     dilation: int | Sequence[int],
 ) -> list[Int64[Tensor, "h w"]]:
-    """The pixel, row · W + column, that each tap of a pooling's window reads from each place; a tap that meets padding
-    reads what the first one on the map reads."""
+    """The pixel, row · W + column, that each tap of a pooling's window reads from each position; a tap that meets
+    padding reads what the first one on the map reads."""
     axes = []
     for axis in (0, 1):
         k, s, p, d = (v if isinstance(v, int) else v[axis % len(v)] for v in (kernel_size, stride, padding, dilation))
-        at = torch.arange(places[axis]) * s - p + torch.arange(k)[:, None] * d  # (k, places)
+        at = torch.arange(places[axis]) * s - p + torch.arange(k)[:, None] * d  # (k, positions)
         real = (at >= 0) & (at < size[axis])
         axes.append(torch.where(real, at, torch.where(real, at, size[axis] - 1).amin(0)))
     return [row[:, None] * size[1] + column for row in axes[0] for column in axes[1]]

@@ -18,15 +18,15 @@ def roi_align(
 ) -> Float[Tensor, "R C P Q"]:
     """The mean of bilinear samples in each of `output_size` bins of every box; no coordinate is rounded.
 
-    sampling_ratio: samples a side of each bin; 0 or −1: as many as cells, ⌈box / bins⌉, counted for each box by itself.
-    aligned: cell i has its centre at i + 0.5 on the map, as pixels have in the picture. False is the older convention,
+    sampling_ratio: samples per side of each bin; 0 or −1: as many as cells, ⌈box / bins⌉, for each box by itself.
+    aligned: cell i has its centre at i + 0.5 on the map, as pixels have in the image. False is the older convention,
     in
         which the centre lies at i, so that all samples stand half a cell too far to the lower right; there a box is
         taken to be at least one cell large, here it may be empty or inverted (then adaptive sampling has no samples:
         0).
-    A sample beyond −1 or beyond H (or W), where cell i stands at i, counts as 0; any other is held between the
+    A sample beyond −1 or beyond H (or W), where cell i stands at i, counts as 0; any other is clamped to the
     outermost cells. All this as torchvision's compiled operator, but with gradients to the boxes too. One sparse linear
-    map, of 4 · sampling_ratio² weighted reads a bin. He et al., "Mask R-CNN" (arXiv:1703.06870), section 3. Raises
+    map, of 4 · sampling_ratio² weighted reads per bin. He et al., "Mask R-CNN" (arXiv:1703.06870), section 3. Raises
     ValueError or TypeError naming the argument.
 
     >>> features = torch.arange(4.0).repeat(4, 1)[None, None]  # the value of a cell is its column
@@ -147,15 +147,15 @@ def _read(
 
 
 def axis_reads(at: Float[Tensor, "R bins samples"], size: int | Int64[Tensor, " R"]) -> Reads:
-    """Two cells a sample, weighted by nearness, so that a bin averages its samples.
+    """Two cells per sample, weighted by nearness, so that a bin averages its samples.
 
     `size` is how many cells the map has along this axis, one number for all regions or one for each.
     """
     last = torch.as_tensor(size, device=at.device).view(-1, 1, 1) - 1
     inside = (at >= -1) & (at <= last + 1)
-    held = at.clamp(min=0).minimum(last.to(at.dtype))
-    low = held.detach().nan_to_num().long()
-    nearness = torch.stack([1 - (held - low), held - low], -1) * (inside.to(at.dtype) / at.shape[2])[..., None]
+    clamped = at.clamp(min=0).minimum(last.to(at.dtype))
+    low = clamped.detach().nan_to_num().long()
+    nearness = torch.stack([1 - (clamped - low), clamped - low], -1) * (inside.to(at.dtype) / at.shape[2])[..., None]
     cell = torch.stack([low, (low + 1).minimum(last)], -1)
     real = inside.repeat_interleave(2, 2)
     return Reads(cell.flatten(2), nearness.flatten(2), real)  # (R, bins, 2 * samples)

@@ -40,7 +40,7 @@ def pool_windows(
 
     First rounding: the box's four numbers go to the nearest whole cell, halves away from zero, and the cell of the end
     belongs to the box, which is at least one cell large. Second rounding: each bin grows outwards to whole cells. What
-    lies outside the map is cut off; a bin that is left with nothing has an end that is not behind its start.
+    lies outside the map is cut off; a bin that is left with nothing has an end that is not after its start.
     """
     _, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     return _windows(pixels * spatial_scale, bins, features.shape[2:])

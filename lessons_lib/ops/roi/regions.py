@@ -45,7 +45,7 @@ def whole_bins(
     """First cell and end (exclusive) of each bin along one axis, in whole cells.
 
     Each of the `bins` equal parts of [start, start + length) grows outwards to whole cells, so neighbours may share
-    one; then it is cut off at the map's `size` cells. A bin whose end is not behind its first cell is empty.
+    one; then it is cut off at the map's `size` cells. A bin whose end is not after its first cell is empty.
     """
     whole = start.floor()[:, None]
     # divided by a tensor: by a number, a GPU multiplies with 1 / bins, and 7 · (1/7) may be more than 1
@@ -75,8 +75,8 @@ def weighted_reads(
 
 
 def table_of(maps: Sequence[Float[Tensor, "B C _ _"]]) -> Float[Tensor, "cells_1 C"]:
-    """The cells of all images, one a row: those of image b and row y begin at row (b·H + y)·W of their map; the maps
-    stand one behind the other, and behind them all a row of zeros. Half precision becomes float32.
+    """The cells of all images, one per row: those of image b and row y begin at row (b·H + y)·W of their map; the maps
+    follow one another, and after them all comes a row of zeros. Half precision becomes float32.
     """
     ends = list(accumulate(len(x) * x.shape[2] * x.shape[3] for x in maps))
     dtype = torch.promote_types(maps[0].dtype, torch.float32)
