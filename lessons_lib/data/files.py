@@ -25,7 +25,7 @@ ORIENTATION = 0x0112
 
 MOST_BLENDS, FEWEST_BLENDS = 0.2, 20
 """Of all steps between neighbours in a map, the share that may go on in the same direction at the next pixel, and how
-many of them are needed to judge. Real label maps have up to 0.01, maps of 32 pixels per side 0.16; resized or turned with
+many of them are needed to judge. Real label maps have up to 0.01, maps of 32 × 32 pixels 0.16; resized or turned with
 bilinear weights they have 0.21 to 0.7."""
 
 

@@ -37,7 +37,7 @@ class Counted:
 
 
 def compute(size: int, kernel: int, step: int) -> Counted:
-    """A picture of `size` pixels per side, a classifier whose first dense layer sees `kernel` cells, a patch each `step`.
+    """An image of `size`² pixels, a classifier whose first dense layer sees `kernel` cells, a patch each `step`.
 
     The classifier is the one of the lesson (`kernel` 3), with 11 classes; the picture is padded by half a patch.
     """
