@@ -1,8 +1,8 @@
 """A training step of our FCN on ResNet-50 against torchvision's: `python -m benchmarks.fcn_resnet50`.
 
-Both have the same weights, the same pictures, the same optimiser and precision, and take turns in one run. On a CPU it
-is one thread and small pictures, measured in processor seconds, which a busy machine does not blur; on a GPU it is 512
-pixels and bfloat16. Ours normalises the pictures inside, torchvision's gets them normalised for nothing.
+Both have the same weights, the same images, the same optimiser and precision, and take turns in one run. On a CPU it
+is one thread and small images, measured in processor seconds, which a busy machine does not blur; on a GPU it is 512
+pixels and bfloat16. Ours normalises the images inside, torchvision's gets them normalised for nothing.
 """
 
 import argparse
@@ -58,8 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the difference of the logits, images/s of both, and the ratio."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fcn_resnet50", description=__doc__.split(":")[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--size", type=int, help="height and width of the pictures (default: 96 on a CPU, else 512)")
-    parser.add_argument("--batch", type=int, help="pictures a step (default: 2 on a CPU, else 8)")
+    parser.add_argument("--size", type=int, help="height and width of the images (default: 96 on a CPU, else 512)")
+    parser.add_argument("--batch", type=int, help="images per step (default: 2 on a CPU, else 8)")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--precision", choices=("fp32", "bf16"), help="(default: fp32 on a CPU, else bf16)")
     options = parser.parse_args(arguments)
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         difference = ours.eval().logits(batch.images) - theirs.eval()(normalised)["out"]
     ours.train(), theirs.train()
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU, one thread"
-    print(f"{count} pictures of {size} px, {precision}, {name}")
+    print(f"{count} images of {size} px, {precision}, {name}")
     print(f"largest difference of the logits from torchvision's: {difference.abs().max().item():.1e}")
     step_ours = steps(ours, lambda: ours(batch)["cross_entropy"], device, precision == "bf16")
     step_theirs = steps(

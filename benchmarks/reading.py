@@ -24,7 +24,7 @@ GOAL = 0.9
 
 
 def bare_loop(root: Path, split: str) -> Callable[[], int]:
-    """What a user would write: each picture as a float tensor, its masks as one bool tensor, boxes and categories."""
+    """What a user would write: each image as a float tensor, its masks as one bool tensor, boxes and categories."""
     with contextlib.redirect_stdout(io.StringIO()):
         files = CocoDetection(str(root / split), str(root / "annotations" / f"instances_{split}.json"))
 

@@ -54,9 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m data_scripts.make_scenes", description=__doc__.split(":")[0])
     parser.add_argument("--layout", choices=tuple(LAYOUTS), required=True)
     parser.add_argument("--out", type=Path, required=True, help="a new or an empty folder")
-    parser.add_argument("--count", type=int, default=100, help="pictures (default 100)")
+    parser.add_argument("--count", type=int, default=100, help="images (default 100)")
     parser.add_argument("--preset", choices=tuple(PRESETS), default="easy")
-    parser.add_argument("--size", type=int, help="pixels a side (default: the preset's, 96)")
+    parser.add_argument("--size", type=int, help="pixels per side (default: the preset's, 96)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", help="default: the layout's training split")
     parser.add_argument("--crowd-probability", type=float, help="default: the preset's; most layouts need 0")
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"make_scenes: {error}", file=sys.stderr)
         return 2
-    print(f"{count} pictures in {options.out}")
+    print(f"{count} images in {options.out}")
     return 0
 
 

@@ -76,14 +76,14 @@ def _check_split(entry: Entry, split: str, samples: Any, seen: Seen, report: Rep
     """Every sample of a split; `seen` remembers which split has a photograph's pixels, to notice one that is in two."""
     layout = entry.spec.name
     if len(samples) == 0:
-        report.add("missing file", report.path, f"{layout}, {split}", "must hold a picture, got none")
+        report.add("missing file", report.path, f"{layout}, {split}", "must hold an image, got none")
     for (name, _), count in Counter((samples.names[i], samples.paths(i)[0]) for i in range(len(samples))).items():
         if count > 1:
             report.add(
                 "duplicate", report.path, f"{layout}, {split}, {name}", f"must be listed once, got {count} times"
             )
     whole = 0
-    for index in tqdm(range(len(samples)), desc=f"{layout} {split}", unit="picture", leave=False, disable=None):
+    for index in tqdm(range(len(samples)), desc=f"{layout} {split}", unit="image", leave=False, disable=None):
         photo = samples.paths(index)[0]
         if (turned := orientation(photo)) != 1:
             what = f"asks to be turned (EXIF orientation {turned}); the masks must lie on its pixels as they are stored"

@@ -15,7 +15,7 @@ DOWNLOAD = Download(
         "Mottaghi, Chen, Liu, Cho, Lee, Fidler, Urtasun, Yuille: The Role of Context for Object Detection and Semantic "
         "Segmentation in the Wild. CVPR 2014"
     ),
-    notes=(f"its pictures are those of Pascal VOC 2010, under {VOC_TERMS}",),
+    notes=(f"its images are those of Pascal VOC 2010, under {VOC_TERMS}",),
     files=(
         RemoteFile(
             name="VOCtrainval_03-May-2010.tar",

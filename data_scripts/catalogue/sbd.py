@@ -12,8 +12,8 @@ DOWNLOAD = Download(
     page="http://home.bharathh.info/pubs/codes/SBD/download.html",
     citation="Hariharan, Arbeláez, Bourdev, Maji, Malik: Semantic Contours from Inverse Detectors. ICCV 2011",
     notes=(
-        f"its pictures are Pascal VOC's, under {VOC_TERMS}",
-        "train shares pictures with VOC 2012's val; the 5,623 of train_noval.txt do not",
+        f"its images are Pascal VOC's, under {VOC_TERMS}",
+        "train shares images with VOC 2012's val; the 5,623 of train_noval.txt do not",
     ),
     files=(
         RemoteFile(

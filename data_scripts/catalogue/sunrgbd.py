@@ -10,7 +10,7 @@ DOWNLOAD = Download(
     licence=None,
     page="https://rgbd.cs.princeton.edu/",
     citation="Song, Lichtenberg, Xiao: SUN RGB-D: A RGB-D Scene Understanding Benchmark Suite. CVPR 2015",
-    notes=("pictures and label maps as PNG from github.com/ankurhanda/sunrgbd-meta-data; labels 1 to 5050 are test",),
+    notes=("images and label maps as PNG from github.com/ankurhanda/sunrgbd-meta-data; labels 1 to 5050 are test",),
     files=(
         RemoteFile(
             name="SUNRGBD-train_images.tgz",

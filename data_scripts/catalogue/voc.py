@@ -17,7 +17,7 @@ DOWNLOAD = Download(
     licence=VOC_TERMS,
     page="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
     citation=_VOC_CITATION,
-    notes=("the masks of the 1,456 test pictures are kept on the organisers' server",),
+    notes=("the masks of the 1,456 test images are kept on the organisers' server",),
     files=(
         RemoteFile(
             name="VOCtrainval_11-May-2012.tar",

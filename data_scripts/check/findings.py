@@ -23,7 +23,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """The findings of a dataset, one a file and field, and how many samples each split has and how many are whole.
+    """The findings of a dataset, one per file and field, and how many samples each split has and how many are whole.
 
     `splits` maps (layout, split) to [samples, whole samples].
     """

@@ -19,7 +19,7 @@ def save_photo(image: Float[Tensor, "3 H W"], file: Path) -> None:
 
 
 def save_numbers(values: Int64[Tensor, "H W"], file: Path, palette: bool = False, bits: int = 8) -> None:
-    """Save one number a pixel, in 8 or 16 bits; with `palette` as indices into Pascal VOC's colours.
+    """Save one number per pixel, in 8 or 16 bits; with `palette` as indices into Pascal VOC's colours.
 
     Raises ValueError for a number that the bits cannot hold.
     """
@@ -49,7 +49,7 @@ def object_map(sample: Sample) -> Int64[Tensor, "H W"]:
     if instances.is_crowd is not None and instances.is_crowd.any():
         raise ValueError("is_crowd must be false for every instance in the VOC layout, which has no crowds")
     if len(instances) >= VOID:
-        raise ValueError(f"instances must be at most 254 a picture in the VOC layout, got {len(instances)}")
+        raise ValueError(f"instances must be at most 254 per image in the VOC layout, got {len(instances)}")
     numbers = torch.where(sample.label_map == VOID, VOID, 0)
     for i, mask in enumerate(masks_in(sample)):
         if not mask.any() or (numbers[mask] != 0).any() or (sample.label_map[mask] != instances.labels[i]).any():

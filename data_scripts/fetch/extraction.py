@@ -104,7 +104,7 @@ def _move(path: Path, target: Path) -> None:
 
 
 def contents_text(archive: str, files: Iterable[Extracted]) -> str:
-    """A list of extracted files as text, one a line: CRC-32 in hexadecimal, size, path."""
+    """A list of extracted files as text, one per line: CRC-32 in hexadecimal, size, path."""
     return "".join([f"extracted from {archive}\n", *(f"{file.crc:08x} {file.size} {file.path}\n" for file in files)])
 
 

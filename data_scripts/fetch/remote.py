@@ -83,8 +83,8 @@ def download_size(dataset: Download) -> str:
 
 
 def table(datasets: list[Download]) -> str:
-    """The catalogue as a table, one dataset a line."""
-    rows = [("name", "classes", "pictures", "download", "licence", "registration")]
+    """The catalogue as a table, one dataset per line."""
+    rows = [("name", "classes", "images", "download", "licence", "registration")]
     for entry in datasets:
         splits = ", ".join(f"{split} {count:,}" for split, count in entry.splits.items())
         registration = "required" if entry.registration else "no"
@@ -101,7 +101,7 @@ def about(dataset: Download) -> str:
     lines = [
         f"{dataset.name}: {dataset.title}",
         f"  classes       {dataset.classes}",
-        f"  pictures      {splits}",
+        f"  images        {splits}",
         f"  licence       {dataset.licence or f'no wording found; ask at {dataset.page}'}",
         f"  registration  {dataset.registration or 'not needed'}",
         f"  page          {dataset.page}",

@@ -1,1 +1,1 @@
-"""What makes the library a course: exercises, laboratories, pictures, the doctor, the way in."""
+"""What makes the library a course: exercises, laboratories, figures, the doctor, the way in."""

@@ -72,7 +72,7 @@ def _diagnose_pair(error: Exception) -> tuple[str, str]:
     for sign, meaning in known.items():
         if sign in message:
             cure = (
-                "take both from one place: `python -m pip uninstall -y torch torchvision`, then\n"
+                "take both from one source: `python -m pip uninstall -y torch torchvision`, then\n"
                 "`python -m pip install -c constraints.txt torch torchvision`; for a small CPU-only pair, both\n"
                 "with the one command that pytorch.org/get-started gives"
             )
@@ -176,7 +176,7 @@ def check_data_folder(folder: Path | None = None) -> Check:
 
 
 def check_real_data() -> Check:
-    """LESSONS_REAL_DATA, where it is set, is a folder. Without it the lessons draw their own pictures."""
+    """LESSONS_REAL_DATA, where it is set, is a folder. Without it the lessons draw their own images."""
     folder = os.environ.get("LESSONS_REAL_DATA")
     if not folder:
         return Check("Real pictures", True, "LESSONS_REAL_DATA is not set; the lessons draw their own")

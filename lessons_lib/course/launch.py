@@ -17,7 +17,7 @@ FIRST_LESSON = "00_start_here.ipynb"
 
 
 def lesson_files(notebooks: Path) -> list[Path]:
-    """What a learner gets, relative to the notebooks folder: the lessons and any picture or table beside them.
+    """What a learner gets, relative to the notebooks folder: the lessons and any image or table beside them.
 
     Raises FileNotFoundError when the folder holds no lesson, as in an installation without the repository.
     """

@@ -151,7 +151,7 @@ def loss_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) -> F
     ax = figure.add_subplot(xlabel="step", ylabel="loss")
     for colour, (name, values) in zip(cycle(VIVID), losses.items(), strict=False):
         if len(values) != len(steps):
-            raise ValueError(f"losses must have {len(steps)} values each, one a step, got {len(values)} for {name!r}")
+            raise ValueError(f"losses must have {len(steps)} values each, one per step, got {len(values)} for {name!r}")
         span = max(1, len(steps) // 20)
         sums = np.cumsum([0.0, *values])
         ends = np.arange(1, len(steps) + 1)
@@ -169,7 +169,7 @@ def draw_grid(
     muted: Bool[Tensor, "R C"] | None = None,
     chosen: Bool[Tensor, "R C"] | None = None,
 ) -> list[Artist]:
-    """A small matrix, a number a cell: `muted` cells are grey (padding), `chosen` ones stand out (the window).
+    """A small matrix, a number per cell: `muted` cells are grey (padding), `chosen` ones stand out (the window).
 
     With more than 64 cells, muted numbers are left out: text is what takes matplotlib its time.
     """

@@ -1,4 +1,4 @@
-"""The verb predict: a model and an image of one's own; a picture, a JSON file and a table of what the model finds."""
+"""The verb predict: a model and an image of one's own; a figure, a JSON file and a table of what the model finds."""
 
 import argparse
 import json

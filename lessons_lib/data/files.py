@@ -25,7 +25,7 @@ ORIENTATION = 0x0112
 
 MOST_BLENDS, FEWEST_BLENDS = 0.2, 20
 """Of all steps between neighbours in a map, the share that may go on in the same direction at the next pixel, and how
-many of them are needed to judge. Real label maps have up to 0.01, maps of 32 pixels a side 0.16; resized or turned with
+many of them are needed to judge. Real label maps have up to 0.01, maps of 32 × 32 pixels 0.16; resized or turned with
 bilinear weights they have 0.21 to 0.7."""
 
 
@@ -61,7 +61,7 @@ def read_photo(file: Path | str) -> Float[Tensor, "3 H W"]:
 def read_numbers(
     file: Path | str, size: tuple[int, int] | None = None, modes: Sequence[str] = ("L", "P")
 ) -> Int64[np.ndarray, "H W"]:
-    """Read an image of numbers, one a pixel: the indices of a palette image, never its colours.
+    """Read an image of numbers, one per pixel: the indices of a palette image, never its colours.
 
     `size` is the (height, width) it must have; `modes` are the kinds of PIL that count as numbers.
     Raises DamagedFile as `read_photo` does, for another size or mode, for a format that does not keep numbers (JPEG,
@@ -69,7 +69,7 @@ def read_numbers(
     """
     picture = open_picture(file, lossless=True)
     if picture.mode not in modes:
-        raise DamagedFile(file, f"must be a picture of numbers (mode {' or '.join(modes)}), got mode {picture.mode}")
+        raise DamagedFile(file, f"must be an image of numbers (mode {' or '.join(modes)}), got mode {picture.mode}")
     values = np.array(picture).astype(np.int64)
     require_size(file, values.shape, size)
     _refuse_blends(file, values)
@@ -92,7 +92,7 @@ def open_picture(file: Path | str, lossless: bool = False) -> Image.Image:
                 again.verify()
         picture = opened.copy() if opened.mode == "P" else opened
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error and others
-        raise DamagedFile(file, f"cannot be read as a picture: {error or type(error).__name__}") from error
+        raise DamagedFile(file, f"cannot be read as an image: {error or type(error).__name__}") from error
     if lossless and kind not in LOSSLESS:
         raise DamagedFile(file, f"must be stored without loss, as PNG is, got {kind}")
     return picture
@@ -153,7 +153,7 @@ def require_size(file: Path | str, shape: Sequence[int], size: tuple[int, int] |
     """Raise DamagedFile where a map's shape is not the (height, width) of its image; None allows any."""
     if size is not None and tuple(shape) != tuple(size):
         raise DamagedFile(
-            file, f"must be as large as its picture, {tuple(size)}, got {tuple(shape)}", field, "wrong size"
+            file, f"must be as large as its image, {tuple(size)}, got {tuple(shape)}", field, "wrong size"
         )
 
 

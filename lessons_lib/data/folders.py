@@ -46,7 +46,7 @@ def first_folder(root: Path | str, places: Sequence[str], holds: Sequence[str], 
 
 
 def read_names(file: Path | str) -> tuple[str, ...]:
-    """The names of a split's list, one a line: the first word of each line; empty lines and a byte-order mark count
+    """The names of a split's list, one per line: the first word of each line; empty lines and a byte-order mark count
     for nothing.
 
     Raises DamagedFile for a file that is no text in UTF-8.

@@ -55,6 +55,6 @@ def image_to_tensor(picture: Image.Image) -> Float[Tensor, "3 H W"]:
         return grey.expand(3, *grey.shape).contiguous()
     if picture.mode in ("I", "F"):
         kind = "32-bit integers" if picture.mode == "I" else "floating-point numbers"
-        raise ValueError(f"an image must hold 8 or 16 bits a channel, got {kind} (mode {picture.mode})")
+        raise ValueError(f"an image must hold 8 or 16 bits per channel, got {kind} (mode {picture.mode})")
     pixels = torch.from_numpy(np.array(picture.convert("RGB")))  # (H, W, 3)
     return pixels.permute(2, 0, 1).contiguous().to(torch.float32).div_(255)

@@ -137,7 +137,7 @@ class Batch:
         _require("label_maps", self.label_maps, torch.int64, (count, height, width))
         _require("sizes", self.sizes, torch.int64, (count, 2))
         if len(self.instances) != count:
-            raise ValueError(f"instances must hold {count} entries, one an image, got {len(self.instances)}")
+            raise ValueError(f"instances must hold {count} entries, one per image, got {len(self.instances)}")
 
     def __len__(self) -> int:
         return self.images.shape[0]

@@ -21,7 +21,7 @@ from lessons_lib.training.sampling import Draws, Loader, step_draws
 from lessons_lib.training.schedule import one_cycle
 
 PATCH = 48
-"""Pixels a side."""
+"""Pixels per side."""
 
 
 class Patches(Dataset):

@@ -8,7 +8,7 @@ from lessons_lib.atomic import flush_to_disk, whole_file
 
 
 class Journal:
-    """Appends to `path` one line a step: {"step": 1, "loss": 2.4, …}; use it in a `with` block.
+    """Appends to `path` one line per step: {"step": 1, "loss": 2.4, …}; use it in a `with` block.
 
     Lines of steps after `start` are cut off first, and a line that a kill left unfinished too: those steps are made
     again. A journal that ends before `start` is left as it is.
@@ -50,5 +50,5 @@ def read_journal(path: Path) -> list[dict]:
         try:
             found.append(json.loads(line))
         except json.JSONDecodeError:
-            raise ValueError(f"{path} must hold a JSON line a step, got {line[:60]!r} in line {number}") from None
+            raise ValueError(f"{path} must hold a JSON line per step, got {line[:60]!r} in line {number}") from None
     return found

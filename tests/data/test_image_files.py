@@ -65,7 +65,7 @@ def test_numbers_of_an_unknown_range_are_refused_by_name(tmp_path, dtype, kind):
     for read, error in ((read_photo, DamagedFile), (read_image, ValueError)):
         with pytest.raises(error) as caught:
             read(file)
-        assert str(file) in str(caught.value) and f"8 or 16 bits a channel, got {kind}" in str(caught.value)
+        assert str(file) in str(caught.value) and f"8 or 16 bits per channel, got {kind}" in str(caught.value)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "CMYK"])
@@ -138,7 +138,7 @@ def test_every_bit_of_the_pixels_is_protected(tmp_path):
             bad = bytearray(good)
             bad[place] ^= 1 << bit
             (tmp_path / "a.png").write_bytes(bad)
-            with pytest.raises(DamagedFile, match=r"a\.png: cannot be read as a picture"):
+            with pytest.raises(DamagedFile, match=r"a\.png: cannot be read as an image"):
                 read_numbers(tmp_path / "a.png")
 
 

@@ -75,7 +75,7 @@ def test_entry_holds_together(name):
 
 def test_table_has_a_row_for_each():
     lines = table(list(DOWNLOADS.values())).splitlines()
-    assert lines[0].split() == ["name", "classes", "pictures", "download", "licence", "registration"]
+    assert lines[0].split() == ["name", "classes", "images", "download", "licence", "registration"]
     assert [line.split()[0] for line in lines[2:]] == NAMES and max(map(len, lines)) <= 150
     assert re.search(r"^cityscapes .* train 2,975, val 500, test 1,525 +11.8 GB .* required$", lines[4])
     assert "not published" in lines[10] and "CC0" in lines[6]

@@ -197,7 +197,7 @@ def test_the_command_line(tmp_path):
     command = [sys.executable, "-m", "data_scripts.make_scenes", "--layout", "coco2017", "--out", str(tmp_path / "out")]
     command += ["--count", "2", "--preset", "context", "--size", "48", "--seed", "9"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == f"2 pictures in {tmp_path / 'out'}"
+    assert result.stdout.strip() == f"2 images in {tmp_path / 'out'}"
     expected = draw_scenes(range(2), replace(PRESETS["context"], size=48), 9)
     assert_same(list(map(CocoSamples(tmp_path / "out", "train2017").__getitem__, range(2))), expected)
 

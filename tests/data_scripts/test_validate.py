@@ -140,10 +140,10 @@ PLANTED = [
     ("voc2012", JPG, empty, "broken file", "", "is empty (0 bytes)"),
     ("voc2012", JPG, web_page, "broken file", "", "cannot identify image file"),
     ("voc2012", JPG, Path.unlink, "missing file", "", "is not there"),
-    ("voc2012", JPG, other_size, "wrong size", "", "must be as large as its picture"),
-    ("voc2012", CLASSES, flipped_byte, "broken file", "", "cannot be read as a picture"),
+    ("voc2012", JPG, other_size, "wrong size", "", "must be as large as its image"),
+    ("voc2012", CLASSES, flipped_byte, "broken file", "", "cannot be read as an image"),
     ("voc2012", CLASSES, Path.unlink, "missing file", "", "is not there"),
-    ("voc2012", CLASSES, colours, "broken file", "", "must be a picture of numbers"),
+    ("voc2012", CLASSES, colours, "broken file", "", "must be an image of numbers"),
     ("voc2012", CLASSES, other_size, "wrong size", "", "(32, 32), got (32, 31)"),
     ("voc2012", CLASSES, pixel(21), "unknown label", "pixels", "got 21 in 1 pixels"),
     ("voc2012", CLASSES, pixel(255, ...), "unknown label", "", "must lie on some class"),
@@ -155,7 +155,7 @@ PLANTED = [
     ("voc2012", XML, text("<ymax>", "<ymax>x"), BAD, "object 1, bndbox", "must be numbers"),
     ("voc2012", LIST, text("scene_000002", "scene_000001"), "duplicate", "", "must be listed once, got 2 times"),
     ("voc2012", LIST, text("scene_000002", "scene_000009"), "missing file", "", "is not there"),
-    ("voc2012", LIST, empty, "missing file", "voc2012, train", "must hold a picture, got none"),
+    ("voc2012", LIST, empty, "missing file", "voc2012, train", "must hold an image, got none"),
     ("coco2017", COCO, cut, "broken file", "", "cannot be read as JSON"),
     ("coco2017", COCO, coco(lambda r: r.pop("categories")), "broken file", "categories", "must be a list, got"),
     ("coco2017", COCO, coco(lambda r: r["annotations"][0].pop("bbox")), BAD, "annotation 1, bbox", "is missing"),
@@ -183,7 +183,7 @@ PLANTED = [
     ("coco2017", COCO, runs([1024]), "empty mask", SEG, "must cover a pixel, got none"),
     ("coco2017", COCO, runs([1000, 3]), BAD, SEG, "and cover 1024 pixels, got"),
     ("coco2017", COCO, runs("5!"), BAD, SEG, "counts cannot be read"),
-    ("coco2017", "train2017/000000000002.png", cut, "broken file", "", "cannot be read as a picture"),
+    ("coco2017", "train2017/000000000002.png", cut, "broken file", "", "cannot be read as an image"),
     ("coco2017", "stuffthingmaps/train2017/000000000002.png", pixel(200), "unknown label", "pixels", "got 200"),
     ("sbd", "cls/scene_000001.mat", cut, "broken file", "", "cannot be read as a MATLAB file"),
     ("sbd", "inst/scene_000001.mat", lambda f: savemat(f, {"GTcls": 1}), "broken file", "GTinst", "must hold the var"),
@@ -262,7 +262,7 @@ def test_a_folder_with_two_layouts(tmp_path):
     (tmp_path / "stage1_train").mkdir()
     report = validate(tmp_path)
     assert list(report.splits) == [("leaves", "all"), ("nuclei", "all")]
-    assert [found.what for found in report.findings] == ["must hold a picture, got none"]
+    assert [found.what for found in report.findings] == ["must hold an image, got none"]
 
 
 def test_the_command_line(clean, tmp_path, capsys):

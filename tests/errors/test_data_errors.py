@@ -151,7 +151,7 @@ def write_voc(root, classes, objects):
         (
             np.zeros((2, 2, 3)),
             np.zeros((2, 2)),
-            r"SegmentationClass.x\.png: must be a picture of numbers .*got mode RGB",
+            r"SegmentationClass.x\.png: must be an image of numbers .*got mode RGB",
         ),
         (np.zeros((2, 2)), np.zeros((3, 2)), r"SegmentationObject.x\.png: must be as large .*\(2, 2\), got \(3, 2\)"),
         (np.full((2, 2), 255), np.ones((2, 2)), r"x\.png, object 1: must lie on some class, got only background and"),
@@ -198,7 +198,7 @@ def test_broken_coco_files_are_named(tmp_path):
         samples[1]
     (tmp_path / "c").mkdir()
     samples = write_coco(tmp_path / "c", "[]", stuff=np.zeros((4, 3, 3)))
-    with pytest.raises(ValueError, match=r"a\.png: must be a picture of numbers \(mode L or P\), got mode RGB"):
+    with pytest.raises(ValueError, match=r"a\.png: must be an image of numbers \(mode L or P\), got mode RGB"):
         samples[0]
 
 

@@ -46,8 +46,8 @@ CASES = [
         "coarse must have its middles on those of Grid(stride=3, start=0.0), or half-way between two, "
         "got Grid(stride=8, start=0.0)",
     ),
-    (lambda: patch.slide(PADDED, PICTURE, 9), "picture must have at least 9 pixels a side, got (8, 9)"),
-    (lambda: patch.shift_and_stitch(PADDED, PICTURE, 9, 2), "picture must have at least 9 pixels a side, got (8, 9)"),
+    (lambda: patch.slide(PADDED, PICTURE, 9), "picture must have at least 9 pixels per side, got (8, 9)"),
+    (lambda: patch.shift_and_stitch(PADDED, PICTURE, 9, 2), "picture must have at least 9 pixels per side, got (8, 9)"),
     (lambda: patch.run_once(PADDED, PICTURE), "net must hold no padding, got Conv2d(3, 2, kernel_size=(3, 3)"),
     (lambda: patch.linear_as_conv_weight(torch.zeros(5, 24), 3), "weight must have 3 · k² columns for some k, got 24"),
     (lambda: build_model("fcn4s", 3), "name must be one of patch, fcn32s, fcn16s, fcn8s, "),

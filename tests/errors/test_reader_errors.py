@@ -42,10 +42,10 @@ def jpeg(height=2, width=3):
     [
         (None, "is not there"),
         (b"", "is empty (0 bytes)"),
-        (b"<html>404 Not Found</html>", "cannot be read as a picture: cannot identify image file"),
-        (jpeg(64, 64)[:-400], "cannot be read as a picture: image file is truncated"),
-        (png([[1, 2]] * 40)[:-30], "cannot be read as a picture: "),
-        (photo(2, 2)[:20] + b"\xff" + photo(2, 2)[21:], "cannot be read as a picture: "),
+        (b"<html>404 Not Found</html>", "cannot be read as an image: cannot identify image file"),
+        (jpeg(64, 64)[:-400], "cannot be read as an image: image file is truncated"),
+        (png([[1, 2]] * 40)[:-30], "cannot be read as an image: "),
+        (photo(2, 2)[:20] + b"\xff" + photo(2, 2)[21:], "cannot be read as an image: "),
     ],
 )
 def test_pictures_that_cannot_be_read(tmp_path, content, message):
@@ -117,7 +117,7 @@ GTINST = structure("GTinst", Segmentation=numbers("", [[0, 1]]), Categories=numb
         (
             mat(structure("GTcls", Segmentation=numbers("", [[0], [1]]))),
             mat(GTINST),
-            r"as its picture, \(1, 2\), got \(2",
+            r"as its image, \(1, 2\), got \(2",
         ),
         (
             mat(structure("GTcls", Segmentation=numbers("", [[0, 21]]))),
@@ -149,7 +149,7 @@ def test_pascal_context(tmp_path):
     with pytest.raises(DamagedFile, match=r"a\.mat, LabelMap: must hold labels 0 to 459, got 460 in 1 pixels"):
         PascalContextSamples(tmp_path, "val")[0]
     put(tmp_path, {"trainval/a.mat": mat(numbers("LabelMap", [[1]], "uint16"))})
-    with pytest.raises(DamagedFile, match=r"LabelMap: must be as large as its picture, \(1, 2\), got \(1, 1\)"):
+    with pytest.raises(DamagedFile, match=r"LabelMap: must be as large as its image, \(1, 2\), got \(1, 1\)"):
         PascalContextSamples(tmp_path, "val")[0]
 
 
@@ -167,7 +167,7 @@ def test_label_pictures(tmp_path):
     with pytest.raises(DamagedFile, match=r"a\.png, object 1: must be of one category in 1 to 100, got \[0\]"):
         Ade20kSamples(tmp_path)[0]
     put(tmp_path, {"annotations_instance/training/a.png": png([[1]])})
-    with pytest.raises(DamagedFile, match=r"must be a colour picture \(mode RGB\), got mode L"):
+    with pytest.raises(DamagedFile, match=r"must be a colour image \(mode RGB\), got mode L"):
         Ade20kSamples(tmp_path)[0]
 
 
@@ -193,7 +193,7 @@ def test_nuclei(tmp_path):
     with pytest.raises(DamagedFile, match=r"b\.png: must mark a nucleus, got an empty mask"):
         NucleiSamples(tmp_path)[0]
     put(tmp_path, {"stage1_train/a/masks/b.png": png([[255]])})
-    with pytest.raises(DamagedFile, match=r"b\.png: must be as large as its picture, \(1, 2\), got \(1, 1\)"):
+    with pytest.raises(DamagedFile, match=r"b\.png: must be as large as its image, \(1, 2\), got \(1, 1\)"):
         NucleiSamples(tmp_path)[0]
 
 

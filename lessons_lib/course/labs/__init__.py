@@ -1,1 +1,1 @@
-"""Laboratories: one a lesson, each a pure `compute(...)`, a drawing, and thin ipywidgets."""
+"""Laboratories: one per lesson, each a pure `compute(...)`, a drawing, and thin ipywidgets."""

@@ -16,7 +16,7 @@ from lessons_lib.ops.checkerboard import checkerboard_score, interior, overlap_1
 
 WEIGHTS = ("equal", "triangle", "random")
 LARGEST_KERNEL, LARGEST_STRIDE, MOST_LAYERS = 6, 4, 3
-PICTURE, OVERLAP = 104, 16  # pixels a side that are shown
+PICTURE, OVERLAP = 104, 16  # pixels per side that are shown
 PANEL, GAP, TITLE = 208, 8, 30  # dots: a whole number for each pixel, or the drawing would print a pattern of its own
 
 
@@ -30,7 +30,7 @@ class Board:
     picture: Float[Tensor, "P P"]
     spectrum: Float[Tensor, "P P"]
     period: int  # stride to the power of layers
-    pattern: float  # standard deviation of the answer to a flat input, as a share of its root mean square
+    pattern: float  # standard deviation of the output for a flat input, as a share of its root mean square
 
 
 def kernel(kernel_size: int, stride: int, weights: str) -> Float[Tensor, "1 1 k k"]:

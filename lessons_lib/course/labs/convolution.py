@@ -13,7 +13,7 @@ from lessons_lib.course.plotting import draw_grid
 from lessons_lib.ops.convolution import conv2d_unfold
 from lessons_lib.ops.window import sliding_axes
 
-LARGEST = 7  # pixels a side
+LARGEST = 7  # pixels per side
 
 
 @dataclass(frozen=True)

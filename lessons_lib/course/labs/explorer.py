@@ -51,7 +51,7 @@ def all_sets(folder: Path | str | None = None) -> dict[str, Any]:
 
 
 def compute(sets: Mapping[str, Any], title: str, number: int, view: str) -> Page:
-    """Picture `number` of the set, held at the last; a set's damaged file raises DamagedFile with file and reason."""
+    """Image `number` of the set, or the last if there are fewer; DamagedFile names a damaged file."""
     samples = sets[title]
     number = min(number, len(samples) - 1)
     sample = samples[number]

@@ -119,7 +119,7 @@ def caption(board: Board) -> str:
 
 
 def lab() -> Lab:
-    """A slider for the place of each mask, for its softness, the number of objects and λ; and a choice of matching."""
+    """Sliders for the position of each mask, its softness, the number of objects and λ; and a choice of matching."""
     controls = {
         "x1": slider("mask ŷ₁", 16, 4, 68),
         "x2": slider("mask ŷ₂", 40, 4, 68),

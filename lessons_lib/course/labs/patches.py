@@ -20,7 +20,7 @@ LAYERS = ((3, 16, 3, 1), (0, 0, 3, 2), (16, 16, 3, 1), (0, 0, 3, 2), (16, 16, 3,
 
 @dataclass(frozen=True)
 class Counted:
-    """Multiply-adds to answer for every `step`-th pixel: of the patches one by one, the shifts, and one dilated run."""
+    """Multiply-adds to score every `step`-th pixel: of the patches one by one, the shifts, and one dilated run."""
 
     size: int
     patch_size: int
@@ -37,13 +37,13 @@ class Counted:
 
 
 def compute(size: int, kernel: int, step: int) -> Counted:
-    """A picture of `size` pixels a side, a classifier whose first dense layer sees `kernel` cells, a patch each `step`.
+    """An image of `size`² pixels, a classifier whose first dense layer sees `kernel` cells, a patch each `step`.
 
     The classifier is the one of the lesson (`kernel` 3), with 11 classes; the picture is padded by half a patch.
     """
     patch_size = 17 + STRIDE * kernel
     places = torch.arange(0, size, step)
-    shifts = (STRIDE // math.gcd(step, STRIDE)) ** 2  # the shifts that answer for the pixels asked for
+    shifts = (STRIDE // math.gcd(step, STRIDE)) ** 2  # the shifts that score the pixels asked for
     one_shift = -(-size // STRIDE) * STRIDE + patch_size - STRIDE
     costs = (
         len(places) ** 2 * multiply_adds(patch_size, kernel),

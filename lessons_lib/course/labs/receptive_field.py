@@ -135,7 +135,7 @@ def _bars(ax, view: View) -> None:
             ax.text(n, height, "all" if math.isinf(size) else f"{size:g}", ha="center", va="bottom", size=8)
     ax.set(
         xlabel="layer",
-        title="pixels a side",
+        title="pixels per side",
         xticks=range(1, len(sizes) + 1, 1 + len(sizes) // 13),
         ylim=(0, 1.25 * most),
     )

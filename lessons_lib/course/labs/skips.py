@@ -59,7 +59,7 @@ def _contributions(number: int) -> dict[str, Float[Tensor, "K H W"]]:
 
 
 def compute(image: int, deep: int, middle: int, fine: int) -> Mixture:
-    """The answer for one scene with c5, c4 and c3 weighted by quarters: 0 leaves a map out, 4 takes it whole."""
+    """The prediction for one scene with c5, c4 and c3 weighted by quarters: 0 leaves a map out, 4 takes it whole."""
     sample, parts = _scene(image), _contributions(image)
     weights = dict(zip(parts, (deep / FULL, middle / FULL, fine / FULL), strict=True))
     label_map = torch.stack([weight * parts[name] for name, weight in weights.items()]).sum(0).argmax(0)

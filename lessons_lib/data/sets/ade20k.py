@@ -69,7 +69,7 @@ def _instances(file: Path, size: tuple[int, int]) -> Instances:
     """The objects of an instance image; each must be of one category."""
     picture = open_picture(file, lossless=True)
     if picture.mode != "RGB":
-        raise DamagedFile(file, f"must be a colour picture (mode RGB), got mode {picture.mode}")
+        raise DamagedFile(file, f"must be a colour image (mode RGB), got mode {picture.mode}")
     pixels = np.array(picture)
     require_size(file, pixels.shape[:2], size)
     categories, numbers = pixels[..., 0].astype(np.int64), pixels[..., 1].astype(np.int64)

@@ -15,7 +15,7 @@ Those of "val" have no void borders, so that every boundary can be judged."""
 
 
 def open_scenes(split: str, size: int, preset: str) -> Samples:
-    """The scenes of a split, `size` pixels a side.
+    """The scenes of a split, `size` pixels per side.
 
     The preset "mixed:easy,islands" takes turns between the presets that it names, with large objects and with small,
     and draws no void; "mixed" alone is that one. Raises ValueError for a split or preset that there is not.

@@ -31,7 +31,7 @@ BORDER = 186
 class FrontEnd(nn.Module):
     """VGG-16 as a front end: no fourth and fifth pooling, dilation in their place, nowhere padding, scores at stride 8.
 
-    conv5 is dilated by 2 and fc6 by 4, so that both see what VGG-16's do. Images of 380 pixels a side give one cell,
+    conv5 is dilated by 2 and fc6 by 4, so that both see what VGG-16's do. Images of 380 pixels per side give one cell,
     900 give 66. Scores begin with a standard deviation of 0.001, as in the authors' code.
     """
 
@@ -45,7 +45,7 @@ class FrontEnd(nn.Module):
         nn.init.zeros_(self.score.get_parameter("bias"))
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
-        """Scores of images in [0, 1] of at least 380 pixels a side; h = (H − 372) / 8, rounded down."""
+        """Scores of images in [0, 1] of at least 380 pixels per side; h = (H − 372) / 8, rounded down."""
         x = self.normalise(images)
         for number, stage in enumerate(self.stages):
             x = stage(x)

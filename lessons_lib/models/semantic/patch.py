@@ -147,4 +147,4 @@ def _pair(layer: nn.Module, name: str) -> tuple[int, int]:
 
 def _check_fits(picture: Tensor, patch_size: int) -> None:
     if min(picture.shape[2:]) < patch_size:
-        raise ValueError(f"picture must have at least {patch_size} pixels a side, got {tuple(picture.shape[2:])}")
+        raise ValueError(f"picture must have at least {patch_size} pixels per side, got {tuple(picture.shape[2:])}")

@@ -123,7 +123,7 @@ def _escaped(text: str) -> str:
 
 
 def _picture(failure: Failure) -> str:
-    """The difference as an image inside the page; nothing where a picture says no more than the words."""
+    """The difference as an image inside the page; nothing where an image says no more than the words."""
     found = failure.fault
     if found.expected is None or found.got is None or found.expected.numel() < 2:
         return ""

@@ -34,7 +34,7 @@ class Fault:
     """One way to be wrong: its kind, and a sentence that follows the call, `gave 5, expected 3.`
 
     kind: one of COMPARED where values were compared; time, raises, changed, not run, signature or gradient otherwise.
-    expected, got, index: the two tensors and the first differing position, where a picture can show them.
+    expected, got, index: the two tensors and the first differing position, where an image can show them.
     advice: what to say where no mistake is recognised.
     """
 
@@ -53,7 +53,7 @@ COMPARED = ("none", "type", "length", "shape", "dtype", "device", "not finite", 
 def mismatch(expected: Any, got: Any, where: str = "") -> Fault | None:
     """Compare what a function returned with what it should return; None if it is right.
 
-    where: the place inside a list, " [1]", for the sentence. Raises TypeError for an expected value of a
+    where: the position inside a list, " [1]", for the sentence. Raises TypeError for an expected value of a
     kind that no exercise can have.
     """
     if got is None and expected is not None:

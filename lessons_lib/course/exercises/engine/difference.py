@@ -1,16 +1,16 @@
-"""A picture of two tensors that should be equal: expected, got, and their difference."""
+"""An image of two tensors that should be equal: expected, got, and their difference."""
 
 import io
 
 import torch
 from torch import Tensor
 
-FEW_CELLS = 8  # a side; smaller pictures have their numbers written in the cells
+FEW_CELLS = 8  # per side; smaller images have their numbers written in the cells
 MOST_CELLS = 96  # a side; of a larger plane only the part around the first difference is shown
 
 
 def draw_difference(expected: Tensor, got: Tensor | None, index: tuple[int, ...]) -> bytes | None:
-    """PNG of one plane (the last two axes) that holds the place `index`; None where there is nothing to draw.
+    """PNG of one plane (the last two axes) that holds the position `index`; None where there is nothing to draw.
 
     Tensors of different shape are shown side by side without a difference. The first differing cell is framed.
     """
@@ -46,7 +46,7 @@ def draw_difference(expected: Tensor, got: Tensor | None, index: tuple[int, ...]
 
 
 def _plane(tensor: Tensor, index: tuple[int, ...]) -> Tensor | None:
-    """The last two axes at index's leading places, as float64, cut to MOST_CELLS a side; None if empty."""
+    """The last two axes at index's leading positions, as float64, cut to MOST_CELLS per side; None if empty."""
     if tensor.numel() == 0 or tensor.device.type == "meta":
         return None
     plane = tensor.abs() if tensor.is_complex() else tensor

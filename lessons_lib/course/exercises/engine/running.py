@@ -143,7 +143,7 @@ def _bits(tensor: Tensor) -> Tensor:
 
 
 def _float_tensors(values: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    """The floating-point tensors in a case or an output, each with its place: `x`, `weights[1]`."""
+    """The floating-point tensors in a case or an output, each with its position: `x`, `weights[1]`."""
     for path, value in values.items():
         if isinstance(value, Tensor) and value.is_floating_point():
             yield path, value
@@ -182,7 +182,7 @@ def _is_raise_statement(step: TracebackType) -> bool:
 
 
 class Printed(io.TextIOBase):
-    """A place to print to that keeps the first MOST_PRINTED letters and counts the rest."""
+    """A stream that keeps the first MOST_PRINTED letters and counts the rest."""
 
     def __init__(self) -> None:
         self._kept = ""
