@@ -114,6 +114,9 @@ def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int6
 
     Ids count from 1 through all images, since pycocotools reads an id of 0 as "not found"; so do those of images.
     ValueError where the lists or an image's boxes and labels have different lengths.
+
+    >>> box_annotations([torch.tensor([[1.0, 2, 4, 4]])], [torch.tensor([3])])[0]["bbox"]
+    [1.0, 2.0, 3.0, 2.0]
     """
     annotations: list[dict] = []
     for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):
