@@ -46,7 +46,7 @@ def check_tensor(name: str, tensor: Tensor, dims: int) -> None:
 
 
 def check_same_kind(x: Tensor, **others: Tensor | None) -> None:
-    """Each named tensor has the dtype and the device of `x`; None is passed over."""
+    """Each named tensor has the dtype and the device of `x`; None is skipped."""
     for name, tensor in others.items():
         if tensor is not None and (tensor.dtype, tensor.device) != (x.dtype, x.device):
             raise ValueError(f"{name} must be {x.dtype} on {x.device}, as x is, got {tensor.dtype} on {tensor.device}")

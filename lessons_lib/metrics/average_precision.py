@@ -52,7 +52,7 @@ def precision_recall(
     """Precision and recall after each rank: hits so far / detections so far, and hits so far / `positives`.
 
     `hits` says of each detection, from the highest score down, whether it found an object; `positives` is how many
-    objects there are, ≥ 1. Where `counted` is false a detection is passed over, and precision is 0 before the first
+    objects there are, ≥ 1. Where `counted` is false a detection is skipped, and precision is 0 before the first
     that counts. ValueError for hits that are not bool or positives < 1.
 
     >>> precision_recall(torch.tensor([True, False]), positives=2)

@@ -41,7 +41,7 @@ def train(
         save_every: steps from one checkpoint to the next.
         workers: processes that read images ahead; None is 0 on a CPU and 4 on a GPU.
         resume: take up the run in the folder, or begin it if there is none.
-        on_error: "skip" passes over damaged images and reports them; "raise" stops at the first.
+        on_error: "skip" leaves out damaged images and reports them; "raise" stops at the first.
         figures: draws the losses and some predictions; None draws nothing.
         start_from: gives the fresh model its first weights.
         go_on: what tells the reader how to go on after a stop.

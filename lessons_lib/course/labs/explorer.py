@@ -45,7 +45,7 @@ def scene_sets() -> dict[str, Scenes]:
 
 def all_sets(folder: Path | str | None = None) -> dict[str, Any]:
     """Every set to explore: the scenes first, then what lies in `folder`, or where LESSONS_REAL_DATA says."""
-    from lessons_lib.data.found import found_sets  # opens torchvision, which the lesson's first cell shall not
+    from lessons_lib.data.found import found_sets  # opens torchvision, which the lesson's first cell must not
 
     return {**scene_sets(), **found_sets(folder)}
 
