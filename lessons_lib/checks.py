@@ -33,7 +33,7 @@ def checked_ints(name: str, value: Ints, least: int, count: int) -> tuple[int, .
 
 
 def axes_named(*arguments: object) -> int | None:
-    """How many axes the arguments speak of: the length of the longest sequence, None where there is none."""
+    """How many axes the arguments describe: the length of the longest sequence, or None without one."""
     lengths = [len(value) for value in arguments if isinstance(value, Sequence) and not isinstance(value, str)]
     return max(lengths, default=None)
 

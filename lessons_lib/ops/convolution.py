@@ -23,8 +23,8 @@ def output_size(
 ) -> int | tuple[int, ...]:
     """Number of positions where a window fits along `size` pixels: ⌊(n + 2p − d(k−1) − 1)/s⌋ + 1.
 
-    An int where every argument is one, else a tuple with one number per axis. A window that reaches over more than
-    the padded pixels raises ValueError, as in torch.
+    An int where every argument is one, else a tuple with one number per axis. A window that is longer than the
+    padded pixels raises ValueError, as in torch.
 
     >>> output_size(4, kernel_size=3, stride=2, padding=1)
     2

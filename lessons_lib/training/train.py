@@ -145,7 +145,7 @@ def _line(record: Record, rate: float, seconds: float) -> dict[str, Any]:
 
 
 def _steps_or_what_fits(run: Run, save_every: int, workers: int) -> int | None:
-    """The steps; where memory is short, an error that says with which batch it is not."""
+    """The steps; where memory runs out, the error says which batch size fits."""
     try:
         return _steps(run, save_every, workers)
     except (RuntimeError, MemoryError) as error:
