@@ -68,7 +68,7 @@ def open_dataset(
 def require_truth(samples: Samples, *wanted: str) -> None:
     """Make sure that a set has what a model learns from: "label maps", "masks".
 
-    A reader lists in `lacks` what its folder does not have, each with the reason; a set without that list lacks nothing.
+    A reader lists in `lacks` what its folder does not have, with the reasons; a set without that list lacks nothing.
 
     Raises:
         ValueError: for a set that lacks something wanted, with the reason.

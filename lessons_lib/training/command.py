@@ -175,7 +175,7 @@ def refuse_what_is_not_asked(data: str, root: str | None, preset: str | None) ->
 def model_options(model: str, words: list[str]) -> dict[str, Any]:
     """The model's options as `NAME=VALUE` says them, each of the type of its default.
 
-    Raises ValueError for a word without "=", for an option that the model does not have, and for a value of another type.
+    Raises ValueError for a word without "=", an option that the model does not have, and a value of another type.
     """
     from lessons_lib.models.zoo import find_model
 
