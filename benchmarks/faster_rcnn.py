@@ -72,9 +72,11 @@ def their_losses(model: nn.Module, batch: Batch, given: Proposals | None) -> Cal
     return losses
 
 
-def stepper(model: nn.Module, loss: Callable[[], Tensor], device: str, bf16: bool = False) -> Callable[[], float]:
+def stepper(
+    model: nn.Module, loss: Callable[[], Tensor], device: str, bf16: bool = False, lr: float = 1e-5
+) -> Callable[[], float]:
     """A function that makes one step of SGD and returns its seconds."""
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-5, momentum=0.9)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=lr, momentum=0.9)
 
     def step() -> float:
         clock = time.perf_counter if device == "cuda" else time.process_time

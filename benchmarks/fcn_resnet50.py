@@ -7,16 +7,15 @@ pixels and bfloat16. Ours normalises the images inside, torchvision's gets them 
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 from torchvision.models.segmentation import fcn_resnet50
 
+from benchmarks.faster_rcnn import stepper
 from lessons_lib.data.sample import VOID, collate
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
 from lessons_lib.models.semantic.plain_fcn import PlainFCN, plain_fcn
@@ -24,6 +23,8 @@ from lessons_lib.terminal import run
 
 GOAL = 0.95
 """Times torchvision's images/s that ours should reach."""
+
+LR = 0.01
 
 
 def pair(device: str) -> tuple[PlainFCN, nn.Module]:
@@ -33,25 +34,6 @@ def pair(device: str) -> tuple[PlainFCN, nn.Module]:
     ours = plain_fcn(len(CLASSES), "resnet50").to(device)
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
-
-
-def steps(model: nn.Module, loss: Callable[[], Tensor], device: str, bf16: bool) -> Callable[[], float]:
-    """A function that makes one step of SGD and gives its seconds."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-
-    def step() -> float:
-        clock = time.perf_counter if device == "cuda" else time.process_time
-        start = clock()
-        optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=bf16):
-            value = loss()
-        value.backward()
-        optimizer.step()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        return clock() - start
-
-    return step
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -78,12 +60,13 @@ def main(arguments: list[str] | None = None) -> None:
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU, one thread"
     print(f"{count} images of {size} px, {precision}, {name}")
     print(f"largest difference of the logits from torchvision's: {difference.abs().max().item():.1e}")
-    step_ours = steps(ours, lambda: ours(batch)["cross_entropy"], device, precision == "bf16")
-    step_theirs = steps(
+    step_ours = stepper(ours, lambda: ours(batch)["cross_entropy"], device, precision == "bf16", LR)
+    step_theirs = stepper(
         theirs,
         lambda: F.cross_entropy(theirs(normalised)["out"], batch.label_maps, ignore_index=VOID),
         device,
         precision == "bf16",
+        LR,
     )
     times = [(step_ours(), step_theirs()) for _ in range(options.rounds + 1)][1:]  # the first ones warm up
     middle = [median(column) for column in zip(*times, strict=True)]

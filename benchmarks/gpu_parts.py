@@ -131,10 +131,14 @@ def steps(device: str, small: bool) -> dict[str, Any]:
     mine, other = fcn_resnet50.pair(device)
     mine.train(), other.train()
     normalised = mine.backbone.normalise(images.images)
-    cross_entropy = nn.functional.cross_entropy
-    first = fcn_resnet50.steps(mine, lambda: mine(images)["cross_entropy"], device, not small)
-    second = fcn_resnet50.steps(
-        other, lambda: cross_entropy(other(normalised)["out"], images.label_maps, ignore_index=255), device, not small
+    cross_entropy, lr = nn.functional.cross_entropy, fcn_resnet50.LR
+    first = faster_rcnn.stepper(mine, lambda: mine(images)["cross_entropy"], device, not small, lr)
+    second = faster_rcnn.stepper(
+        other,
+        lambda: cross_entropy(other(normalised)["out"], images.label_maps, ignore_index=255),
+        device,
+        not small,
+        lr,
     )
     guarded(f"FCN R-50, {size} px, batch {batch}", table, lambda: step_pair(first, second, rounds, device))
     return {"table": table}

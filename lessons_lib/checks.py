@@ -33,7 +33,7 @@ def checked_ints(name: str, value: Ints, least: int, count: int) -> tuple[int, .
 
 
 def axes_named(*arguments: object) -> int | None:
-    """How many axes the arguments speak of: the length of the longest sequence, None where there is none."""
+    """How many axes the arguments describe: the length of the longest sequence, or None without one."""
     lengths = [len(value) for value in arguments if isinstance(value, Sequence) and not isinstance(value, str)]
     return max(lengths, default=None)
 
@@ -46,7 +46,7 @@ def check_tensor(name: str, tensor: Tensor, dims: int) -> None:
 
 
 def check_same_kind(x: Tensor, **others: Tensor | None) -> None:
-    """Each named tensor has the dtype and the device of `x`; None is passed over."""
+    """Each named tensor has the dtype and the device of `x`; None is skipped."""
     for name, tensor in others.items():
         if tensor is not None and (tensor.dtype, tensor.device) != (x.dtype, x.device):
             raise ValueError(f"{name} must be {x.dtype} on {x.device}, as x is, got {tensor.dtype} on {tensor.device}")

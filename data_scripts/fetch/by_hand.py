@@ -1,4 +1,4 @@
-"""What a user is told who has to fetch a file by hand: the exact file, the exact folder, and what comes then."""
+"""Instructions for a file that has to be fetched by hand: the exact file, the exact folder, and what to do then."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def shortfall(root: Path, file: RemoteFile) -> list[str]:
 def advice(
     dataset: Download, file: RemoteFile, target: Path, answers: str = "", recorded: tuple[Receipt, Path] | None = None
 ) -> str:
-    """What to do where a file does not come by itself.
+    """What to do where a file cannot be downloaded automatically.
 
     `target` is where it must lie, `answers` what each address said. `recorded` is the receipt of an earlier download of
     a file without a published checksum, and where it lies: its authors may have changed the file since.

@@ -34,7 +34,7 @@ class Manners:
 @dataclass
 class Wanted:
     """A file to fetch: where from, where to, and how to know it. `check` looks into a file that nobody publishes a
-    checksum of, and raises DownloadError for a bad one. `say` is told, in words, why it waits."""
+    checksum of, and raises DownloadError for a bad one. `say` gets a sentence that says why it waits."""
 
     target: Path
     urls: Sequence[str]

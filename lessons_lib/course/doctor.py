@@ -1,4 +1,4 @@
-"""The doctor: is this machine ready for the course, and if not, what cures it?
+"""The doctor: is this machine ready for the course, and if not, what helps?
 
 Each check answers with a tick or a cross; a cross carries its cure. A machine without a GPU is a healthy machine.
 """

@@ -1,4 +1,4 @@
-"""Pictures: photographs, label maps, instances, sheets of many, and small matrices number by number.
+"""Figures: photographs, label maps, instances, sheets of many, and small matrices number by number.
 
 Every function draws on the axes it is given and returns the artists; none shows or closes a figure. Colours stay apart
 for colour-blind eyes: things are saturated, stuff is pale. Text stands on its own background, so that it reads on light
@@ -44,7 +44,7 @@ def label_colours() -> Float[np.ndarray, "256 3"]:
 
 
 def draw_image(ax: Axes, image: Float[Tensor, "3 H W"]) -> list[Artist]:
-    """Show a picture, one square a pixel, without axes."""
+    """Show an image, one square per pixel, without axes."""
     ax.set_axis_off()
     return [ax.imshow(image.permute(1, 2, 0).cpu().numpy(), interpolation="nearest", vmin=0, vmax=1)]
 
@@ -81,7 +81,7 @@ def draw_instances(
     names: Sequence[str] | None = None,
     boxes: bool = False,
 ) -> list[Artist]:
-    """Show a dimmed picture with each instance filled and outlined in a colour of its own; crowds are grey.
+    """Show a dimmed image with each instance filled and outlined in a colour of its own; crowds are grey.
 
     With `names`, each carries its name, and its confidence where it has one. `boxes` adds the boxes, which are always
     drawn where there are no masks. Colours repeat after 8.
@@ -103,7 +103,7 @@ def draw_instances(
             text = _name(int(instances.labels[i]), names)
             if instances.scores is not None:
                 text += f" {instances.scores[i].item():.2f}"
-            side = "top" if y0 < image.shape[1] / 10 else "bottom"  # inside the picture also at its upper edge
+            side = "top" if y0 < image.shape[1] / 10 else "bottom"  # inside the image also at its upper edge
             artists.append(ax.text(x0, y0, text, fontsize=6, color="black", va=side, bbox=_TEXT_BOX))
     return artists
 

@@ -148,7 +148,7 @@ def _set_aside(path: Path) -> Path:
 
 
 def _write(passed: dict[str, str]) -> None:
-    """Write the file whole; whoever calls holds its lock."""
+    """Write the file as a whole; the caller holds its lock."""
     text = json.dumps({"version": VERSION, "passed": dict(sorted(passed.items()))}, indent=1)
     write_whole(progress_file(), text + "\n")
 

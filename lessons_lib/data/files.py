@@ -33,7 +33,7 @@ class DamagedFile(ValueError):
     """A file of a dataset that breaks its format: `file`, `field` (a part of the file, or "") and `reason`.
 
     `kind` sorts the damage: "broken file", "missing file", "wrong size", "unknown label", "empty mask" or "broken
-    annotation". Every reader raises it in `samples[index]`, and `Skipping` passes over it.
+    annotation". Every reader raises it in `samples[index]`, and `Skipping` skips it.
     """
 
     def __init__(self, file: Path | str, reason: str = "", field: str = "", kind: str = "broken file"):

@@ -11,7 +11,7 @@ from lessons_lib.data.spec import DatasetSpec
 
 
 def _listed() -> dict[str, DatasetSpec]:
-    """What each module of the folder lists in its `DATASETS`; a module without that list helps another."""
+    """What each module of the folder lists in its `DATASETS`; a module without that list is a helper of another."""
     modules = [import_module(f"{sets.__name__}.{module.name}") for module in iter_modules(sets.__path__)]
     found = [spec for module in modules for spec in getattr(module, "DATASETS", ())]
     return {spec.name: spec for spec in sorted(found, key=lambda spec: (not spec.drawn, spec.name))}
@@ -68,7 +68,7 @@ def open_dataset(
 def require_truth(samples: Samples, *wanted: str) -> None:
     """Make sure that a set has what a model learns from: "label maps", "masks".
 
-    A reader lists in `lacks` what its folder has not, each with the reason; a set without that list lacks nothing.
+    A reader lists in `lacks` what its folder does not have, with the reasons; a set without that list lacks nothing.
 
     Raises:
         ValueError: for a set that lacks something wanted, with the reason.

@@ -1,4 +1,4 @@
-"""Skipping damaged files: a wrapper for any reader that goes on, and counts what it passed over."""
+"""Skipping damaged files: a wrapper for any reader that continues, and counts what it skipped."""
 
 import torch
 
@@ -10,7 +10,7 @@ class Skipping(Samples):
     """A reader that never stops at a damaged file.
 
     `skipping[index]` gives the next whole sample in place of a damaged one, counted on from `index` and round the
-    end, so a batch keeps its size; a `for` loop passes over the damaged ones, so an evaluation counts each image
+    end, so a batch keeps its size; a `for` loop skips the damaged ones, so an evaluation counts each image
     once. The length stays the reader's. `skipped` lists the damaged indices met so far, in ascending order, also
     those that a DataLoader's workers met; `report()` says them with their reasons. Other attributes are the reader's.
     Raises the first DamagedFile where no sample is whole; errors of any other kind pass through.

@@ -52,7 +52,7 @@ def precision_recall(
     """Precision and recall after each rank: hits so far / detections so far, and hits so far / `positives`.
 
     `hits` says of each detection, from the highest score down, whether it found an object; `positives` is how many
-    objects there are, ≥ 1. Where `counted` is false a detection is passed over, and precision is 0 before the first
+    objects there are, ≥ 1. Where `counted` is false a detection is skipped, and precision is 0 before the first
     that counts. ValueError for hits that are not bool or positives < 1.
 
     >>> precision_recall(torch.tensor([True, False]), positives=2)
@@ -73,7 +73,13 @@ def precision_recall(
 def interpolated_precision(
     precision: Float64[Tensor, "*S n"], recall: Float64[Tensor, "*S n"]
 ) -> Float64[Tensor, "*S 101"]:
-    """The best precision at or after the first rank that reaches each of the 101 recalls; 0 where none does."""
+    """The best precision at or after the first rank that reaches each of the 101 recalls; 0 where none does.
+
+    >>> hits = torch.tensor([True, False, True])
+    >>> curve = interpolated_precision(*precision_recall(hits, positives=2))  # 1, then 2/3
+    >>> curve[0].item(), round(curve[100].item(), 3)
+    (1.0, 0.667)
+    """
     envelope = precision.flip(-1).cummax(-1).values.flip(-1) if precision.shape[-1] else precision
     envelope = torch.cat([envelope, torch.zeros_like(envelope[..., :1].sum(-1, keepdim=True))], -1)
     recalls = RECALLS.to(recall.device).expand(*recall.shape[:-1], -1).contiguous()

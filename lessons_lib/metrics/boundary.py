@@ -119,7 +119,11 @@ class ThinRecall:
 
 
 def boundary_pixels(labels: Int64[Tensor, "H W"], void: Bool[Tensor, "H W"]) -> Bool[Tensor, "H W"]:
-    """Pixels with one of four neighbours of another class; void pixels are no boundary and make none."""
+    """Pixels with one of four neighbours of another class; void pixels are no boundary and make none.
+
+    >>> boundary_pixels(torch.tensor([[0, 0, 1]]), torch.zeros(1, 3, dtype=torch.bool)).tolist()
+    [[False, True, True]]
+    """
     found = torch.zeros_like(void)
     for one, other in (((slice(1, None),), (slice(-1),)), ((slice(None), slice(1, None)), (slice(None), slice(-1)))):
         differ = (labels[one] != labels[other]) & ~void[one] & ~void[other]

@@ -67,7 +67,7 @@ def evaluate_coco(truth: dict, results: Sequence[dict], kind: str = "mask") -> d
     Annotations are numbered anew: pycocotools marks an object as found by writing down its id, so it takes an id of 0
     for "not found" and loses objects whose id is there twice. No `iscrowd` is 0, no `area` that of the mask, or of the
     box without a mask. Where a result has a segmentation and a bbox, only what `kind` names is used, also for its area:
-    pycocotools would take the area of the box. A result of a category that the truth has not counts nowhere.
+    pycocotools would take the area of the box. A result of a category that the truth does not have is not counted.
     ValueError for a truth or a result whose image, category, confidence, box or mask is not as COCO's format wants it.
     """
     _check_kind(kind)
@@ -114,6 +114,9 @@ def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int6
 
     Ids count from 1 through all images, since pycocotools reads an id of 0 as "not found"; so do those of images.
     ValueError where the lists or an image's boxes and labels have different lengths.
+
+    >>> box_annotations([torch.tensor([[1.0, 2, 4, 4]])], [torch.tensor([3])])[0]["bbox"]
+    [1.0, 2.0, 3.0, 2.0]
     """
     annotations: list[dict] = []
     for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):

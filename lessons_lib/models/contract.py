@@ -52,12 +52,12 @@ class InstanceModel(nn.Module):
         raise NotImplementedError
 
     def expected_losses(self) -> dict[str, float]:
-        """What fresh weights lose, by the loss's name, such as ln 2 for a yes-or-no question; without the losses of
-        which nothing is known beforehand, such as those of boxes."""
+        """What fresh weights lose, by the loss's name, such as ln 2 for a yes-or-no question; without the losses whose
+        value is not known beforehand, such as those of boxes."""
         raise NotImplementedError
 
     def stages(self, image: Float[Tensor, "3 H W"]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What each stage made of one image, in order, by name; the last is ("detections", {"instances": …})."""
+        """What each stage computes for one image, in order, by name; the last is ("detections", {"instances": …})."""
         raise NotImplementedError
 
     def detect(self, image: Float[Tensor, "3 H W"]) -> Instances:

@@ -65,7 +65,11 @@ MODELS: dict[str, Entry] = {
 
 
 def find_model(name: str) -> Entry:
-    """The entry of that name. Raises ValueError for another name, naming those that exist."""
+    """The entry of that name. Raises ValueError for another name, naming those that exist.
+
+    >>> find_model("faster_rcnn").task
+    'detection'
+    """
     if name not in MODELS:
         raise ValueError(f"name must be one of {', '.join(MODELS)}, got {name!r}")
     return MODELS[name]
@@ -79,6 +83,9 @@ def build_model(
     `num_classes` counts the background, class 0, too. Raises ValueError for another name, naming those that exist, for
     a backbone or an option that the model cannot take, and for `pretrained` where there are no such weights; OSError
     where they cannot be downloaded.
+
+    >>> build_model("unet", num_classes=2).expected_losses()  # ln 2
+    {'cross_entropy': 0.6931471805599453}
     """
     entry = find_model(name)
     for option in options:

@@ -127,7 +127,7 @@ def checkerboard_score(overlap: Num[Tensor, "*shape"]) -> float:
     """By which share the least covered pixel falls short of the most covered: 1 − min/max, in [0, 1].
 
     0 is even; 0.75 says that some pixel has 75 % fewer taps than another; 1 that some pixel has none. A map of zeros is
-    even. Hand over the interior only, where the boundary shall not count. ValueError for an empty or negative map.
+    even. Pass the interior alone if the boundary should not count. ValueError for an empty or negative map.
 
     >>> checkerboard_score(torch.tensor([1, 2, 4]))
     0.75

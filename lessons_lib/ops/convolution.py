@@ -23,8 +23,8 @@ def output_size(
 ) -> int | tuple[int, ...]:
     """Number of positions where a window fits along `size` pixels: ⌊(n + 2p − d(k−1) − 1)/s⌋ + 1.
 
-    An int where every argument is one, else a tuple with one number per axis. A window that reaches over more than
-    the padded pixels fits nowhere: a ValueError, as in torch.
+    An int where every argument is one, else a tuple with one number per axis. A window that is longer than the
+    padded pixels raises ValueError, as in torch.
 
     >>> output_size(4, kernel_size=3, stride=2, padding=1)
     2
@@ -154,7 +154,7 @@ def convolution_matrix(
     """The sparse matrix M with conv(x).flatten() = M @ x.flatten(), for one image of `size` (H, W).
 
     Each row is one output pixel: its weights stand in the columns of the input pixels that they multiply, and weights
-    that fall on padding stand nowhere. Differentiable in `weight`. Its transpose is the transposed convolution.
+    that fall on padding are left out. Differentiable in `weight`. Its transpose is the transposed convolution.
 
     >>> convolution_matrix(torch.tensor([[[[1.0, 2.0]]]]), (1, 3)).to_dense().tolist()
     [[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]]

@@ -47,7 +47,7 @@ class MultiplyAdds(TorchDispatchMode):
         print(cost.total)
 
     `total` is their number and `by_operator` splits it. Tensors on the "meta" device have a shape and no numbers: with
-    them the largest network is counted in no time. Blocks can be entered again and go on counting.
+    them the largest network is counted at once. A block that is entered again continues to count.
     """
 
     def __init__(self) -> None:

@@ -125,6 +125,10 @@ def coverage_loss(
     may be 0, and such an image has coverage 0. `lam` is λ ≥ 0. The matched masks get the gradient of their IoU, the
     others exactly 0; every score gets its own. `variant` is "rectangular" or "square" (see the top of this file).
     ValueError for shapes, dtypes or options that do not fit.
+
+    >>> mask = torch.tensor([[[[1.0, 0.0]]]])
+    >>> coverage_loss(mask, [mask[0].bool()], torch.tensor([[0.0]]))
+    {'coverage': tensor(-1.), 'score': tensor(0.6931)}
     """
     _check_batch(pred_masks, gt_masks, score_logits, lam, variant)
     counts = [len(masks) for masks in gt_masks]

@@ -79,6 +79,10 @@ def pairwise_rle_iou(
 
     ValueError for an entry that is no run lengths, sizes that differ, or `is_crowd` that is not one bool for each of
     `gt_rles`.
+
+    >>> rles = encode_rle(torch.tensor([[[True, True]], [[True, False]]]))
+    >>> pairwise_rle_iou(rles[:1], rles).tolist()
+    [[1.0, 0.5]]
     """
     if not (isinstance(pred_rles, list) and isinstance(gt_rles, list) and all_sound([*pred_rles, *gt_rles])):
         checked_runs("pred_rles", pred_rles)  # says which is not

@@ -77,6 +77,10 @@ def overlaps(
     """(IoU, share of the box that the object covers) of every box with every object, image by image of a batch.
 
     `pairwise_box_iou` for batches. Boxes without area score 0 in both.
+
+    >>> box, objects = torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 0, 3, 2]])
+    >>> overlaps(box, objects)  # 2 of 6 pixels, and 2 of the box's 4
+    (tensor([[0.3333]]), tensor([[0.5000]]))
     """
     start = torch.maximum(boxes[..., :, None, :2], objects[..., None, :, :2])
     end = torch.minimum(boxes[..., :, None, 2:], objects[..., None, :, 2:])

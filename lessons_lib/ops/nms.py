@@ -24,7 +24,11 @@ BLOCK = 128
 def nms_loop(
     boxes: Float[Tensor, "N 4"], scores: Float[Tensor, " N"], iou_threshold: float = 0.5
 ) -> Bool[Tensor, " N"]:
-    """Which boxes stay, box by box: slow, to be read. `nms` says what the arguments mean."""
+    """Which boxes stay, box by box: slow, to be read. `nms` says what the arguments mean.
+
+    >>> nms_loop(torch.tensor([[0.0, 0, 4, 4], [0.0, 0, 4, 3]]), torch.tensor([0.8, 0.9])).tolist()
+    [False, True]
+    """
     _check(boxes, scores, iou_threshold)
     if boxes.dim() != 2:
         raise ValueError(f"boxes must be a float tensor (N, 4), got {boxes.dtype} {tuple(boxes.shape)}")

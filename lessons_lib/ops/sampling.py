@@ -43,7 +43,7 @@ def sample_hardest(
     """(positions, valid): the `count` boxes with the largest losses, positive or negative alike; never an IGNORED one.
 
     Online hard example mining: no share of positives, no dice. Neighbours that lie over each other have the same loss,
-    so the paper suppresses them first (NMS at 0.7 with the losses as confidences); whoever calls marks those IGNORED.
+    so the paper suppresses them first (NMS at 0.7 with the losses as confidences); the caller marks those IGNORED.
     Shrivastava et al. (arXiv:1604.03540), section 4.
 
     >>> sample_hardest(torch.tensor([1, 0, -1]), torch.tensor([0.2, 0.9, 5.0]), count=1)

@@ -60,6 +60,9 @@ def channel_major(weight: Shaped[Tensor, "C_r_r ..."], factor: int) -> Shaped[Te
 
     Filter (i·r + j)·C + c moves to position c·r² + i·r + j. The first is the order of TensorFlow's depth_to_space
     (ONNX: mode DCR), the second that of PyTorch (CRD). With one output channel, C = 1, they are the same.
+
+    >>> channel_major(torch.tensor([0, 10, 1, 11, 2, 12, 3, 13]), factor=2).tolist()  # 2 channels, 4 positions
+    [0, 1, 2, 3, 10, 11, 12, 13]
     """
     check_ints(1, factor=factor)
     positions = factor**2
@@ -119,6 +122,10 @@ def as_transposed(
 
     The padding is r(k − 1 − p); so p may be at most k − 1, else ValueError. A bias carries over only where all r²
     filters of a channel share it: a transposed convolution has one number for each output channel.
+
+    >>> weight, padding = as_transposed(torch.ones(4, 1, 3, 3), factor=2, padding=1)
+    >>> tuple(weight.shape), padding
+    ((1, 1, 6, 6), (2, 2))
     """
     woven = transposed_weight(weight, factor)
     cut = []
@@ -177,6 +184,9 @@ def multiply_adds(size: Ints, kernel_size: int, factor: int, channels_in: int, c
     `size` is that of the small image. Zeros of the padding count, as they do in a profiler. "transposed" stamps a
     kernel of rk; "zero-stuffed" is the same, written as a convolution of the image with r − 1 zeros between its pixels;
     to see k pixels after resizing by nearest neighbours, a kernel needs r(k − 1) + 1 taps per side.
+
+    >>> multiply_adds((4, 4), kernel_size=3, factor=2, channels_in=1, channels_out=1)["transposed"]  # 16 · 6²
+    576
     """
     check_ints(1, kernel_size=kernel_size, factor=factor, channels_in=channels_in, channels_out=channels_out)
     height, width = checked_ints("size", size, 1, 2)

@@ -65,7 +65,7 @@ def output_padding_for(
     """The output_padding with which `size` pixels become `output`.
 
     A convolution turns each of `convolution.input_sizes_for(size, …)`, at most `stride` neighbours, into `size`. Of
-    these the transposed convolution returns the smallest, unless it is told; output_padding tells it, and for a
+    these the transposed convolution returns the smallest; output_padding asks for a larger one, and for a
     convolution that came from n pixels it is (n + 2p − d(k−1) − 1) mod s. Raises ValueError, naming the range, for
     an output that no legal output_padding gives.
 

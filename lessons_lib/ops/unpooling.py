@@ -91,6 +91,9 @@ def follow_switches(switches: Sequence[Int64[Tensor, "B C _ _"]]) -> Int64[Tenso
     """The position on the first map of each value that several poolings left: a switch of a switch of a switch.
 
     `switches` come in the order of the poolings. Raises ValueError for none.
+
+    >>> follow_switches([torch.tensor([[[[5, 2], [9, 14]]]]), torch.tensor([[[[3]]]])]).item()
+    14
     """
     if len(switches) == 0:
         raise ValueError("switches must hold those of at least 1 pooling, got 0")
@@ -103,7 +106,11 @@ def follow_switches(switches: Sequence[Int64[Tensor, "B C _ _"]]) -> Int64[Tenso
 def moved(
     places: Int64[Tensor, "*shape"], others: Int64[Tensor, "*shape_or_less"], width: int
 ) -> Float[Tensor, "*shape"]:
-    """Pixels between two positions on a map `width` wide, in a straight line."""
+    """Pixels between two positions on a map `width` wide, in a straight line.
+
+    >>> moved(torch.tensor([0]), torch.tensor([9]), width=5)  # from (0, 0) to (1, 4)
+    tensor([4.1231])
+    """
     check_ints(1, width=width)
     rows = places // width - others // width
     columns = places % width - others % width

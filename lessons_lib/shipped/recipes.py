@@ -92,7 +92,7 @@ RECIPES = {
 def follow(name: str, folder: Path, *, seed: int = 0, **how: Any) -> int | None:
     """Trains a shipped checkpoint anew, into FOLDER/NAME.safetensors and .json; returns what `train` returns.
 
-    `how` are `train`'s own arguments, such as `resume`. Raises ValueError for a recipe that there is not.
+    `how` are `train`'s own arguments, such as `resume`. Raises ValueError for an unknown recipe.
     """
     if name == "trunk":
         make_trunk(folder, seed)

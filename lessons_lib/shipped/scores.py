@@ -28,7 +28,7 @@ def judged_config(kind: str) -> SceneConfig:
 
 
 def judge(model: nn.Module, name: str, kind: str, batch: int = 25) -> dict[str, float]:
-    """The scores of a model of the zoo on unseen scenes of a preset, without those of nothing, which JSON has not.
+    """The scores of a model of the zoo on unseen scenes of a preset, without NaN, which JSON does not have.
 
     Of a semantic model they are those of `scene_scores`; of any other, the numbers of its task, such as mask_ap.
     """

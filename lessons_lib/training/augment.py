@@ -1,4 +1,4 @@
-"""Augmentation: how an image, with all that is in it, becomes a square of the training's size."""
+"""Augmentation: how an image, with its annotation, becomes a square of the training's size."""
 
 from collections.abc import Callable
 from functools import cache

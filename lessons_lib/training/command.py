@@ -1,4 +1,4 @@
-"""The verbs train and evaluate: their options, said in the words of a terminal, and what they print."""
+"""The verbs train and evaluate: their options on the command line, and what they print."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ FIELDS = {field.name: field.default for field in fields(Settings)}
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
-    """The options of train. Names and folders are looked at when it runs, where the models and datasets are known."""
+    """The options of train. Names and folders are checked when it runs, since models and datasets are imported then."""
     what: dict[str, dict[str, Any]] = {
         "model": {"nargs": "?", "metavar": "MODEL", "help": "such as fcn8s or pieces; a wrong name lists them all"},
         "--recipe": {"metavar": "NAME", "help": "train a shipped checkpoint anew, such as fcn8s, instead of MODEL"},
@@ -91,7 +91,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def run_train(args: argparse.Namespace, figures: Figures) -> int:
-    """Trains; the exit status is 0, or 128 and the number of the signal that stopped it, or 1 for what is not learned.
+    """Trains; the exit status is 0, or 128 and the number of the signal that stopped it, or 1 where overfitting fails.
 
     Raises ValueError for options that do not go together.
     """
@@ -117,7 +117,7 @@ def run_overfit(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def run_recipe(args: argparse.Namespace, follow: Callable[..., int | None], figures: Figures) -> int:
-    """Trains a shipped checkpoint anew through `follow(name, folder, …)`; a recipe leaves only the seed open.
+    """Trains a shipped checkpoint anew through `follow(name, folder, …)`; a recipe fixes everything but the seed.
 
     Raises ValueError for a model or settings beside the recipe.
     """
@@ -143,14 +143,14 @@ def _status(signal: int | None) -> int:
 
 
 def how_of(args: argparse.Namespace) -> dict[str, Any]:
-    """What the command line says to `train` beside the settings."""
+    """The arguments of `train` that the command line gives, apart from the settings."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
     how = {name: getattr(args, name) for name in RUN_OPTIONS if name != "out" and hasattr(args, name)}
     return {"device": args.device, "go_on": f"\n    python -m lessons_lib {shlex.join(words)} --resume", **how}
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
-    """The settings that a command line says. Raises ValueError for a model, option or value that there is not."""
+    """The settings of a command line. Raises ValueError for an unknown model, option or value."""
     from lessons_lib.models.zoo import find_model
 
     values = {name: getattr(args, name) for name in FIELDS if name not in ("options", "recipe") and hasattr(args, name)}
@@ -160,7 +160,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 def refuse_what_is_not_asked(data: str, root: str | None, preset: str | None) -> None:
-    """Raises ValueError for a folder of a set that is drawn, or a preset of one that is not: nobody looks at them."""
+    """Raises ValueError for a folder of a set that is drawn, or a preset of one that is not: they would be ignored."""
     if root is None and preset is None:
         return
     from lessons_lib.data.open import spec_of
@@ -175,7 +175,7 @@ def refuse_what_is_not_asked(data: str, root: str | None, preset: str | None) ->
 def model_options(model: str, words: list[str]) -> dict[str, Any]:
     """The model's options as `NAME=VALUE` says them, each of the type of its default.
 
-    Raises ValueError for a word without "=", for an option that the model has not, and for a value of another type.
+    Raises ValueError for a word without "=", an option that the model does not have, and a value of another type.
     """
     from lessons_lib.models.zoo import find_model
 

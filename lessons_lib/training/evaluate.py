@@ -21,8 +21,8 @@ def evaluate(
 ) -> tuple[Task, Scored, list[str], str | None]:  # fmt: skip
     """The task of the checkpoint in a run's folder, its scores, its classes, and whether it has seen the images before.
 
-    What is None is as the run was trained. With several processes each returns the same. Raises ValueError for data
-    whose classes, or a program whose models, give the weights another meaning.
+    An argument that is None is taken from the run. With several processes each returns the same. Raises ValueError for
+    data whose classes, or a program whose models, give the weights another meaning.
     """
     checkpoint = open_checkpoint(checkpoint_of(run))
     kept = checkpoint.notes["meaning"]

@@ -28,7 +28,7 @@ class Journal:
         self._file.close()
 
     def write(self, line: dict) -> None:
-        """Adds a line, so that whoever reads the file sees it at once."""
+        """Adds a line, so that a reader of the file sees it at once."""
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
 

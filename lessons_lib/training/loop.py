@@ -1,7 +1,7 @@
 """Training: one loop for every model, as a generator that yields after each step.
 
 The loop knows a model by its contract alone: `model(batch)` returns a dict of named losses, already weighted, and their
-sum is what training makes smaller. Whoever iterates over the loop logs, draws, saves, evaluates and stops.
+sum is what training makes smaller. The code that iterates over the loop logs, draws, saves, evaluates and stops.
 """
 
 import math
@@ -17,7 +17,7 @@ from lessons_lib.data.sample import Batch
 
 @dataclass(frozen=True)
 class Record:
-    """What one step leaves behind: its number, counted from 1, and each loss by name, before the step was made."""
+    """One step: its number, counted from 1, and each loss by name, as it was before the step."""
 
     step: int
     losses: dict[str, float]
@@ -35,7 +35,7 @@ def fit(
     """Train until `steps` steps are made, of which `start` are already made, and yield a `Record` after each.
 
     Args:
-        loader: anything that can be iterated again and again, a list or a DataLoader; when it ends, it begins anew.
+        loader: anything that can be iterated again and again, a list or a DataLoader; when it ends, it starts again.
             Each batch is brought to the model's device.
         rate: the learning rate of a step, counted from 1, such as `one_cycle(0.005, steps)`; None leaves the
             optimiser's own.

@@ -9,7 +9,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def start_machine(device: str = "auto", precision: str = "fp32") -> Accelerator:
-    """What knows the device, wraps the model for autocast and DDP, and gathers from other processes.
+    """The accelerator: it knows the device, wraps the model for autocast and DDP, and gathers from other processes.
 
     "auto" is cuda, else cpu; Apple's mps only where it is asked for. A launcher (accelerate launch, torchrun) says in
     the environment how many processes there are. ValueError for a device that this machine lacks.
@@ -31,7 +31,7 @@ def inner_model(machine: Accelerator, model: nn.Module) -> nn.Module:
 
 
 def is_main_process() -> bool:
-    """Whether this process is the one that speaks and writes, also after the run has ended."""
+    """Whether this process prints and writes files, also after the run has ended."""
     return PartialState().is_main_process
 
 

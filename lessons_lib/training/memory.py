@@ -34,7 +34,7 @@ def largest_that_fits(attempt: Callable[[int], None], batch: int) -> int | None:
 
 
 def free_memory() -> None:
-    """Gives back what nobody holds any more, on a GPU too."""
+    """Frees memory that is no longer used, on a GPU too."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

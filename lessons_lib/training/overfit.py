@@ -34,7 +34,7 @@ class Verdict:
 
     @property
     def learned(self) -> bool:
-        """Whether the score has reached what a model has that knows its images by heart."""
+        """Whether the score is that of a model that knows its images by heart."""
         return self.value >= self.task.learned[1]
 
     def __str__(self) -> str:
@@ -50,8 +50,8 @@ class Verdict:
 def overfit(settings: Settings, images: int, device: str = "auto", say: Callable[[str], None] = print) -> Verdict:
     """Trains fresh weights on the first images alone until they are learned, or until the settings' last step.
 
-    Nothing is cropped at random or mirrored, the learning rate stays, and nothing is kept. `say` is told how it goes.
-    The settings' `count`, `augment` and `schedule` are not asked. Raises ValueError where there are fewer images.
+    Nothing is cropped at random or mirrored, the learning rate stays, and nothing is kept. `say` gets the progress.
+    The settings' `count`, `augment` and `schedule` are ignored. Raises ValueError where there are fewer images.
     """
     s = replace(settings, count=images, augment="none", schedule="constant", batch=min(settings.batch, images))
     task, machine = TASKS[find_model(s.model).task], start_machine(device, s.precision)

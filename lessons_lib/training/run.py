@@ -54,7 +54,7 @@ class Run:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that speaks and writes."""
+        """Whether this process prints and writes files."""
         return self.machine.is_main_process
 
     def loader(self, workers: int) -> Loader:
@@ -119,7 +119,7 @@ def set_up(
 
 
 def _checkpoint(settings: Settings, folder: Path, resume: bool) -> Checkpoint | None:
-    """The checkpoint to go on from, or None to begin."""
+    """The checkpoint to continue from, or None to begin."""
     file = folder / CHECKPOINT
     if not file.exists():
         return None

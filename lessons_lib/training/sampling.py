@@ -30,7 +30,7 @@ Prepare = Callable[[Sample, torch.Generator], Sample]
 
 
 def seed_for(*words: object) -> int:
-    """A seed in [0, 2³²) for what these words name, such as (seed, "crop", 17): other words, another seed."""
+    """A seed in [0, 2³²) computed from these words, such as (seed, "crop", 17): other words, another seed."""
     text = "/".join(str(word) for word in words)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big")
 

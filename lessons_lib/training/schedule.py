@@ -1,4 +1,4 @@
-"""Schedules: the learning rate of each step, as a function of the step alone, so that a run that goes on keeps nothing.
+"""Schedules: the learning rate of each step, as a function of the step alone, so that a resumed run need not store it.
 
 Steps are counted from 1; the first argument is the highest rate of the whole training.
 """

@@ -41,7 +41,7 @@ def train(
         save_every: steps from one checkpoint to the next.
         workers: processes that read images ahead; None is 0 on a CPU and 4 on a GPU.
         resume: take up the run in the folder, or begin it if there is none.
-        on_error: "skip" passes over damaged images and reports them; "raise" stops at the first.
+        on_error: "skip" leaves out damaged images and reports them; "raise" stops at the first.
         figures: draws the losses and some predictions; None draws nothing.
         start_from: gives the fresh model its first weights.
         go_on: what tells the reader how to go on after a stop.
@@ -145,7 +145,7 @@ def _line(record: Record, rate: float, seconds: float) -> dict[str, Any]:
 
 
 def _steps_or_what_fits(run: Run, save_every: int, workers: int) -> int | None:
-    """The steps; where memory is short, an error that says with which batch it is not."""
+    """The steps; where memory runs out, the error says which batch size fits."""
     try:
         return _steps(run, save_every, workers)
     except (RuntimeError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""Laboratory of lesson 04: kernel, stride, layers and weights against overlap, picture and spectrum."""
+"""Laboratory of lesson 04: kernel, stride, layers and weights against overlap, image and spectrum."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -89,7 +89,7 @@ def compute(kernel_size: int, stride: int, layers: int, weights: str) -> Board:
 
 
 def draw(board: Board) -> Figure:
-    """The overlap, the picture, and the picture's spectrum on a logarithmic scale."""
+    """The overlap, the image, and the image's spectrum on a logarithmic scale."""
     width, height = 3 * PANEL + 4 * GAP, PANEL + GAP + TITLE
     figure = bare_figure(width / 90, height / 90)
     boxes = [((GAP + i * (PANEL + GAP)) / width, GAP / height, PANEL / width, PANEL / height) for i in range(3)]

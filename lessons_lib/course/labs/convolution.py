@@ -18,7 +18,7 @@ LARGEST = 7  # pixels per side
 
 @dataclass(frozen=True)
 class Walk:
-    """A window at one position of its walk; where it fits nowhere, `problem` says why and the output is empty."""
+    """A window at one position of its walk; where it does not fit, `problem` says why and the output is empty."""
 
     padded: Float[Tensor, "P P"]
     outside: Bool[Tensor, "P P"]  # the zeros around the image

@@ -1,4 +1,4 @@
-"""Laboratory of lesson 01: the dataset explorer, picture by picture, over scenes and every set that is on the disk."""
+"""Laboratory of lesson 01: the dataset explorer, image by image, over scenes and every set that is on the disk."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ from lessons_lib.data.statistics import Statistics, count
 
 PICTURES = 100  # scenes of each preset
 VIEWS = ("classes", "objects", "objects and boxes", "void and crowds")
-LONGEST = 360  # drawn pixels along a picture's longer side
+LONGEST = 360  # drawn pixels along an image's longer side
 BARS = 8  # classes in the chart
 
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """One picture of a set, as large as it is drawn, and what was counted on it at its own size."""
+    """One image of a set, as large as it is drawn, and what was counted on it at its own size."""
 
     title: str
     name: str
@@ -45,7 +45,7 @@ def scene_sets() -> dict[str, Scenes]:
 
 def all_sets(folder: Path | str | None = None) -> dict[str, Any]:
     """Every set to explore: the scenes first, then what lies in `folder`, or where LESSONS_REAL_DATA says."""
-    from lessons_lib.data.found import found_sets  # opens torchvision, which the lesson's first cell shall not
+    from lessons_lib.data.found import found_sets  # opens torchvision, which the lesson's first cell must not
 
     return {**scene_sets(), **found_sets(folder)}
 
@@ -76,7 +76,7 @@ def smaller(sample: Sample, longest: int = LONGEST) -> Sample:
 
 
 def draw(page: Page) -> Figure:
-    """The picture, its annotation in the chosen view, and the classes with their share of the pixels."""
+    """The image, its annotation in the chosen view, and the classes with their share of the pixels."""
     figure = bare_figure(8.6, 3.1)
     place = {"left": 0.01, "right": 0.98, "bottom": 0.14, "top": 0.9, "wspace": 0.05}
     left, middle, right = figure.subplots(1, 3, gridspec_kw={**place, "width_ratios": (1, 1, 1.15)})
@@ -121,7 +121,7 @@ def draw_shares(ax: Axes, page: Page) -> None:
 
 
 def caption(page: Page) -> str:
-    """Which picture, how large, how many objects and crowds, and how much is void."""
+    """Which image, how large, how many objects and crowds, and how much is void."""
     height, width = page.size
     found = page.statistics
     objects, crowds = len(found.areas), found.crowds
@@ -135,7 +135,7 @@ def caption(page: Page) -> str:
 
 
 def lab(folder: Path | str | None = None, sets: Mapping[str, Any] | None = None) -> Lab:
-    """Set, picture and view. `sets` are shown instead of all that there are: title → samples with `classes`."""
+    """Set, image and view. `sets` are shown instead of all that there are: title → samples with `classes`."""
     sets = all_sets(folder) if sets is None else sets
     first = next(iter(sets))
     controls: dict[str, widgets.Widget] = {

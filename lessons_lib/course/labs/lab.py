@@ -1,4 +1,4 @@
-"""The shell that all laboratories share: controls on top, a picture, and the number under it."""
+"""The shell that all laboratories share: controls on top, a figure, and the number under it."""
 
 import io
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Laboratory of lesson 17: masks are pushed over a picture, and the matching and its loss follow."""
+"""Laboratory of lesson 17: masks are pushed over an image, and the matching and its loss follow."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ class Counted:
 def compute(size: int, kernel: int, step: int) -> Counted:
     """An image of `size`² pixels, a classifier whose first dense layer sees `kernel` cells, a patch each `step`.
 
-    The classifier is the one of the lesson (`kernel` 3), with 11 classes; the picture is padded by half a patch.
+    The classifier is the one of the lesson (`kernel` 3), with 11 classes; the image is padded by half a patch.
     """
     patch_size = 17 + STRIDE * kernel
     places = torch.arange(0, size, step)
@@ -56,7 +56,7 @@ def compute(size: int, kernel: int, step: int) -> Counted:
 
 
 def multiply_adds(side: int, kernel: int, dense: bool = False) -> int:
-    """One run of the patch classifier over a padded picture of `side` pixels, with strides or, `dense`, dilations."""
+    """One run of the patch classifier over a padded image of `side` pixels, with strides or, `dense`, dilations."""
     total, apart = 0, 1
     for c_in, c_out, k, stride in (*LAYERS, (16, 32, kernel, 1), (32, 11, 1, 1)):
         if c_in:
@@ -103,7 +103,7 @@ def caption(state: Counted) -> str:
 
 
 def lab() -> Lab:
-    """Sliders for the picture, for the reach of the classifier, and for the pixels from one patch to the next."""
+    """Sliders for the image, for the reach of the classifier, and for the pixels from one patch to the next."""
     controls = {
         "size": slider("picture", 96, 32, 256),
         "kernel": slider("last kernel", 3, 1, 9),

@@ -58,7 +58,7 @@ def _stamp(axis: Axis, pixel: int, size: int) -> tuple[slice, slice]:
 
 
 def draw(state: Stamping) -> Figure:
-    """The picture, the canvas with the last stamp on it, and the number of stamps on each square."""
+    """The image, the canvas with the last stamp on it, and the number of stamps on each square."""
     figure = bare_figure(7.6, 3.4)
     spaces = {"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 0.9, "wspace": 0.06, "width_ratios": (1.4, 3, 3)}
     left, middle, right = figure.subplots(1, 3, gridspec_kw=spaces)

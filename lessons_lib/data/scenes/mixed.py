@@ -12,7 +12,7 @@ KINDS = ("easy", "islands")
 
 
 class MixedScenes(Samples):
-    """A map-style dataset whose image i is drawn with the i-th of `configs`, counted round and round.
+    """A map-style dataset whose image i is drawn with the i-th of `configs`, which are taken in turn.
 
     The images of a configuration are those that `Scenes` draws under the same seed and number. Raises ValueError for
     no configs, for configs of different sizes, and for a length or seed that scenes cannot have.

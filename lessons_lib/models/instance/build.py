@@ -82,7 +82,7 @@ def make_features(backbone: str, neck: str, config: DetectorConfig) -> Features:
     tiny = backbone == "tiny"
     if neck == "c4":
         if isinstance(trunk, TinyBackbone):
-            for unread in trunk.stages[3:]:  # their maps go nowhere
+            for unread in trunk.stages[3:]:  # nothing reads their maps
                 unread.requires_grad_(False)
             return Features(trunk)
         if not isinstance(trunk, ResNet):

@@ -29,7 +29,7 @@ BORDER = 186
 
 
 class FrontEnd(nn.Module):
-    """VGG-16 as a front end: no fourth and fifth pooling, dilation in their place, nowhere padding, scores at stride 8.
+    """VGG-16 as a front end: no fourth and fifth pooling, dilation instead, no padding, scores at stride 8.
 
     conv5 is dilated by 2 and fc6 by 4, so that both see what VGG-16's do. Images of 380 pixels per side give one cell,
     900 give 66. Scores begin with a standard deviation of 0.001, as in the authors' code.

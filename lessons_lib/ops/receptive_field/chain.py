@@ -72,6 +72,9 @@ def path_counts(layers: Iterable[Sequence[int]]) -> Float[Tensor, " size"]:
     0 marks a pixel that lies in the field and is never seen: with dilations that share a factor the taps meet on a
     grid and leave the rest out (Wang et al., "Understanding Convolution for Semantic Segmentation", 2018, call it
     gridding). It is the gradient of the chain with all weights 1. float64: exact up to 2⁵³.
+
+    >>> path_counts([Layer(3), Layer(3)]).tolist()
+    [1.0, 2.0, 3.0, 2.0, 1.0]
     """
     counts = torch.ones(1, dtype=torch.float64)
     for layer in reversed(_checked(layers)):
@@ -89,6 +92,9 @@ def at_output_stride(layers: Iterable[Sequence[int]], output_stride: int) -> lis
     A stride that would go beyond is divided until it does not, and every later layer's dilation and padding are
     multiplied by what was taken away. So every layer sees as many pixels as before, at more positions; the old cells
     are among the new ones, and the weights fit. ValueError where `output_stride` does not divide what it cuts.
+
+    >>> [layer.stride for layer in at_output_stride([Layer(3, 2), Layer(3, 2)], 2)]
+    [2, 1]
     """
     check_ints(1, output_stride=output_stride)
     chain, jump, factor = [], 1, 1
@@ -133,6 +139,9 @@ def extent(seen: Bool[Tensor, "H W"]) -> tuple[Field, Field]:
     """The rows and the columns between the first and the last pixel seen, as fields of that one cell (jump 1).
 
     Raises ValueError where nothing is seen.
+
+    >>> extent(torch.tensor([[False, True, True]]))
+    (Field(start=0, jump=1, size=1), Field(start=1, jump=1, size=2))
     """
     if not seen.any():
         raise ValueError("seen must hold at least one pixel, got none")

@@ -84,6 +84,9 @@ def bilinear(image: Float[Tensor, "C H W"], y: Float[Tensor, ""], x: Float[Tenso
     """The image between its cells, cell i standing at i: the four cells around (y, x), each by its nearness.
 
     More than one cell outside, y < −1 or y > H and x likewise, it is 0; nearer than that, the outermost cell goes on.
+
+    >>> bilinear(torch.tensor([[[0.0, 4.0]]]), torch.tensor(0.0), torch.tensor(0.25))
+    tensor([1.])
     """
     height, width = image.shape[1:]
     if not (-1 <= y <= height and -1 <= x <= width):

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[1]
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """A wrong answer that people really give, and what to say to whoever gives it."""
+    """A wrong answer that people really give, and the message for it."""
 
     function: Callable[..., Any]
     message: str

@@ -1,6 +1,6 @@
 """Which exercises each submitted notebook in a folder passes, as a CSV for the teacher.
 
-This runs the code that learners handed in, with the rights of whoever calls it and in the folder where the
+This runs the code that learners handed in, with the rights of the caller and in the folder where the
 notebook lies. Run it where that is acceptable: in a container, or for people that you trust.
 """
 
