@@ -5,6 +5,7 @@ a changed module through another one is left to the whole of `make test`.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("lessons_lib", "data_scripts", "benchmarks", "notebooks")
 APART = ("tests/browser", "tests/errors", "tests/notebooks")
 """Tests that have a target of their own in the Makefile, because they need a browser, kernels or no type checks."""
+READERS = {
+    "tests/test_examples.py": r"lessons_lib/(ops|metrics|models|data)/",
+    "tests/test_docs.py": r"[A-Z]+\.md|docs/|Makefile|pyproject\.toml|constraints\.txt",
+}
+"""Tests that read files without importing them: which files each reads."""
 
 
 def changed_files(revision: str) -> list[str]:
@@ -45,7 +51,8 @@ def chosen_tests(changed: list[str], tests: dict[str, str]) -> list[str]:
     chosen = []
     for name, source in tests.items():
         mirrored = any(name.removesuffix(".py").startswith(stem) for stem in stems)
-        if name in changed or mirrored or modules & imported_modules(source):
+        read = name in READERS and any(re.match(READERS[name], path) for path in changed)
+        if name in changed or mirrored or read or modules & imported_modules(source):
             chosen.append(name)
     return sorted(chosen)
 

@@ -12,6 +12,8 @@ TESTS = {
     "tests/metrics/test_detection.py": "from lessons_lib.ops import boxes\nimport torch",
     "tests/models/test_zoo.py": "import lessons_lib.models.zoo",
     "tests/data_scripts/test_download.py": "import data_scripts.download",
+    "tests/test_examples.py": "import doctest",
+    "tests/test_docs.py": "import re",
 }
 
 
@@ -19,9 +21,15 @@ TESTS = {
     ("files", "expected"),
     [
         ([], []),
-        (["README.md", "notebooks/02_convolution_arithmetic.ipynb"], []),
-        (["lessons_lib/ops/boxes.py"], ["tests/metrics/test_detection.py", "tests/ops/test_boxes.py"]),
-        (["lessons_lib/models/zoo.py"], ["tests/models/test_zoo.py"]),
+        (["notebooks/02_convolution_arithmetic.ipynb"], []),
+        (["README.md"], ["tests/test_docs.py"]),
+        (["docs/training.md"], ["tests/test_docs.py"]),
+        (
+            ["lessons_lib/ops/boxes.py"],
+            ["tests/metrics/test_detection.py", "tests/ops/test_boxes.py", "tests/test_examples.py"],
+        ),
+        (["lessons_lib/models/zoo.py"], ["tests/models/test_zoo.py", "tests/test_examples.py"]),
+        (["lessons_lib/training/loop.py"], []),
         (["data_scripts/download.py"], ["tests/data_scripts/test_download.py"]),
         (["tests/models/test_zoo.py"], ["tests/models/test_zoo.py"]),
         (["tests/models/test_gone.py"], []),
