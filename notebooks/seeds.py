@@ -54,8 +54,17 @@ def cells(path: Path, tag: str) -> list[str]:
 
 
 def fingerprint(path: Path) -> str:
-    """A hash of what the experiment cells compute; comments and layout do not change it."""
-    return hashlib.sha256("".join(ast.dump(ast.parse(s)) for s in cells(path, "experiment")).encode()).hexdigest()[:16]
+    """A hash of what the experiment cells compute; comments, layout and the version of Python do not change it."""
+    shapes = [_shape(ast.parse(source)) for source in cells(path, "experiment")]
+    return hashlib.sha256(repr(shapes).encode()).hexdigest()[:16]
+
+
+def _shape(node: object) -> object:
+    """A syntax tree as nested lists, without the empty fields, which differ between versions of Python."""
+    if isinstance(node, ast.AST):
+        parts = [[name, _shape(value)] for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return [type(node).__name__, *parts]
+    return [_shape(item) for item in node] if isinstance(node, list) else node
 
 
 def experiment(path: Path, seed: int, disturbance: int = 0) -> dict[str, Any]:
