@@ -83,7 +83,7 @@ def roi_align_loops(
 def bilinear(image: Float[Tensor, "C H W"], y: Float[Tensor, ""], x: Float[Tensor, ""]) -> Float[Tensor, " C"]:
     """The image between its cells, cell i standing at i: the four cells around (y, x), each by its nearness.
 
-    More than one cell outside, y < −1 or y > H and x likewise, it is 0; nearer than that, the outermost cell goes on.
+    More than one cell outside, y < −1 or y > H and x likewise, it is 0; nearer, the outermost cell is repeated.
 
     >>> bilinear(torch.tensor([[[0.0, 4.0]]]), torch.tensor(0.0), torch.tensor(0.25))
     tensor([1.])
