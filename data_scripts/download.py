@@ -19,7 +19,7 @@ from lessons_lib.terminal import run
 
 USAGE = """\
 python -m data_scripts.download NAME --about     licence, registration, files, addresses, checksums, citation
-python -m data_scripts.download NAME --to FOLDER download, check and extract; goes on where it stopped
+python -m data_scripts.download NAME --to FOLDER download, check and extract; continues where it stopped
 python -m data_scripts.download NAME --to FOLDER --verify    read it all again and compare"""
 
 
@@ -129,7 +129,7 @@ def _place_all(job: Job, files: list[RemoteFile], parallel: int) -> int:
             failures = [failure for task in tasks if (failure := _outcome(job, task))]
         except KeyboardInterrupt:
             job.stop.set()
-            job.say("Stopping. What has come stays; the same command goes on from there.")
+            job.say("Stopping. What has come stays; the same command continues from there.")
             return 130
     for failure in failures:
         print(f"\n{failure}", file=sys.stderr)

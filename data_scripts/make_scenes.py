@@ -26,7 +26,7 @@ def make_scenes(
     """Write the scenes 0 to count − 1 of `seed` in a layout; return how many there are.
 
     The labels are the layout's own; a layout without void has background there, one without instances has none.
-    Raises ValueError for a layout or split that there is not, a count below 1, or crowds in a layout that cannot
+    Raises ValueError for an unknown layout or split, a count below 1, or crowds in a layout that cannot
     express them; FileExistsError where `out` is not empty.
     """
     if layout not in LAYOUTS:

@@ -37,7 +37,7 @@ def advice(
     if dataset.registration:
         lines.append(f"It is given to registered users only: {dataset.registration}.")
     elif file.urls:
-        lines += ["Offline, or if this goes on: fetch it on any machine, in a browser, from"]
+        lines += ["Offline, or if this continues: fetch it on any machine, in a browser, from"]
         lines += [f"  {url}" for url in file.urls]
     size = "size not published" if file.size is None else f"{file.size:,} bytes"
     lines += [

@@ -14,4 +14,4 @@ class NotEnoughSpace(DownloadError):
 
 
 class Stopped(DownloadError):
-    """The user stopped it; what has arrived stays, and the next run goes on from there."""
+    """The user stopped it; what has arrived stays, and the next run continues from there."""

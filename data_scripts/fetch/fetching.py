@@ -67,7 +67,7 @@ def fetch(wanted: Wanted, manners: Manners | None = None) -> str:
             raise
         raise NotEnoughSpace(
             f"The disk is full. What has come of {wanted.target.name} stays. Free some space at "
-            f"{wanted.target.parent.absolute()} and run the command again: it goes on from there."
+            f"{wanted.target.parent.absolute()} and run the command again: it continues from there."
         ) from error
 
 

@@ -48,7 +48,7 @@ class Job:
 
         def progress(phase: str, done: int, total: int | None) -> None:
             if self.stop.is_set():
-                raise Stopped(f"{file.name}: stopped; what has come stays, and the next run goes on from there")
+                raise Stopped(f"{file.name}: stopped; what has come stays, and the next run continues from there")
             shown(phase, done, total)
 
         return progress

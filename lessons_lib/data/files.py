@@ -182,7 +182,7 @@ def value_table(labels: Sequence[int], void: Sequence[int] = ()) -> Int64[np.nda
 
 
 def require_split(split: str, allowed: Sequence[str]) -> None:
-    """Raise ValueError for a split that a set has not."""
+    """Raise ValueError for a split that a set does not have."""
     if split not in allowed:
         raise ValueError(f"split must be among {', '.join(map(repr, allowed))}, got {split!r}")
 

@@ -47,7 +47,7 @@ def open_dataset(
         size, preset: of scenes, which are drawn; the images of other sets keep their sizes.
 
     Raises:
-        ValueError: for a name, split, preset or on_error that there is not, or a missing root.
+        ValueError: for a name, split, preset or on_error that does not exist, or a missing root.
         FileNotFoundError: for a root without the set.
 
     >>> open_dataset("scenes", split="val")[0].image.shape

@@ -53,6 +53,10 @@ def panoptic_map(label_map: Int64[Tensor, "H W"], instances: Instances) -> Panop
 
     Of two instances on a pixel the first has it, so predictions belong in falling order of score. An instance that is
     left without pixels has no segment.
+
+    >>> thing = Instances(torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([5]), torch.tensor([[[True, False, False]]]))
+    >>> panoptic_map(torch.tensor([[5, 0, 255]]), thing).ids.tolist()
+    [[1, 2, 0]]
     """
     ids = torch.zeros_like(label_map)
     labels, crowds = [], []

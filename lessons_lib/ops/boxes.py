@@ -51,7 +51,11 @@ def iou_of(
     gt_areas: Float[Tensor, " G"],
     is_crowd: Bool[Tensor, " G"] | None = None,
 ) -> Float[Tensor, "P G"]:
-    """IoU from intersections and areas: intersection / predicted area with a crowd, 0 where there is nothing at all."""
+    """IoU from intersections and areas: intersection / predicted area with a crowd, 0 where there is nothing at all.
+
+    >>> iou_of(torch.tensor([[2.0]]), torch.tensor([4.0]), torch.tensor([4.0]))  # 2 / (4 + 4 − 2)
+    tensor([[0.3333]])
+    """
     pred = pred_areas[:, None]
     union = pred + gt_areas - intersection
     check_crowd(is_crowd, len(gt_areas))

@@ -42,9 +42,10 @@ def conv2d_multiply_adds(
 class MultiplyAdds(TorchDispatchMode):
     """Counts the multiply-adds of what runs inside a `with` block; backward passes are not counted.
 
-        with MultiplyAdds() as cost:
-            model.logits(images)
-        print(cost.total)
+    >>> with MultiplyAdds() as cost:
+    ...     scores = torch.zeros(1, 3) @ torch.zeros(3, 2)
+    >>> cost.total
+    6
 
     `total` is their number and `by_operator` splits it. Tensors on the "meta" device have a shape and no numbers: with
     them the largest network is counted at once. A block that is entered again continues to count.

@@ -74,6 +74,11 @@ def multilevel_roi_align(
     Every shape depends on the arguments' shapes alone, and nothing waits for the device. Gradients reach the maps and
     the boxes. A box that is not finite gives NaN. Lin et al., "Feature Pyramid Networks" (arXiv:1612.03144), section
     4.2; He et al., "Mask R-CNN" (arXiv:1703.06870), section 3. Raises ValueError or TypeError naming the argument.
+
+    >>> maps = [torch.full((1, 1, 8, 8), 2.0), torch.full((1, 1, 4, 4), 3.0)]  # strides 4 and 8
+    >>> boxes = torch.tensor([[[0.0, 0, 16, 16], [0, 0, 200, 200]]])  # a small one, and a large one
+    >>> multilevel_roi_align(maps, [Grid(4, 1.5), Grid(8, 3.5)], boxes, output_size=1).shape
+    torch.Size([1, 2, 1, 1, 1])
     """
     bins = checked_ints("output_size", output_size, 1, count=2)
     check_ints(1, sampling_ratio=sampling_ratio)

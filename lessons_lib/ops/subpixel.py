@@ -145,6 +145,10 @@ def as_subpixel(
     until the output is long enough; the output is then longer by less than a stride (by more where the padding is
     larger than the kernel): cut it to the transposed size (n − 1)s − 2p + k + output_padding. A bias is repeated s²
     times. The zeros are the taps that some phases lack: they are what makes the overlap uneven.
+
+    >>> weight, padding = as_subpixel(torch.ones(1, 1, 4, 4), stride=2, padding=1)
+    >>> tuple(weight.shape), padding
+    ((4, 1, 3, 3), (1, 1))
     """
     check_ints(1, stride=stride)
     _check_kernel(weight)

@@ -1,4 +1,4 @@
-"""Checkpoints: the small trained weights that come with the course, and how each was made"""
+"""Checkpoints: the small trained weights that come with the course, and how each was made."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from torch import nn
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parent.parent / "results"
-"""Measured tables, one JSON a file; lessons read them where a live run would take too long."""
+"""Measured tables, one JSON per file; lessons read them where a live run would take too long."""
 
 
 def shipped() -> list[str]:

@@ -39,10 +39,10 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 RUN_OPTIONS: dict[str, dict[str, Any]] = {
     "workers": {"type": int, "help": "processes that read images ahead (default: 0 on a CPU, 4 on a GPU)"},
-    "on_error": {"choices": ("raise", "skip"), "help": "stop at a damaged image, or go on without it (default: raise)"},
+    "on_error": {"choices": ("raise", "skip"), "help": "stop at a damaged image, or leave it out (default: raise)"},
     "out": {"metavar": "FOLDER", "help": "where the run is kept (default: runs/MODEL_DATA)"},
     "save_every": {"type": int, "metavar": "STEPS", "help": "how often it is saved (default: 100)"},
-    "resume": {"action": "store_true", "help": "go on with the run in the folder, or begin it if there is none"},
+    "resume": {"action": "store_true", "help": "continue the run in the folder, or begin it if there is none"},
 }
 """The options of a run that is kept in a folder."""
 

@@ -124,7 +124,7 @@ def _checkpoint(settings: Settings, folder: Path, resume: bool) -> Checkpoint | 
     if not file.exists():
         return None
     if not resume:
-        raise FileExistsError(f"out must be a new folder, and {folder} holds a run: add --resume to go on with it")
+        raise FileExistsError(f"out must be a new folder, and {folder} holds a run: add --resume to continue it")
     checkpoint = open_checkpoint(file)
     settings.require_same(checkpoint.notes["settings"])
     step = checkpoint.notes["step"]

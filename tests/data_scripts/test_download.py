@@ -341,7 +341,7 @@ def test_from_the_command_line_to_the_reader_with_a_ctrl_c_between(tmp_path):
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=120)
-        assert process.returncode == 130 and "goes on from there" in out and "Traceback" not in err
+        assert process.returncode == 130 and "continues from there" in out and "Traceback" not in err
         assert 0 < part.stat().st_size < len(body) and not (tmp_path / "stage1_train.zip").exists()
         page.pace = 0
         again = subprocess.run(command, capture_output=True, text=True, cwd=streams["cwd"], timeout=120)
@@ -381,7 +381,7 @@ def test_interrupted_from_the_keyboard(server, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("data_scripts.download._outcome", interrupted)
     assert main(["toy", "--to", str(tmp_path)]) == 130
-    assert "the same command goes on from there" in capsys.readouterr().out
+    assert "the same command continues from there" in capsys.readouterr().out
 
 
 def test_lists_and_tells_without_fetching(server, tmp_path, monkeypatch, capsys):

@@ -58,7 +58,7 @@ def batch(**changes):
         (batch, {"images": torch.zeros(1, 1, 5, 6)}, "images must have shape (B, 3, H, W), got (1, 1, 5, 6)"),
         (batch, {"label_maps": torch.zeros(2, 5, 6).long()}, "label_maps must have shape (1, 5, 6), got (2, 5, 6)"),
         (batch, {"sizes": torch.zeros(1, 3).long()}, "sizes must have shape (1, 2), got (1, 3)"),
-        (batch, {"instances": []}, "instances must hold 1 entries, one an image, got 0"),
+        (batch, {"instances": []}, "instances must hold 1 entries, one per image, got 0"),
     ],
 )
 def test_records(build, changes, message):

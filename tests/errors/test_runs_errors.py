@@ -40,7 +40,7 @@ CASES = [
     (lambda: open_dataset("coco"), "root must be the folder that holds coco (--root FOLDER), got none"),
     (lambda: open_dataset("scenes", split="test"), "split must be one of train, val for scenes, got 'test'"),
     (lambda: open_dataset("scenes", preset="hard"), "preset must be one of easy, clear, context, "),
-    (lambda: loss_curve([1, 2], {"a": [1.0]}), "losses must have 2 values each, one a step, got 1 for 'a'"),
+    (lambda: loss_curve([1, 2], {"a": [1.0]}), "losses must have 2 values each, one per step, got 1 for 'a'"),
 ]
 
 

@@ -32,6 +32,6 @@ def test_an_unfinished_line_is_left_out(tmp_path):
 def test_a_broken_line_is_named(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1}\nwhat?\n{"step": 3}\n')
-    with pytest.raises(ValueError, match=r"metrics.jsonl must hold a JSON line a step, got 'what\?' in line 2"):
+    with pytest.raises(ValueError, match=r"metrics.jsonl must hold a JSON line per step, got 'what\?' in line 2"):
         read_journal(path)
     assert read_journal(tmp_path / "none.jsonl") == []

@@ -67,7 +67,7 @@ def test_a_second_run_does_not_overwrite_the_first(tmp_path, capsys):
     assert main(words) == 0
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     assert main(words) == 1
-    assert f"{tmp_path / 'run'} holds a run: add --resume to go on with it" in capsys.readouterr().err
+    assert f"{tmp_path / 'run'} holds a run: add --resume to continue it" in capsys.readouterr().err
     assert main([*words, "--resume", "--lr", "0.1"]) == 1
     assert "error: lr must be as the run began, 0.001, got 0.1" in capsys.readouterr().err
     assert main([*words, "--resume", "--steps", "3"]) == 1

@@ -140,7 +140,7 @@ class CocoSamples(Reader):
         return table
 
     def _missing(self, count: int) -> dict[str, str]:
-        """What this set has not, and why."""
+        """What this set lacks, and why."""
         lacks = {}
         if self._boxes_alone:
             lacks["masks"] = "it holds boxes and no masks: no annotation has a segmentation"

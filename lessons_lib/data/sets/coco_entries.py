@@ -19,7 +19,7 @@ LONGEST = 10**6
 """What no height or width exceeds."""
 
 MISSING = object()
-"""Stands for a field that an entry has not."""
+"""Stands for a field that an entry does not have."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def open_scenes(split: str, size: int, preset: str) -> Samples:
     """The scenes of a split, `size` pixels per side.
 
     The preset "mixed:easy,islands" takes turns between the presets that it names, with large objects and with small,
-    and draws no void; "mixed" alone is that one. Raises ValueError for a split or preset that there is not.
+    and draws no void; "mixed" alone is that one. Raises ValueError for an unknown split or preset.
     """
     kinds = _mixed_kinds(preset)
     if split not in SPLITS:

@@ -1,7 +1,7 @@
 """Faster R-CNN: features, proposals, regions, boxes. Ren et al. (arXiv:1506.01497), with FPN (arXiv:1612.03144).
 
 The file reads as the paper does: `learn` is a training step, `stages` the way of one image, both made of the functions
-of the files beside this one. A system that does more, such as masks, holds a detector and goes on with what it returns.
+of the files beside this one. A system that does more, such as masks, holds a detector and works on what it returns.
 """
 
 import math

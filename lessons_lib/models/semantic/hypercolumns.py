@@ -89,7 +89,7 @@ def interpolate_classifiers(answers: Float[Tensor, "R K K C H W"]) -> Float[Tens
 def upsample(x: Float[Tensor, "B C h w"], grid: Grid, size: Sequence[int]) -> Float[Tensor, "B C H W"]:
     """Bilinear interpolation of a map at every pixel of an image of `size` (H, W), by where `grid` says its cells lie.
 
-    Beyond the outermost cells the map goes on unchanged. Where the cells tile the image, start (s − 1)/2 and
+    Beyond the outermost cells the map stays constant. Where the cells tile the image, start (s − 1)/2 and
     H = s·h, it is `F.interpolate` with align_corners=False; elsewhere that would shift or stretch the map.
     """
     rows, columns = (

@@ -83,7 +83,7 @@ def roi_align_loops(
 def bilinear(image: Float[Tensor, "C H W"], y: Float[Tensor, ""], x: Float[Tensor, ""]) -> Float[Tensor, " C"]:
     """The image between its cells, cell i standing at i: the four cells around (y, x), each by its nearness.
 
-    More than one cell outside, y < −1 or y > H and x likewise, it is 0; nearer than that, the outermost cell goes on.
+    More than one cell outside, y < −1 or y > H and x likewise, it is 0; nearer, the outermost cell is repeated.
 
     >>> bilinear(torch.tensor([[[0.0, 4.0]]]), torch.tensor(0.0), torch.tensor(0.25))
     tensor([1.])
@@ -106,6 +106,9 @@ def affine_theta(boxes: Float[Tensor, "R 4"], size: Ints) -> Float[Tensor, "R 2 
     θ takes the square [−1, 1]² to the box in half-pixel coordinates (`affine_grid` with align_corners=False). A box
     never turns or shears, so θ12 = θ21 = 0; what is left are two scales and two shifts. Jaderberg et al., "Spatial
     Transformer Networks" (arXiv:1506.02025), equation 1. Half precision is computed and returned in float32.
+
+    >>> affine_theta(torch.tensor([[0.0, 0, 4, 2]]), (2, 4)).tolist()  # the whole map: the identity
+    [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
     """
     height, width = checked_ints("size", size, 1, count=2)
     if not isinstance(boxes, Tensor) or boxes.dim() != 2 or boxes.shape[1] != 4:

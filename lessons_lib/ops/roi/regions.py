@@ -34,7 +34,11 @@ def checked_call(
 
 
 def round_half_away(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Rounding as C does it, halves away from zero: 2.5 → 3 and −2.5 → −3, where torch.round gives 2 and −2."""
+    """Rounding as C does it, halves away from zero: 2.5 → 3 and −2.5 → −3, where torch.round gives 2 and −2.
+
+    >>> round_half_away(torch.tensor([2.5, -2.5, 2.4]))
+    tensor([ 3., -3.,  2.])
+    """
     whole = x.trunc()
     return whole + x.sign() * ((x - whole).abs() >= 0.5)
 
