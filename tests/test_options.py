@@ -8,8 +8,10 @@ import json
 import pytest
 from accelerate.state import AcceleratorState, PartialState
 from torch.utils.data import DataLoader
+from torchvision.utils import save_image
 
 from lessons_lib import __main__ as command
+from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.models import zoo
 from lessons_lib.models.zoo import MODELS, Entry
 from lessons_lib.training import train as train_module
@@ -60,12 +62,26 @@ CHANGES = {
     ("evaluate", "--device"): {"--device": "tpu"},
     ("evaluate", "--on-error"): {"--on-error": "skip"},
     ("evaluate", "--out"): {"--out": "elsewhere"},
+    ("predict", "images"): {"images": "other.png"},
+    ("predict", "--weights"): {"--weights": "fcn8s"},
+    ("predict", "--run"): {"--run": "nowhere", "-weights": ""},
+    ("predict", "--confidence"): {"--confidence": "0.01"},
+    ("predict", "--device"): {"--device": "tpu"},
+    ("predict", "--out"): {"--out": "elsewhere"},
     ("lab", "--no-browser"): {"--no-browser": None},
     ("lab", "--port"): {"--port": "9999"},
     ("reset", "lesson"): {"lesson": "no such lesson"},
     ("check", "folder"): {"folder": "nowhere"},
 }
-BASE = {"train": TRAIN, "evaluate": EVALUATE, "lab": {}, "reset": {"lesson": "0"}, "check": {"folder": "."}}
+PREDICT = {"images": "scene.png", "--weights": "faster_rcnn", "--device": "cpu"}
+BASE = {
+    "train": TRAIN,
+    "evaluate": EVALUATE,
+    "predict": PREDICT,
+    "lab": {},
+    "reset": {"lesson": "0"},
+    "check": {"folder": "."},
+}
 VERBS = next(action.choices for action in command.parser()._actions if action.dest == "==SUPPRESS==" or action.choices)
 
 
@@ -92,6 +108,9 @@ def seen(tmp_path, monkeypatch):
         home = tmp_path / folder
         home.mkdir()
         (home / "empty").mkdir()
+        if verb == "predict":
+            for name, sample in zip(("scene", "other"), draw_scenes([0, 1], PRESETS["clear"], seed=1), strict=True):
+                save_image(sample.image, home / f"{name}.png")
         monkeypatch.chdir(home)
         if before is not None:
             run(["train", *words_of(before)])
@@ -102,6 +121,7 @@ def seen(tmp_path, monkeypatch):
             tensors = open_checkpoint(path).tensors
             weights.append({name: hashlib.sha256(t.numpy().tobytes()).hexdigest() for name, t in tensors.items()})
         losses = [line["losses"] for path in home.rglob("metrics.jsonl") for line in read_journal(path)]
+        losses += [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(home.rglob("*_*.*"))]
         scores = [json.loads(path.read_text("utf-8")) for path in sorted(home.rglob("scores.json"))]
         said = said.replace(str(home), "HOME")
         return {"status": status, "said": said, "files": files, "weights": weights, "losses": losses, "scores": scores}

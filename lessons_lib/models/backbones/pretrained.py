@@ -62,7 +62,7 @@ def _state(weights_name: str, what: str, instead: str) -> tuple[dict[str, Tensor
             f"{what} could not be downloaded ({error}). Download {weights.url} on a machine "
             f"with a network and put it at {path}, or {instead}"
         ) from error
-    return state, list(weights.meta["categories"])
+    return state, list(weights.meta.get("categories", ()))
 
 
 def check_file(path: Path) -> None:
