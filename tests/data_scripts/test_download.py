@@ -334,7 +334,13 @@ def test_from_the_command_line_to_the_reader_with_a_ctrl_c_between(tmp_path):
         command = [sys.executable, "-m", "data_scripts.download", "nuclei", "--to", str(tmp_path)]
         command += ["--mirror", running.url("/m")]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": Path(__file__).parents[2], "text": True}
-        with subprocess.Popen(command, **streams) as process:
+
+        def listens() -> (
+            None
+        ):  # tests that run in the background of a shell are deaf to Ctrl-C, and so is what they start
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        with subprocess.Popen(command, preexec_fn=listens, **streams) as process:
             part = tmp_path / "stage1_train.zip.part"
             deadline = time.monotonic() + 120
             while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
