@@ -102,7 +102,7 @@ def test_processors_and_runs_change_nothing():
     here = digest([sample for name in names for sample in draw_scenes(range(4), PRESETS[name], 11)])
     environment = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
     there = subprocess.run(
-        [sys.executable, "-c", program], env=environment, cwd=Path(__file__).parents[2],
+        [sys.executable, "-c", program], env=environment, cwd=Path(__file__).parents[3],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert there.stdout.strip() == here == PINNED
