@@ -56,20 +56,21 @@ def _window_cells(
     first: Int64[Tensor, " n"], height: Int64[Tensor, " n"], width: Int64[Tensor, " n"], row: int
 ) -> Int64[Tensor, " cells"]:
     """The cells of all windows, one window after the other, where the map has `row` columns."""
-    starts, lengths = _progressions(first, height, row), _progressions(width, height, 0)
+    starts, lengths = _progressions(first, height, row), width.repeat_interleave(height)
     return _progressions(starts, lengths, 1)
 
 
 def _progressions(first: Int64[Tensor, " n"], count: Int64[Tensor, " n"], step: int) -> Int64[Tensor, " total"]:
     """first, first + step, first + 2 · step, …: `count` numbers of each, one after the other.
 
-    They are the running sum of the steps from each number to the next: `step`, and more where a progression begins.
+    Number k of all is a + k · step, with an a for each progression. So the differences from one number to the next are
+    `step`, but for jumps where a progression begins; their running sum is the numbers.
     """
-    ends = count.cumsum(0)
-    steps = torch.full((int(ends[-1]) + 1 if len(ends) else 1,), step, device=first.device)
-    more = first.clone()
-    more[1:] -= (first + step * count)[:-1]
-    return steps.scatter_add_(0, ends - count, more).cumsum_(0)[:-1].sub_(step)
+    before = count.cumsum(0) - count
+    a = first - step * before
+    differences = torch.full((int(count.sum()) + 1,), step, device=first.device)
+    differences.scatter_add_(0, before, a.diff(prepend=a.new_tensor([step])))
+    return differences.cumsum_(0)[:-1]
 
 
 class _Means(torch.autograd.Function):
@@ -100,16 +101,14 @@ class _Means(torch.autograd.Function):
     def backward(ctx, gradient: Float[Tensor, "R K P Q"]) -> tuple[Float[Tensor, "B C H W"], None, None, None]:
         cells, counts = ctx.saved_tensors
         batch, channels, height, width = ctx.shape
-        kinds = channels // ctx.group**2
-        total = gradient.new_zeros(batch, kinds, ctx.group, ctx.group, height, width)
+        kinds, group = channels // ctx.group**2, ctx.group
+        total = gradient.new_zeros(kinds, group, group * batch * height * width)
         shares = gradient.permute(2, 1, 0, 3) / counts.clamp(min=1)[:, None]  # (P, K, R, Q)
         for p, (own, count) in enumerate(zip(_split(cells, counts), counts.flatten(1), strict=True)):
-            window = _progressions(torch.arange(len(count), device=count.device), count, 0)
-            table = shares.new_zeros(kinds, ctx.group * batch * height * width)
-            table.scatter_add_(1, own.expand(kinds, -1), shares[p].flatten(1).index_select(1, window))
-            row = p * ctx.group // len(counts)
-            total[:, :, row] += table.view(kinds, ctx.group, batch, height, width).permute(2, 0, 1, 3, 4)
-        return total.view(ctx.shape), None, None, None
+            every = shares[p].flatten(1).repeat_interleave(count, 1)
+            total[:, p * group // len(counts)].scatter_add_(1, own.expand(kinds, -1), every)
+        total = total.view(kinds, group, group, batch, height, width).permute(3, 0, 1, 2, 4, 5)
+        return total.reshape(ctx.shape), None, None, None
 
 
 def _split(cells: Int64[Tensor, " n"], counts: Int64[Tensor, "P R Q"]) -> tuple[Int64[Tensor, " _"], ...]:
