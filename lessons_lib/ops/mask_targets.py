@@ -84,7 +84,7 @@ def _check(masks: Sequence[Tensor], boxes: Tensor, matched: Tensor, valid: Tenso
         if not isinstance(table, Tensor) or table.dtype != dtype or table.shape != boxes.shape[:2]:
             raise ValueError(f"{name} must be {dtype} {tuple(boxes.shape[:2])}, got {describe(table)}")
     if boxes.device.type != "cuda":  # which nobody waits for
-        counts = torch.tensor([[len(own)] for own in masks], device=boxes.device)
+        counts = torch.tensor([len(own) for own in masks], device=boxes.device)[:, None]
         outside = valid & ((matched < 0) | (matched >= counts))
         if outside.any():
             image = int(outside.any(1).nonzero()[0])
