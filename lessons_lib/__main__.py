@@ -30,7 +30,7 @@ def _reset(args: argparse.Namespace) -> int:
 
 
 def _progress(args: argparse.Namespace) -> int:
-    from lessons_lib.course.exercises import progress
+    from lessons_lib.course.course_map import progress
 
     print(progress())
     return 0
