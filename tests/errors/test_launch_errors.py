@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from lessons_lib.course.flashcards import flashcards
 from lessons_lib.course.launch import copy_lessons, reset_lesson
 
 
@@ -29,3 +30,8 @@ def test_a_lesson_to_come_says_so(lesson, tmp_path):
     (tmp_path / "00_start_here.ipynb").write_text("{}")
     with pytest.raises(ValueError, match=r"^lesson 11, Proposals, is not written yet$"):
         reset_lesson(lesson, tmp_path, tmp_path / "my_course")
+
+
+def test_a_folder_without_lessons_has_no_cards(tmp_path):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"no lessons in {tmp_path}: the cards are read from")):
+        flashcards(tmp_path)
