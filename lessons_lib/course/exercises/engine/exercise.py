@@ -9,11 +9,11 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from lessons_lib.course.exercise_list import exercise_files, lessons_with_exercises, number
+
 PACKAGE = "lessons_lib.course.exercises"
-FOLDER = Path(__file__).parents[1]
 TWO_MISTAKES = "There seem to be two mistakes at once. (1) {} (2) {}"
 
 
@@ -38,6 +38,9 @@ class Exercise:
     gradients: compare the gradients of every floating-point input too.
     trial: for an answer that must be used to be judged, such as a layer or a training step: turns it into the function
         of a case whose result is compared.
+    difficulty: 1 for a line or two that follow from the text, 2 for a small algorithm, 3 for one with several traps;
+        the map shows it as dots.
+    minutes: what it takes someone who meets the idea for the first time, hints and wrong answers included.
     """
 
     id: str
@@ -47,6 +50,8 @@ class Exercise:
     hints: tuple[str, ...]
     gradients: bool = False
     trial: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    difficulty: int = 1
+    minutes: int = 10
     mistakes: list[Mistake] = field(default_factory=list, init=False)
     flagged: list[tuple[Callable[..., Any], dict[str, str]]] = field(default_factory=list, init=False)
     answer: Callable[..., Any] | None = field(default=None, init=False)
@@ -55,6 +60,10 @@ class Exercise:
         check_id(self.id)
         if isinstance(self.hints, str):
             raise TypeError(f"hints must be a tuple of strings, got the string {self.hints!r}")
+        if self.difficulty not in (1, 2, 3):
+            raise ValueError(f"difficulty must be 1, 2 or 3, got {self.difficulty!r}")
+        if self.minutes < 1:
+            raise ValueError(f"minutes must be ≥ 1, got {self.minutes!r}")
 
     def mistake(self, message: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator: the function below is a known wrong answer, and this is the message for it."""
@@ -116,44 +125,17 @@ def check_id(exercise_id: object) -> str:
     return exercise_id[:2]
 
 
-def lessons_with_exercises() -> list[str]:
-    """The numbers, "00", "02", of the lessons that have a folder of exercises."""
-    return sorted(path.name.removeprefix("lesson_") for path in FOLDER.glob("lesson_[0-9][0-9]"))
-
-
-def _files(lesson: str) -> list[Path]:
-    """lesson_04/kernels.py, lesson_04/pictures.py and so on."""
-    return sorted(FOLDER.glob(f"lesson_{lesson}/[a-z]*.py"))
-
-
-def written_ids(lesson: str) -> list[str]:
-    """The ids of a lesson's exercises in their order, read from its files without importing them.
-
-    So the map of the course needs no model and no torchvision. Empty for a lesson without exercises.
-    """
-    nodes = [node for path in _files(lesson) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Exercise"]
-    return sorted((ast.literal_eval(call.args[0]) for call in calls), key=number)
-
-
 def exercises_of(lesson: str) -> dict[str, Exercise]:
     """The exercises of a lesson by id; imports the lesson's files of exercises.
 
     Raises ValueError, naming the lessons that exist, if it has none.
     """
-    modules = [importlib.import_module(f"{PACKAGE}.lesson_{lesson}.{path.stem}") for path in _files(lesson)]
+    modules = [importlib.import_module(f"{PACKAGE}.lesson_{lesson}.{path.stem}") for path in exercise_files(lesson)]
     if not modules:
         known = ", ".join(lessons_with_exercises())
         raise ValueError(f"lesson {lesson} has no exercises; the lessons that have some: {known}")
     found = {value.id: value for module in modules for value in vars(module).values() if isinstance(value, Exercise)}
     return {exercise_id: found[exercise_id] for exercise_id in sorted(found, key=number)}
-
-
-def number(exercise_id: str) -> tuple[int, int]:
-    """The sorting key of an id: "02.10" comes after "02.9"."""
-    lesson, place = exercise_id.split(".")
-    return int(lesson), int(place)
 
 
 def find(exercise_id: str) -> Exercise:

@@ -129,7 +129,7 @@ def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
 
 
 def identical(one: Any, other: Any) -> bool:
-    """Whether two values are the same to the last bit; NaN equals NaN. Models and optimizers are there to be changed."""
+    """Whether two values are the same to the last bit; NaN equals NaN. Models and optimizers may change."""
     if isinstance(one, (torch.nn.Module, torch.optim.Optimizer)):
         return True
     if type(one) is not type(other):
