@@ -1,9 +1,11 @@
 """What is wrong with one outcome of an answer, and whether two outcomes are the same."""
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from lessons_lib.course.exercises.engine.comparing import Fault, mismatch
 from lessons_lib.course.exercises.engine.running import Outcome, Raised
@@ -47,7 +49,20 @@ def behaves_like(mistake: Outcome, got: Outcome) -> bool:
         return False
     if mismatch(mistake.value, got.value) is not None:
         return False
-    return _gradient_fault(mistake, got) is None and _gradient_fault(got, mistake) is None
+    return _same_gradients(mistake.gradients or {}, got.gradients or {})
+
+
+def _same_gradients(one: Mapping[str, Tensor | None], other: Mapping[str, Tensor | None]) -> bool:
+    """Whether all gradients agree; one that does not exist is like one of zeros."""
+    for name in one.keys() | other.keys():
+        left, right = one.get(name), other.get(name)
+        known = left if left is not None else right
+        if known is None:
+            continue
+        nothing = torch.zeros_like(known)
+        if mismatch(nothing if left is None else left, nothing if right is None else right) is not None:
+            return False
+    return True
 
 
 def is_cut(expected: Outcome, got: Outcome) -> bool:
