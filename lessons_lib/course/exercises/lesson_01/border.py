@@ -67,7 +67,8 @@ def labels_of_colours(picture, colours):
     "to some class's colour too, and becomes that class.",
     nearest="This looks like the nearest colour for every pixel. The border is near to some class's colour too, and "
     "becomes that class.",
-    any_channel="This looks like colours that agree in any channel. Two classes may share one: all three must be equal.",
+    any_channel="This looks like colours that agree in any channel. Two classes may share one: all three must be "
+    "equal.",
     by_sum="This looks like colours compared by their sum. (10, 20, 30) and (30, 20, 10) have the same: all three "
     "channels must be equal.",
     one_channel="This looks like colours compared by the first channel. Two classes may share it: all three must be "

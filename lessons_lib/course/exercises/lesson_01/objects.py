@@ -73,8 +73,8 @@ def fails_on_an_empty_mask(masks):
 
 
 @BOXES.flags(
-    inclusive="This looks like ends that include the last pixel. Here they are exclusive, so that the width is x1 − x0: "
-    "one past the last pixel. A box around one pixel would have no area otherwise.",
+    inclusive="This looks like ends that include the last pixel. Here they are exclusive, so that the width is x1 − "
+    "x0: one past the last pixel. A box around one pixel would have no area otherwise.",
     late_start="This looks like a box that begins one pixel too late. x0 and y0 are the first pixel that is set; only "
     "the ends lie one past the last.",
     late_end="This looks like ends two past the last pixel. Pixel 4 reaches from 4 to 5: one past it.",
@@ -108,7 +108,7 @@ def wrong_boxes(masks, *, inclusive=False, late_start=False, late_end=False, row
 
 
 def id_cases():
-    """Void, numbers with gaps, numbers beyond 255, an object in two parts, small maps, one that comes in order already."""
+    """Void, numbers with gaps and beyond 255, an object in two parts, small maps, one that comes in order already."""
     gaps = torch.tensor([[0, 0, 7, 7], [3, 0, 7, 0], [3, 3, 0, 12], [0, 255, 255, 12], [3, 0, 0, 0]])
     many = torch.randint(0, 9, (6, 8), generator=torch.Generator().manual_seed(3))
     small = [[[2, 1]], [[1, 0, 1]], [[0, 1], [2, 0]], [[3]], [[255, 1]], [[255]], [[0]], [[2, 1, 1]]]
@@ -153,15 +153,16 @@ def canonical_ids(id_map):
     ascending="This looks like numbers given in ascending order of the old ones. The old numbers are an annotator's "
     "choice; the order of the pixels is in the image.",
     by_columns="This looks like reading down the columns. Row by row, from the left, is the order here.",
-    last_first="This looks like objects ordered by their last pixel. The one whose FIRST pixel comes first is number 1.",
+    last_first="This looks like objects ordered by their last pixel. The one whose FIRST pixel comes first is number "
+    "1.",
     by_size="This looks like objects ordered by their size. Reading order is asked for: where they first appear.",
     from_0="This looks like objects numbered from 0. 0 is the ground, so the first object is 1.",
     void_object="This looks like void, 255, taken for an object. It is no object and keeps its number.",
     void_ground="This looks like void that became ground. 255 stays 255.",
     ground_object="This looks like the ground taken for an object. 0 stays 0.",
     by_pieces="This looks like connected pieces counted. An object may lie in two parts, and both have its number.",
-    in_place="This looks like a map that is renumbered in place: an object that got a new number is met again under it. "
-    "Write to another map than the one you read.",
+    in_place="This looks like a map that is renumbered in place: an object that got a new number is met again under "
+    "it. Write to another map than the one you read.",
 )
 def wrong_ids(id_map, *, ascending=False, by_columns=False, last_first=False, by_size=False, from_0=False,
               void_object=False, void_ground=False, ground_object=False, by_pieces=False, in_place=False):  # fmt: skip

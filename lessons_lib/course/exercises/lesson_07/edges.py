@@ -78,7 +78,7 @@ def wrong_edges(labels, void, *, later_side=False, earlier_side=False, rows_only
     height, width = labels.shape
     steps = [(0, -1), (-1, 0), (0, 1), (1, 0)]
     steps = steps[:2] if later_side else steps[2:] if earlier_side else steps
-    steps = [step for step in steps if not (step[0] and columns_only or step[1] and rows_only)]
+    steps = [step for step in steps if not ((step[0] and columns_only) or (step[1] and rows_only))]
     steps += [(-1, -1), (-1, 1), (1, -1), (1, 1)] * corners
     found = torch.zeros_like(void)
     for dy, dx in steps:
@@ -165,8 +165,8 @@ def crops_the_middles(a, b, offset):
 
 
 @ADD.mistake(
-    "This looks like b stretched to a's size. Its cells lie at fixed positions on a; where there is no partner, nothing "
-    "can be added."
+    "This looks like b stretched to a's size. Its cells lie at fixed positions on a; where one has no partner, "
+    "nothing can be added."
 )
 def stretches(a, b, offset):
     return a + F.interpolate(b, size=tuple(a.shape[2:]), mode="bilinear")
@@ -188,18 +188,18 @@ def writes_into_a(a, b, offset):
 
 
 @ADD.flags(
-    no_offset="This looks like an offset that was left out: the maps are added corner on corner. The coarse answer then "
-    "lies beside the object that it means.",
+    no_offset="This looks like an offset that was left out: the maps are added corner on corner. The coarse answer "
+    "then lies beside the object that it means.",
     turned="This looks like the offset with the wrong sign: cell i of b lies on cell i + offset of a, not i − offset.",
-    index="This looks like a negative offset used as a Python index: a[-2:] is the last two cells, not two cells before "
-    "the first.",
+    index="This looks like a negative offset used as a Python index: a[-2:] is the last two cells, not two cells "
+    "before the first.",
     rows_only="This looks like the offset used for rows only. Columns are shifted by as much.",
     both_ends="This looks like the offset cut off at both ends. It says where the maps begin; where they end follows "
     "from their sizes.",
     keeps_a="This looks like a result of a's size, with b added where it lies. Only the part that both have is asked "
     "for.",
-    keeps_b="This looks like a result of b's size, with zeros where a is missing. Only the part that both have is asked "
-    "for.",
+    keeps_b="This looks like a result of b's size, with zeros where a is missing. Only the part that both have is "
+    "asked for.",
     joined="This looks like channels put side by side, as U-Net does. FCN adds: the result has K channels.",
 )
 def wrong_sum(a, b, offset, *, no_offset=False, turned=False, index=False, rows_only=False, both_ends=False,

@@ -40,8 +40,8 @@ def unet_sizes(size):
     one_side="This looks like one pixel per convolution. Each loses a pixel on BOTH sides, so a pair of them takes 4.",
     no_loss_down="This looks like a way down of poolings alone. After each of them come two convolutions.",
     no_loss_up="This looks like the convolutions on the way up left out: after each doubling there are two of them.",
-    mirrored="This looks like sides that come back as they went down. The way up loses as much again: the skips have to "
-    "be cropped.",
+    mirrored="This looks like sides that come back as they went down. The way up loses as much again: the skips have "
+    "to be cropped.",
     one_more="This looks like an up-convolution of 3 × 3, which would give 2n + 1. U-Net's is 2 × 2 with stride 2: "
     "exactly 2n.",
     five_poolings="This looks like one pooling too many. Between five levels there are four.",

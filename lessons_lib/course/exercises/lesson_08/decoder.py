@@ -103,8 +103,8 @@ def doubles_rows_and_columns(switches):
     one_channel="This looks like the first channel's switches used for all. Each channel of each sample has its own.",
     one_sample="This looks like the first sample's switches used for all. Each sample has its own.",
     two_only="This looks like two poolings followed and no more. The list may be longer: go on to the first map.",
-    last_two="This looks like a jump from the last pooling to the first: those between were left out. Look up one after "
-    "another.",
+    last_two="This looks like a jump from the last pooling to the first: those between were left out. Look up one "
+    "after another.",
     flat="This looks like a row for each channel. The result has the shape of the last switches, (B, C, h, w).",
 )
 def wrong_follow(switches, *, one_channel=False, one_sample=False, two_only=False, last_two=False, flat=False):
@@ -184,8 +184,8 @@ def climbs_from_the_first(x, kept):
 
 
 @CLIMB.flags(
-    cuts_after="This looks like the bug itself: the canvas is twice the pooled map, so where a side is odd the switches "
-    "are read on a wider map than they were counted on, and each row slips a little further.",
+    cuts_after="This looks like the bug itself: the canvas is twice the pooled map, so where a side is odd the "
+    "switches are read on a wider map than they were counted on, and each row slips a little further.",
     never_cuts="This looks like a canvas that is never cut: where a side was odd the map comes back one row or column "
     "too large, and sheared.",
     width_only="This looks like a bug half mended: the width is right and the height is still twice the pooled map. "

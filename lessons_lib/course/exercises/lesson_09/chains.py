@@ -53,7 +53,8 @@ def receptive_fields(layers):
     "layer lie on the map that it reads: use the jump from before this layer's own stride.",
     own_stride="This looks like the layer's own stride in place of the jump. Its taps are as far apart as the cells it "
     "reads: the product of all strides before it.",
-    no_dilation="This looks like a window that forgets its dilation: k taps reach over d·(k − 1) + 1 cells, not over k.",
+    no_dilation="This looks like a window that forgets its dilation: k taps reach over d·(k − 1) + 1 cells, not over "
+    "k.",
     gap="This looks like k·d for the reach of a window. k taps have only k − 1 gaps between them.",
     one_more="This looks like the whole reach, d·(k − 1) + 1, added at each layer. The cell itself is in the size "
     "already: only (k − 1)·d cells are new.",
@@ -142,8 +143,8 @@ def at_output_stride(layers, output_stride):
 @OUTPUT_STRIDE.flags(
     itself="This looks like a layer that is dilated by its own lost stride. Its input is as dense as before; only the "
     "layers after it read a map with more cells.",
-    no_dilation="This looks like strides that are removed without any dilation added. The map is dense, but every later "
-    "layer sees a smaller part of the image than it was trained for.",
+    no_dilation="This looks like strides that are removed without any dilation added. The map is dense, but every "
+    "later layer sees a smaller part of the image than it was trained for.",
     replaced="This looks like a dilation that replaces the one before. Every lost stride makes all later maps denser, "
     "so the factors multiply: 2, then 4.",
     one_layer="This looks like a dilation of the next layer alone. Every layer after a lost stride reads the denser "

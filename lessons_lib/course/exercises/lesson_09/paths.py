@@ -7,7 +7,7 @@ from lessons_lib.ops import receptive_field
 
 
 def path_cases():
-    """A plain pair, one layer, two that grid, one that does not, a stride between, and padding, which changes nothing."""
+    """Plain pairs, one layer, stacks that grid and one that does not, a stride between; padding changes nothing."""
     chains = (
         [(3, 2, 1, 1), (2, 1, 1, 3)],
         [(3, 1, 0, 1)],
@@ -72,7 +72,7 @@ def wrong_paths(layers, *, forward=False, fills=False, no_dilation=False, no_str
                 overwrites=False, yes_or_no=False, shares=False, cuts_padding=False, square=False, whole=False,
                 single=False):  # fmt: skip
     counts, border, jump = torch.ones(1, dtype=torch.float64), 0, 1
-    for k, s, p, d in layers if forward else reversed(layers):
+    for k, s, _, d in layers if forward else reversed(layers):
         k, d = (d * (k - 1) + 1, 1) if fills else (k, 1 if no_dilation else d)
         s = 1 if no_stride else s
         span = (len(counts) - 1) * s + 1

@@ -53,8 +53,8 @@ def identity_weight(out_channels, in_channels, groups, kernel_size=3):
     "are.",
     in_turn="This looks like groups that are dealt out in turn, b mod groups. Here a group is a block of neighbouring "
     "channels: b·groups // n.",
-    one="This looks like middle taps of 1. That is right for one channel a group; with more, every output channel would "
-    "carry the whole sum, and each layer would make it larger.",
+    one="This looks like middle taps of 1. That is right for one channel a group; with more, every output channel "
+    "would carry the whole sum, and each layer would make it larger.",
     by_inputs="This looks like a value that divides by the input channels of a group. The sum over a group shall stay "
     "what it was: share it among the output channels.",
     by_groups="This looks like 1 / groups. A group has out_channels / groups outputs, and each takes an equal share of "
@@ -120,7 +120,8 @@ def reflected_places(size, before, after):
     "… 2 1 0 1 2 …",
     twice_in_front="This looks like a mirror between the pixels in front, where pixel 0 comes twice, and on the pixel "
     "at the end. Both mirrors stand on the outermost pixels.",
-    replicates="This looks like the outermost pixel, repeated for ever. That is replication; a mirror turns round there.",
+    replicates="This looks like the outermost pixel, repeated for ever. That is replication; a mirror turns round "
+    "there.",
     wraps="This looks like the image laid side by side with itself: after the last pixel comes the last but one.",
     once="This looks like one reflection only. A border that is wider than the image needs the mirror image of the "
     "mirror image: fold the position into one period first.",

@@ -61,8 +61,8 @@ def multiplies_the_last(hits, positives):
     eleven="This looks like 11 recalls, 0, 0.1, …, 1, as Pascal VOC had it until 2009. COCO reads at 101.",
     hundred="This looks like 100 levels: torch.arange(0, 1, 0.01) ends at 0.99. Recall 1 is one of the 101.",
     no_zero="This looks like levels from 0.01 on. Recall 0 is one of the 101.",
-    exact_levels="This looks like levels from torch.linspace, or i / 100. pycocotools multiplies i by 0.01, and its 0.7 "
-    "is 0.7000000000000001: seven of ten do not reach it. Take ap.RECALLS.",
+    exact_levels="This looks like levels from torch.linspace, or i / 100. pycocotools multiplies i by 0.01, and its "
+    "0.7 is 0.7000000000000001: seven of ten do not reach it. Take ap.RECALLS.",
     single_levels="This looks like levels in float32, torch's default: its 0.3 is 0.30000001, which three of ten do "
     "not reach. Take ap.RECALLS.",
     single_recall="This looks like recalls in float32: 0.9 becomes 0.89999998 and misses its level. Count in double.",

@@ -138,8 +138,8 @@ def box_annotations(boxes, labels):
     anew="This looks like ids that begin again in each image. An id names one annotation of the whole file; "
     "pycocotools would keep only the last of those that share it.",
     by_image="This looks like ids built from the image's number, 100, 101, 200, … They count through: 1, 2, 3, …",
-    corners="This looks like corners, x0, y0, x1, y1. COCO's bbox is x, y, width, height: read so, your boxes reach out "
-    "of the image.",
+    corners="This looks like corners, x0, y0, x1, y1. COCO's bbox is x, y, width, height: read so, your boxes reach "
+    "out of the image.",
     centre="This looks like the centre, width and height. COCO's bbox begins with the upper left corner: x, y, width, "
     "height.",
     ends="This looks like ends that belong to the box: + 1 in width and height, as Pascal VOC counts. The course's "

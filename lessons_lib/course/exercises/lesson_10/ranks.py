@@ -95,8 +95,8 @@ def lets_objects_choose(iou, threshold):
     "thing twice is not finding two things.",
     favourite="This looks like the rule of Pascal VOC: a detection whose favourite is taken is wrong. In COCO it looks "
     "for the best of the free objects.",
-    blocks="This looks like an object that is taken by a detection below the threshold. Such a detection takes nothing: "
-    "the object stays free for the next.",
+    blocks="This looks like an object that is taken by a detection below the threshold. Such a detection takes "
+    "nothing: the object stays free for the next.",
     more="This looks like IoU > threshold. Reaching it is enough: ≥.",
     first="This looks like the first free object over the threshold. Take the one of highest IoU.",
     no_threshold="This looks like every detection with its best free object, whatever the IoU. Below the threshold "

@@ -70,8 +70,8 @@ def bilinear(image, y, x):
     "samples.",
     extrapolates="This looks like weights from a point that was not clamped: outside the cells one of them becomes "
     "negative. Clamp y to 0 … H − 1 first, then take the weights.",
-    zeros_beside="This looks like zeros beside the map, mixed in with the outermost cells, as grid_sample has it. Up to "
-    "one cell outside, the outermost cell is repeated at full weight.",
+    zeros_beside="This looks like zeros beside the map, mixed in with the outermost cells, as grid_sample has it. Up "
+    "to one cell outside, the outermost cell is repeated at full weight.",
     wraps="This looks like row −1 of the image, which in Python is the last one. Clamp the position first.",
     one_axis="This looks like a mixture along x alone. The rows above and below are mixed too, by y.",
     detached="This looks like weights computed from Python numbers: the point gets no gradient. Keep y − top as a "
@@ -146,7 +146,8 @@ def sample_points(start, length, bins, samples):
 
 
 @POINTS.flags(
-    beginning="This looks like samples at the beginning of each part, as RoIWarp has them. Here they are in the middle.",
+    beginning="This looks like samples at the beginning of each part, as RoIWarp has them. Here they are in the "
+    "middle.",
     edges="This looks like samples from edge to edge of each bin, both edges included. Neighbouring bins would then "
     "read the same point twice.",
     inner="This looks like samples that divide a bin into samples + 1 parts, at 1/3 and 2/3 for two. They are in the "
@@ -154,7 +155,8 @@ def sample_points(start, length, bins, samples):
     middle="This looks like all samples of a bin at its middle. Cut the bin into `samples` parts; each has its own.",
     one_bin="This looks like every bin beginning at the box's start: bin p begins p · length / bins further on.",
     undivided="This looks like bins as long as the whole box. A bin has length / bins cells.",
-    exchanged="This looks like bins and samples exchanged: the box is cut into `bins`, and each of them into `samples`.",
+    exchanged="This looks like bins and samples exchanged: the box is cut into `bins`, and each of them into "
+    "`samples`.",
     part_of_box="This looks like samples that are length / samples apart. They lie inside their bin: a part is "
     "length / bins / samples.",
     half_cell="This looks like half a cell taken off. `start` is on the map already: its half was taken off before.",

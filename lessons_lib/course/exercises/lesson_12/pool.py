@@ -66,8 +66,8 @@ def roi_pool(features, boxes, output_size, spatial_scale):
     "x1 − x0 + 1 columns.",
     mean="This looks like the mean of each bin. RoIPool takes the largest feature; position-sensitive pooling takes "
     "the mean.",
-    ends_down="This looks like bins whose ends are rounded down too, so that they never overlap. They end at ⌈ ⌉: where "
-    "cells do not divide evenly, neighbours share one.",
+    ends_down="This looks like bins whose ends are rounded down too, so that they never overlap. They end at ⌈ ⌉: "
+    "where cells do not divide evenly, neighbours share one.",
     truncates="This looks like a box that is truncated instead of rounded: 6.9 cells are nearer to 7 than to 6.",
     floors="This looks like a box rounded down. Each of its four numbers goes to the nearest cell.",
     to_even="This looks like torch.round, which takes halves to the even neighbour. The operator rounds them away from "
@@ -79,7 +79,8 @@ def roi_pool(features, boxes, output_size, spatial_scale):
     swaps="This looks like x and y exchanged: a row is (image, x0, y0, x1, y1), x for columns and y for rows.",
     swaps_bins="This looks like P and Q exchanged: P bins go down the rows, Q across the columns.",
     unscaled="This looks like a box in pixels on a map of cells: its scale was forgotten.",
-    minus_infinity="This looks like −∞ for a bin without cells, which then spreads through the network. Such a bin is 0.",
+    minus_infinity="This looks like −∞ for a bin without cells, which then spreads through the network. Such a bin is "
+    "0.",
     rounds_first="This looks like a box that is rounded before it is scaled: its cells then have fractions that are "
     "cut off. Scale first, then round.",
 )

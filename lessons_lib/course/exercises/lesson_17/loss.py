@@ -86,7 +86,8 @@ def _pairs(iou, greedy, square, in_order):
     largest_count="This looks like one n for the whole batch, the largest: padded entries are no objects. Each image "
     "has its own n.",
     first_count="This looks like the first image's n for all images. Each image has its own.",
-    all_count="This looks like n = the number of predictions: every score should be 1 then. n is the number of objects.",
+    all_count="This looks like n = the number of predictions: every score should be 1 then. n is the number of "
+    "objects.",
     mean_of_scores="This looks like the mean over the predictions. The score term of an image is a sum.",
     sigmoid_twice="This looks like a sigmoid before a function that applies one itself: score_logits are logits.",
     one_total="This looks like one number. Return the two terms by name: {“coverage”: …, “score”: …}.",

@@ -62,17 +62,19 @@ def pairwise_soft_iou(pred_masks, gt_masks):
     dice="This looks like Dice, 2⟨p, g⟩ / (Σp + Σg). It is a cousin of IoU and never smaller; here the union divides.",
     squares="This looks like squared sums, Σp² + Σg², as V-Net's Dice has them. Here the sums are plain.",
     product_only="This looks like the overlap alone. It grows with the object: divide by the union.",
-    of_object="This looks like the overlap over the object's area: a mask that covers the whole image would be perfect.",
+    of_object="This looks like the overlap over the object's area: a mask that covers the whole image would be "
+    "perfect.",
     no_zero="This looks like 0/0: two empty masks have a union of 0, and NaN spreads through the whole loss. They "
     "score 0 here.",
-    late_zero="This looks like 0/0 mended afterwards, by torch.where or nan_to_num on the quotient. The value is right, "
-    "but its gradient is 0 · ∞ = NaN. Mend the union before you divide.",
+    late_zero="This looks like 0/0 mended afterwards, by torch.where or nan_to_num on the quotient. The value is "
+    "right, but its gradient is 0 · ∞ = NaN. Mend the union before you divide.",
     empty_is_one="This looks like two empty masks scoring 1. Predicting nothing would be a success: they score 0.",
     one_more="This looks like 1 added above and below to avoid 0/0. Then two empty masks score 1, and an empty "
     "prediction would be a perfect match; every other value is shifted too.",
     epsilon="This looks like a small number added to every union. It is not needed where the union is not 0, and it "
     "lowers every value: change the union only where it is 0.",
-    cut="This looks like masks that were cut at one half first. That is the hard IoU: it has no gradient to learn from.",
+    cut="This looks like masks that were cut at one half first. That is the hard IoU: it has no gradient to learn "
+    "from.",
     transposed="This looks like the transpose: predictions are the rows, objects the columns.",
 )
 def wrong_iou(pred_masks, gt_masks, *, twice=False, dice=False, squares=False, product_only=False, of_object=False,
