@@ -36,8 +36,8 @@ def unet_sizes(size):
 @SIZES.flags(
     pads="This looks like padded convolutions, as most later copies have them: nothing is lost, and 572 stays 572. The "
     "published network pads nowhere.",
-    one_convolution="This looks like one convolution per level. U-Net has two, and each takes a pixel from every side.",
-    one_side="This looks like one pixel per convolution. Each loses a pixel on BOTH sides, so a pair of them takes 4.",
+    half_loss="This looks like 2 pixels per level: one convolution, or a pixel from one side only. U-Net has two per "
+    "level, and each takes a pixel from BOTH sides, so a pair of them takes 4.",
     no_loss_down="This looks like a way down of poolings alone. After each of them come two convolutions.",
     no_loss_up="This looks like the convolutions on the way up left out: after each doubling there are two of them.",
     mirrored="This looks like sides that come back as they went down. The way up loses as much again: the skips have "
@@ -50,10 +50,10 @@ def unet_sizes(size):
     with_input="This looks like a list that begins with the tile itself. The first of the nine is 568.",
     floats="This looks like / where // belongs: a side is a whole number of pixels.",
 )
-def wrong_sizes(size, *, pads=False, one_convolution=False, one_side=False, no_loss_down=False, no_loss_up=False,
+def wrong_sizes(size, *, pads=False, half_loss=False, no_loss_down=False, no_loss_up=False,
                 mirrored=False, one_more=False, five_poolings=False, three_poolings=False, before=False,
                 with_input=False, floats=False):  # fmt: skip
-    loss, side = 0 if pads else 2 if one_convolution or one_side else 4, size
+    loss, side = 0 if pads else 2 if half_loss else 4, size
     down, up = 0 if no_loss_down else loss, 0 if no_loss_up else loss
     sides, levels = [size] if with_input else [], 5 if five_poolings else 3 if three_poolings else 4
     for level in range(levels + 1):

@@ -89,7 +89,7 @@ def wrong_fields(layers, *, new_jump=False, own_stride=False, no_dilation=False,
         size += ((k - (not gap)) * (1 if no_dilation else d) + one_more) * (1 if flat_size else step)
         size -= 2 * p * step * shrinks
         start += 0 if unmoved else p * (1 if flat_start else step) * (1 if plus else -1)
-        start += (k - 1) * d * step / 2 * centre
+        start += (k - 1) * d * step / 2 if centre else 0
         jump = s if last_stride else jump + s - 1 if jump_sum else jump * s
         fields.append((size, jump, start) if size_first else (start, jump, size))
     return fields[-1] if only_last else fields
@@ -106,6 +106,7 @@ def stride_cases():
         ([(3, 2, 1, 1), (3, 1, 2, 2)], 1),
         ([(3, 2, 1, 1), (3, 1, 1, 1)], 2),
         ([(5, 4, 2, 1), (3, 1, 2, 2)], 2),
+        ([(3, 2, 1, 1)] * 4, 8),
         (vgg, 2),
         (vgg, 4),
         (vgg, 8),
@@ -178,7 +179,7 @@ def wrong_chain(layers, output_stride, *, itself=False, no_dilation=False, repla
         dilation = d + used - 1 if dilation_added else used if own_lost and used > 1 else d * used
         size = k + (used - 1) * (k - 1) if kernel_too else k
         chain.append((size, kept, p * (1 if keeps_padding else used), d if no_dilation or kernel_too else dilation))
-        jump = jump + kept - 1 + (jump > 1) * (kept > 1) * 0 if jump_sum else jump * kept
+        jump = jump + kept - 1 if jump_sum else jump * kept
         if one_layer or replaced:
             factor = lost if s > 1 or one_layer else factor
         else:

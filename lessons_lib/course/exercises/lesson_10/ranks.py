@@ -20,6 +20,7 @@ def table_cases():
     cases.append({"iou": torch.tensor([[0.25], [0.75]]), "threshold": 0.5})
     cases.append({"iou": torch.tensor([[0.75], [0.875]]), "threshold": 0.5})
     cases.append({"iou": torch.tensor([[0.5, 0.25], [0.125, 0.75]]), "threshold": 0.5})
+    cases.append({"iou": torch.tensor([[0.9, 0.8], [0.85, 0.5]]), "threshold": 0.45})
     cases.append({"iou": torch.zeros(0, 3), "threshold": 0.5})
     cases.append({"iou": torch.zeros(2, 0), "threshold": 0.5})
     for shape in ((4, 3), (6, 2), (3, 5), (7, 7)):

@@ -74,7 +74,7 @@ def wrong_theta(boxes, size, *, other_side=False, y_first=False, rows_turned=Fal
     zero, rows = torch.zeros_like(x0), []
     for low, high, side in ((x0, x1, width), (y0, y1, height)):
         scale = (high - low + inclusive) / side * (2 if double else 0.5 if halved else 1)
-        shift = (2 * low if corner else low + high) / side * (0.5 if centre_halved else 1) - (not no_minus)
+        shift = (2 * low if corner else low + high) / side * (0.5 if centre_halved else 1) - float(not no_minus)
         rows.append((1 / scale, -shift / scale) if inverse else (scale, shift))
     (a, t), (b, u) = reversed(rows) if y_first else rows
     theta = torch.stack([torch.stack([a, zero, t], 1), torch.stack([zero, b, u], 1)], 1)
