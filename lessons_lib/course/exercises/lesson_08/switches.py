@@ -199,7 +199,7 @@ def wrong_unpool(pooled, switches, size, *, corner=False, fills=False, first_cha
     if down_columns:
         switches = switches % height * width + switches // height
     values, cells = (pooled.relu() if positive else pooled).flatten(2), max(height * width, size[0] * size[1])
-    at = (switches.flatten(2) - one_further) % cells
+    at = (switches.flatten(2) - int(one_further)) % cells
     canvas = pooled.new_zeros(B, C, cells).scatter(2, at, values)
     if one_canvas:
         canvas = pooled.new_zeros(cells).scatter(0, at.flatten(), values.flatten()).expand(B, C, -1)

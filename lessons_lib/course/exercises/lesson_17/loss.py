@@ -103,7 +103,7 @@ def wrong_batch(pred_masks, gt_masks, score_logits, lam=1.0, *, plus=False, one_
             continue
         iou = coverage.pairwise_soft_iou(pred, gt)
         rows, columns = _pairs(iou, greedy, square, in_order)
-        cover = (iou[rows, columns] - one_minus).sum()
+        cover = (iou[rows, columns] - float(one_minus)).sum()
         cover = cover / max(1, len(rows)) if mean_of_pairs else cover / max(1, len(gt)) if per_object else cover
         covered.append(cover)
         n = max(counts) if largest_count else counts[0] if first_count else len(pred) if all_count else len(gt)
