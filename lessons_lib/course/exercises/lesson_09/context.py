@@ -20,16 +20,16 @@ class ContextBlockByLibrary(nn.Module):
 
 
 def block_cases():
-    """One image and two dilations; several images and three; no dilated layer at all."""
+    """Three dilations and two images; one dilation; one image, to be learned."""
     generator = torch.Generator().manual_seed(96)
 
     def rand(*shape):
         return torch.randn(*shape, generator=generator)
 
     return [
-        {"channels": 2, "dilations": (1, 3), "x": rand(1, 2, 7, 6)},
         {"channels": 3, "dilations": (1, 2, 4), "x": rand(2, 3, 8, 9)},
-        {"channels": 1, "dilations": (2,), "x": rand(1, 1, 4, 4)},
+        {"channels": 2, "dilations": (2,), "x": rand(2, 2, 4, 4)},
+        {"channels": 2, "dilations": (1, 3), "x": rand(1, 2, 7, 6)},
     ]
 
 

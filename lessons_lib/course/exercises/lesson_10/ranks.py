@@ -12,7 +12,7 @@ from lessons_lib.metrics import average_precision as ap
 def table_cases():
     """Two that want the same object; a threshold that is just reached; no object, no detection; random tables."""
     generator = torch.Generator().manual_seed(14)
-    rivals = torch.tensor([[0.6, 0.7], [0.65, 0.9], [0.55, 0.5]])
+    rivals = torch.tensor([[0.6, 0.7], [0.62, 0.9], [0.55, 0.52]])
     cases = [{"iou": torch.rand(5, 4, generator=generator), "threshold": 0.4}]
     cases += [{"iou": rivals, "threshold": threshold} for threshold in (0.5, 0.65, 0.95)]
     cases.append({"iou": torch.tensor([[0.5]]), "threshold": 0.5})

@@ -15,7 +15,7 @@ def align_cases():
     ramp = torch.arange(25.0).view(1, 1, 5, 5) ** 1.5
     calls = [
         (features, [[1, 9, 13, 41, 30], [0, 3, 2, 30, 37]], (2, 3), 1 / 8, 2),
-        (ramp, [[0, 1, 1, 3, 4]], (1, 2), 1.0, 1),
+        (ramp, [[0, 1.2, 1.3, 3.1, 4.4]], (1, 2), 1.0, 1),
         (ramp, [[0, 1.3, 2.1, 1.8, 2.5]], (1, 1), 1.0, 2),
         (ramp, [[0, 0.4, 1.1, 4.1, 3.2]], (1, 1), 1.0, 2),
         (features, [[0, -19, 21, 22, 47]], (2, 2), 1 / 8, 3),
@@ -93,8 +93,15 @@ def wrong_align(features, boxes, output_size, spatial_scale, sampling_ratio, ali
         h, w = ((y1 - y0).clamp(min=1), (x1 - x0).clamp(min=1)) if whole_cell else (y1 - y0, x1 - x0)
         ys, xs = align.sample_points(y0[None], h[None], P, n)[0], align.sample_points(x0[None], w[None], Q, n)[0]
         image = features[0 if first_image else int(box[0])]
-        for p in range(P):
-            for q in range(Q):
-                samples = torch.stack([align.bilinear(image, y, x) for y in ys[p] for x in xs[q]])
-                out.append(samples.sum(0) if total else samples.amax(0) if largest else samples.mean(0))
-    return torch.stack(out).view(len(boxes), *output_size, -1).permute(0, 3, 1, 2)
+        samples = _between(ys, image.shape[1]) @ image @ _between(xs, image.shape[2]).T  # (C, P*n, Q*n)
+        samples = samples.unflatten(2, (Q, n)).unflatten(1, (P, n))
+        out.append(samples.sum((2, 4)) if total else samples.amax((2, 4)) if largest else samples.mean((2, 4)))
+    return torch.stack(out).reshape(len(boxes), -1, *output_size)
+
+
+def _between(at, size):
+    """The weights of the cells along one axis, with RoIAlign's rule for the border: (samples, cells)."""
+    at = at.flatten()
+    inside = (at >= -1) & (at <= size)
+    nearness = 1 - (at.clamp(0, size - 1)[:, None] - torch.arange(size)).abs()
+    return nearness.clamp(min=0) * inside[:, None]
