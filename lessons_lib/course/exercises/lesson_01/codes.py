@@ -162,7 +162,7 @@ def wrong_polygon(corners, size, *, pixel_corners=False, rows_first=False, open=
     half = 0.0 if pixel_corners else 0.5
     y, x = torch.arange(height)[:, None] + half, torch.arange(width)[None, :] + half
     corners = corners.flip(1) if rows_first else corners
-    corners = corners.round() + 1e-6 if rounded else corners
+    corners = corners.round() if rounded else corners
     if box:
         (x0, y0), (x1, y1) = corners.amin(0).tolist(), corners.amax(0).tolist()
         corners = torch.tensor([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], dtype=torch.float64)

@@ -84,12 +84,14 @@ def max_pool(x, kernel_size=2):
     absolute="This looks like the largest absolute value. −5 is smaller than 1.",
     two_always="This looks like windows of 2 × 2 always: kernel_size was forgotten.",
     one_channel="This looks like the first channel's switches for all. Each channel of each sample has its own.",
+    shares="This looks like values taken by max or amax: where several are equal, their gradient is shared. It goes to "
+    "the switch alone: gather the values at the switches.",
     exchanged="This looks like the switches first. The values come first, then their switches.",
     values_only="This looks like the values alone. The switches are wanted too: return both.",
 )
 def wrong_pool(x, kernel_size=2, *, in_window=False, down_columns=False, small_map=False, no_row_step=False,
                wide_tap=False, drops=False, zeros=False, last=False, minimum=False, absolute=False, two_always=False,
-               one_channel=False, exchanged=False, values_only=False):  # fmt: skip
+               one_channel=False, shares=False, exchanged=False, values_only=False):  # fmt: skip
     k, (B, C, H, W) = 2 if two_always else kernel_size, x.shape
     h, w = (H // k, W // k) if drops else (math.ceil(H / k), math.ceil(W / k))
     seen = -x if minimum else x.abs() if absolute else x
@@ -115,6 +117,9 @@ def wrong_pool(x, kernel_size=2, *, in_window=False, down_columns=False, small_m
     if zeros:
         filled = F.pad(x, (0, -W % k, 0, -H % k))
         pooled = F.max_pool2d(filled, k) if not (minimum or absolute or last or drops or one_channel) else pooled
+    if shares:
+        blocks = F.pad(x, (0, -W % k, 0, -H % k), value=-torch.inf)[:, :, : h * k, : w * k]
+        pooled = blocks.unflatten(3, (-1, k)).unflatten(2, (-1, k)).amax((3, 5))
     pair = (switches, pooled) if exchanged else (pooled, switches)
     return pooled if values_only else pair
 
@@ -171,8 +176,8 @@ def max_unpool(pooled, switches, size):
     "and leaves zeros.",
     first_channel="This looks like the positions of the first channel used for all. Each channel of each sample has "
     "switches of its own.",
-    one_canvas="This looks like one canvas for the whole batch: every channel of every sample writes into the same "
-    "map. Each has its own, (B, C, H·W).",
+    one_canvas="This looks like one canvas for the whole batch: all values go to its first map. Each channel "
+    "of each sample has its own, (B, C, H·W).",
     doubled="This looks like a canvas twice as high and wide as the pooled map. It must have the size that the map had "
     "before pooling, which is given.",
     doubled_cut="This looks like a canvas twice as high and wide as the pooled map, cut to size afterwards. The "
@@ -190,18 +195,18 @@ def wrong_unpool(pooled, switches, size, *, corner=False, fills=False, first_cha
     if fills:
         return F.interpolate(pooled, size=(height, width), mode="nearest")
     if doubled or doubled_cut:
-        k = max(-(-n // small) for n, small in zip(size, (h, w), strict=True))
-        height, width = k * h, k * w
+        height, width = 2 * h, 2 * w
     switches = switches[:, :1].expand_as(switches) if first_channel else switches
     if corner:
         down, across = -(-height // h), -(-width // w)
         switches = (torch.arange(h)[:, None] * down * width + torch.arange(w) * across).expand_as(pooled)
     if down_columns:
         switches = switches % height * width + switches // height
-    values, cells = (pooled.relu() if positive else pooled).flatten(2), max(height * width, size[0] * size[1])
-    at = (switches.flatten(2) - int(one_further)) % cells
+    values, cells = (pooled.relu() if positive else pooled).flatten(2), height * width
+    at = (switches - int(one_further)).flatten(2)
+    at = at % cells if one_further else at
     canvas = pooled.new_zeros(B, C, cells).scatter(2, at, values)
     if one_canvas:
-        canvas = pooled.new_zeros(cells).scatter(0, at.flatten(), values.flatten()).expand(B, C, -1)
-    canvas = canvas[:, :, : height * width].unflatten(2, (height, width))
+        canvas = pooled.new_zeros(B * C * cells).scatter(0, at.flatten(), values.flatten()).view(B, C, -1)
+    canvas = canvas.unflatten(2, (height, width))
     return canvas[:, :, : size[0], : size[1]] if doubled_cut else canvas

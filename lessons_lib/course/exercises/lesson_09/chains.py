@@ -85,14 +85,16 @@ def wrong_fields(layers, *, new_jump=False, own_stride=False, no_dilation=False,
     start, jump, size = 0, 1, 1
     fields = [(start, jump, size)] if with_image else []
     for k, s, p, d in reversed(layers) if from_the_end else layers:
-        step = jump * s if new_jump else s if own_stride else jump
-        size += ((k - (not gap)) * (1 if no_dilation else d) + one_more) * (1 if flat_size else step)
+        step = jump * s if new_jump else jump
+        size += ((k - (not gap)) * (1 if no_dilation else d) + one_more) * (
+            1 if flat_size else s if own_stride else step
+        )
         size -= 2 * p * step * shrinks
         start += 0 if unmoved else p * (1 if flat_start else step) * (1 if plus else -1)
         start += (k - 1) * d * step / 2 if centre else 0
         jump = s if last_stride else jump + s - 1 if jump_sum else jump * s
         fields.append((size, jump, start) if size_first else (start, jump, size))
-    return fields[-1] if only_last else fields
+    return fields[-1:] if only_last else fields
 
 
 # 09.2

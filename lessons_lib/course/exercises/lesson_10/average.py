@@ -84,7 +84,7 @@ def wrong_average(hits, positives, *, dents=False, before=False, beyond=False, e
     found = hits.double().cumsum(0)
     precision = found / torch.arange(1, len(hits) + 1)
     if rank_0:
-        precision = (found / torch.arange(len(hits))).nan_to_num(0, 0, 0)
+        precision = found / torch.arange(len(hits)).clamp(min=1)
     recall = found / (max(int(hits.sum()), 1) if forgets_missed else positives)
     if no_empty:
         precision[-1]

@@ -14,11 +14,11 @@ def align_cases():
     features = torch.randn(2, 2, 5, 6, generator=generator)
     ramp = torch.arange(25.0).view(1, 1, 5, 5) ** 1.5
     calls = [
-        (features, [[1, 9, 13, 41, 30], [0, 3, 2, 30, 37]], (2, 3), 1 / 8, 2),
+        (features, [[1, 9.3, 13.7, 41.9, 30.4], [0, 3.6, 2.2, 30.8, 37.3]], (2, 3), 1 / 8, 2),
         (ramp, [[0, 1.2, 1.3, 3.1, 4.4]], (1, 2), 1.0, 1),
         (ramp, [[0, 1.3, 2.1, 1.8, 2.5]], (1, 1), 1.0, 2),
         (ramp, [[0, 0.4, 1.1, 4.1, 3.2]], (1, 1), 1.0, 2),
-        (features, [[0, -19, 21, 22, 47]], (2, 2), 1 / 8, 3),
+        (features, [[0, -19.4, 21.3, 22.8, 47.9]], (2, 2), 1 / 8, 3),
     ]
     return [
         dict(zip(NAMES, (f, torch.tensor(boxes, dtype=torch.float32), *rest), strict=True)) | {"aligned": True}

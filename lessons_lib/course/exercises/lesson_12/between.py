@@ -168,9 +168,9 @@ def sample_points(start, length, bins, samples):
 def wrong_points(start, length, bins, samples, *, beginning=False, edges=False, inner=False, middle=False,
                  one_bin=False, undivided=False, exchanged=False, part_of_box=False, half_cell=False, no_start=False,
                  first_region=False, transposed=False, flat=False):  # fmt: skip
-    i, n = torch.arange(samples), samples
+    i, n = torch.arange(samples), bins if exchanged else samples
     part = i / n if beginning else (i + 1) / (n + 1) if inner else (i + 0.5) / n
-    part = torch.linspace(0, 1, n) if edges else torch.full((n,), 0.5) if middle else part
+    part = torch.linspace(0, 1, samples) if edges else torch.full((samples,), 0.5) if middle else part
     length = length[:1].expand_as(length) if first_region else length
     box = length[:, None, None] / (samples if exchanged else 1 if undivided else bins)
     p = torch.arange(bins)[:, None] * (not one_bin)

@@ -220,6 +220,7 @@ def wrong_pairs(values, *, greedy=False, smallest=False, first_rows=False, first
         rows, columns = rows[chosen > 0], columns[chosen > 0]
     if unsorted or by_value:
         order = values[rows, columns].argsort(descending=True) if by_value else columns.argsort()
+        order = order if by_value or P > G else torch.arange(len(rows))
         rows, columns = rows[order], columns[order]
     pair = (columns, rows) if columns_first else (rows, columns)
     return (*pair, chosen.sum()) if with_sum else pair
