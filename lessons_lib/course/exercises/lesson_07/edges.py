@@ -180,13 +180,6 @@ def slices_bs_size(a, b, offset):
     return a[:, :, offset : offset + b.shape[2], offset : offset + b.shape[3]] + b
 
 
-@ADD.mistake("This looks like `+=`, which writes into a. Add to a new tensor: a[…] + b[…].")
-def writes_into_a(a, b, offset):
-    first, second = _overlap(a[:, :, max(offset, 0) :, max(offset, 0) :], b[:, :, max(-offset, 0) :, max(-offset, 0) :])
-    first += second
-    return first
-
-
 @ADD.flags(
     no_offset="This looks like an offset that was left out: the maps are added corner on corner. The coarse answer "
     "then lies beside the object that it means.",
