@@ -65,6 +65,15 @@ def test_a_model_that_proposes_nothing_says_so():
     assert proposals is None and len(found) == len(model.predict([IMAGE])[0])
 
 
+def test_with_masks_too_its_own_proposals_are_the_first():
+    torch.manual_seed(0)
+    model = build_model("mask_rcnn", 11).eval()
+    own, _ = own_proposals(model, IMAGE)
+    [(found, proposals)] = model.predict_with_proposals([IMAGE], 100)
+    assert torch.equal(proposals[: len(own)], own) and found.masks is not None
+    assert torch.equal(found.boxes, model.predict([IMAGE])[0].boxes)
+
+
 @pytest.mark.parametrize("neck", ["fpn", "tdm", "c4"])
 def test_every_neck_proposes(neck):
     [(_, proposals)] = build_model("faster_rcnn", 11, neck=neck).predict_with_proposals([IMAGE], 50)
