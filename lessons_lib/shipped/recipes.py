@@ -74,9 +74,9 @@ RECIPES = {
         Settings(
             "faster_rcnn",
             preset="clear",
-            count=8000,
+            count=12_000,
             size=96,
-            steps=11_000,
+            steps=16_500,
             lr=3e-3,
             schedule="warm-up-cosine",
             weight_decay=1e-4,
@@ -103,7 +103,7 @@ def follow(name: str, folder: Path, *, seed: int = 0, **how: Any) -> int | None:
     if signal is None and is_main_process():
         model = fresh_model(settings, CLASSES)
         open_checkpoint(folder / CHECKPOINT).restore(model)
-        notes = notes_of(name, settings, model, [line["seconds"] for line in read_journal(folder / JOURNAL)])
+        notes = notes_of(name, settings, model, read_journal(folder / JOURNAL))
         notes["scores"] = {kind: judge(model, settings.model, kind) for kind in recipe.judged}
         write_weights(folder / f"{name}.safetensors", model, notes)
     return signal
