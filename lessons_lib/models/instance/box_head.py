@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.regions import Regions
+from lessons_lib.models.instance.rpn import at_least_float32
 from lessons_lib.models.instance.truth import Truth
 from lessons_lib.ops.box_coding import encode_boxes
 
@@ -96,7 +97,7 @@ class BoxPredictor(nn.Module):
 
     def forward(self, vectors: Float[Tensor, "R D"]) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R k 4"]]:
         """(logits, deltas); k is K, the background included, or 1."""
-        return self.classes(vectors).float(), self.deltas(vectors).float().unflatten(1, (-1, 4))
+        return at_least_float32(self.classes(vectors)), at_least_float32(self.deltas(vectors)).unflatten(1, (-1, 4))
 
 
 class BoxHead(nn.Module):

@@ -63,9 +63,9 @@ class RPNHead(nn.Module):
         for x in maps:
             x = self.convs(x)
             # (B, A, H, W) to (B, H, W, A) before it is flattened: anchors are ordered so
-            objectness.append(self.objectness(x).permute(0, 2, 3, 1).flatten(1).float())
-            moved = self.deltas(x).permute(0, 2, 3, 1)  # (B, H, W, 4A)
-            deltas.append(moved.reshape(len(x), -1, 4).float())
+            objectness.append(at_least_float32(self.objectness(x)).permute(0, 2, 3, 1).flatten(1))
+            moved = at_least_float32(self.deltas(x)).permute(0, 2, 3, 1)  # (B, H, W, 4A)
+            deltas.append(moved.reshape(len(x), -1, 4))
         return objectness, deltas
 
 
@@ -144,6 +144,11 @@ def box_loss(
     """The sum of the smooth L1 losses of the boxes that count; exactly 0, with gradient 0, where none does."""
     codes = torch.where(counts[..., None], codes, deltas.detach())
     return F.smooth_l1_loss(deltas, codes, beta=beta, reduction="sum")
+
+
+def at_least_float32(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """Half precision, as a network computes under autocast, as float32: boxes and losses need the digits."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _pick(table: Float[Tensor, "B N 4"], chosen: Int64[Tensor, "B n"]) -> Float[Tensor, "B n 4"]:
