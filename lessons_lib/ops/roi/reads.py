@@ -63,7 +63,7 @@ def read_cells(
     zeros, since 0 · ∞ and 0 · NaN are no 0.
     """
     width = torch.as_tensor(width, device=first.device).expand(len(first))
-    axes = (rows.cell, rows.weight, rows.real, columns.cell, columns.weight, columns.real)
+    axes = [x for axis in (rows, columns) for x in (torch.where(axis.real, axis.cell, -1).int(), axis.weight)]
     return _WeightedSums.apply(table, first, width, *axes)
 
 
@@ -74,8 +74,8 @@ class _WeightedSums(torch.autograd.Function):
     def forward(ctx: Any, table: Tensor, *reads: Tensor) -> Tensor:
         """The bins of each region."""
         ctx.cells = len(table)
-        ctx.save_for_backward(*reads, *([table] if ctx.needs_input_grad[4] or ctx.needs_input_grad[7] else []))
-        (count, height, _), columns = reads[2].shape, reads[5].shape[1]
+        ctx.save_for_backward(*reads, *([table] if ctx.needs_input_grad[4] or ctx.needs_input_grad[6] else []))
+        (count, height, _), columns = reads[2].shape, reads[4].shape[1]
         out = table.new_empty(count, table.shape[1], height, columns)
         for part, mine in _parts(reads):
             cells, weights = _reads(len(table), *mine)
@@ -89,16 +89,16 @@ class _WeightedSums(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Of the table and of both axes' weights."""
-        reads, table = ctx.saved_tensors[:8], ctx.saved_tensors[8:]
+        reads, table = ctx.saved_tensors[:6], ctx.saved_tensors[6:]
         to_table = gradient.new_zeros(ctx.cells, gradient.shape[1]) if ctx.needs_input_grad[0] else None
-        to_rows, to_columns = (torch.zeros_like(reads[i]) if table else None for i in (3, 6))
+        to_rows, to_columns = (torch.zeros_like(reads[i]) if table else None for i in (3, 5))
         for part, mine in _parts(reads):
             per_bin = gradient[part].permute(0, 2, 3, 1)  # (r, P, Q, C)
             if to_table is not None:
                 to_table += _turned_round(ctx.cells, *_reads(ctx.cells, *mine), per_bin.flatten(0, 2))
             if table:
                 to_rows[part], to_columns[part] = _to_weights(table[0], mine, per_bin)
-        return to_table, None, None, None, to_rows, None, None, to_columns, None
+        return to_table, None, None, None, to_rows, None, to_columns
 
 
 def _parts(reads: Sequence[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:
@@ -111,13 +111,15 @@ def _parts(reads: Sequence[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:
 
 
 def _reads(
-    cells: int, first: Tensor, width: Tensor, row: Tensor, row_weight: Tensor, row_real: Tensor, column: Tensor,
-    column_weight: Tensor, column_real: Tensor,
-) -> tuple[Int64[Tensor, "R P Q K"], Float[Tensor, "R P Q K"]]:  # fmt: skip
-    """(row of the table, weight) of every read of every bin, where the rows of its axis meet the columns."""
+    cells: int, first: Tensor, width: Tensor, row: Tensor, row_weight: Tensor, column: Tensor, column_weight: Tensor
+) -> tuple[Int64[Tensor, "R P Q K"], Float[Tensor, "R P Q K"]]:
+    """(row of the table, weight) of every read of every bin, where the rows of its axis meet the columns.
+
+    Rows and columns of −1 are no reads.
+    """
     begin = first[:, None, None] + row * width[:, None, None]
     cell = begin[:, :, None, :, None] + column[:, None, :, None, :]
-    real = row_real[:, :, None, :, None] & column_real[:, None, :, None, :]
+    real = (row >= 0)[:, :, None, :, None] & (column >= 0)[:, None, :, None, :]
     weights = row_weight[:, :, None, :, None] * column_weight[:, None, :, None, :]
     return torch.where(real, cell, cells - 1).flatten(3), weights.flatten(3)
 
@@ -137,7 +139,7 @@ def _to_weights(
 ) -> tuple[Float[Tensor, "R P K"], Float[Tensor, "R Q L"]]:
     """The gradients of the weights along both axes."""
     cell, _ = _reads(len(table), *reads)
-    rows, columns = reads[3], reads[6]
+    rows, columns = reads[3], reads[5]
     apart = (table[cell] @ per_bin[..., None].to(table.dtype)).view(*cell.shape[:3], rows.shape[2], columns.shape[2])
     apart = apart.to(rows.dtype)  # (R, P, Q, K, K'), of each product of a row's and a column's weight
     return torch.einsum("rpqkl,rql->rpk", apart, columns), torch.einsum("rpqkl,rpk->rql", apart, rows)
