@@ -67,8 +67,8 @@ def semantic_recipe(model: str, kinds: Sequence[str] = ("islands",), steps: int 
 def detection_recipe(model: str, steps: int, scenes: int = 8000) -> Recipe:
     """AdamW on scenes without void, half of them mirrored, warmed up and then slowed down along a cosine."""
     settings = Settings(
-        model, preset="clear", count=scenes, size=96, steps=steps, lr=3e-3, schedule="warm-up-cosine", weight_decay=1e-4,
-        clip=10.0, recipe=model,
+        model, preset="clear", count=scenes, size=96, steps=steps, lr=3e-3, schedule="warm-up-cosine",
+        weight_decay=1e-4, clip=10.0, recipe=model,
     )  # fmt: skip
     return Recipe(settings, judged=("clear",))
 
