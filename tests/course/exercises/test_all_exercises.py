@@ -82,8 +82,8 @@ def functions_of(node):
 
 def values_of(**case):
     """The arguments of a case; a model's weights in its place, and an optimizer's settings."""
-    plain = lambda value: dict(value.state_dict()) if isinstance(value, torch.nn.Module) else value
-    return [plain(value) for value in case.values() if not isinstance(value, torch.optim.Optimizer)]
+    kept = [value for value in case.values() if not isinstance(value, torch.optim.Optimizer)]
+    return [dict(value.state_dict()) if isinstance(value, torch.nn.Module) else value for value in kept]
 
 
 def outcomes_of(exercise, answer):

@@ -1,4 +1,8 @@
-"""Exercise 06.7: the head that turns the cells of a trunk into scores of pixels."""
+"""Exercise 06.7: the head that turns the cells of a trunk into scores of pixels.
+
+`score`, then `up`, then a cut. Cell i of the trunk lies on pixel stride // 2 - 1 + i * stride, for an even stride. No
+class is preferred at first, and `up` starts as bilinear upsampling of each class by itself.
+"""
 
 import torch
 from torch import nn
@@ -9,12 +13,6 @@ from lessons_lib.ops import transposed
 
 
 class FCNHead(nn.Module):
-    """Scores of cells, brought to the pixels of the image: `score`, then `up`, then a cut of stride // 2.
-
-    Cell i lies on pixel stride // 2 - 1 + i * stride, for an even stride. Nothing is preferred at first, and `up`
-    starts as bilinear upsampling of each class by itself.
-    """
-
     def __init__(self, channels, num_classes, stride):
         super().__init__()
         k, self.cut = 2 * stride - 1, stride // 2
