@@ -1,0 +1,145 @@
+"""What does a bug cost? Trains the small Mask R-CNN with each bug of lessons 13 and 14: python -m notebooks.bugs.
+
+Every bug is planted in the library (lessons_lib/course/bugs), the network is trained on the same scenes with the same
+budget from three seeds, and its boxes and masks are judged on scenes that it has not seen. A bug that only spoils
+predictions is planted into the network that learned without it. All runs go to results/bugs.json, after each run;
+given again, the command makes only the runs that are missing or whose bug has another code now. A table made with
+another recipe, with other versions or on another machine is begun anew.
+"""
+
+import argparse
+import hashlib
+import inspect
+import json
+import sys
+import time
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lessons_lib.atomic import write_whole
+from lessons_lib.course.bugs.bug import Bug, planted
+from lessons_lib.course.bugs.every import BUGS, CAREFUL, NO_BUG
+from lessons_lib.data.crop import mirrored
+from lessons_lib.data.sample import Batch, Sample, collate
+from lessons_lib.data.scenes import CLASSES
+from lessons_lib.data.scenes.mixed import PRESETS
+from lessons_lib.data.scenes.scenes import draw_scenes
+from lessons_lib.metrics.detection import DetectionScores
+from lessons_lib.models.contract import InstanceModel
+from lessons_lib.models.zoo import build_model
+from lessons_lib.shipped import load_checkpoint
+from lessons_lib.terminal import run as run_command
+from lessons_lib.training.loop import fit
+from lessons_lib.training.schedule import warm_up_cosine
+from notebooks.seeds import RESULTS, machine_and_versions
+
+RECIPE = {"model": "mask_rcnn", "preset": "clear", "scenes": 1200, "unseen": 100, "steps": 500, "batch": 8, "rate": 3e-3}
+SEEDS, MORE_SEEDS = (0, 1, 2), (0, 1, 2, 3, 4)
+"""Of every bug; and of what a claim of the lecture rests on, with the network as it should be."""
+
+Run = dict[str, Any]
+
+
+@cache
+def scenes(count: int, seed: int) -> list[Sample]:
+    """Scenes of 96 pixels, drawn once for all runs."""
+    return draw_scenes(range(count), PRESETS[RECIPE["preset"]], seed)
+
+
+def batches(steps: int, seed: int, size: int) -> list[Batch]:
+    """The batches of a run: half of the scenes mirrored, the same for every bug."""
+    known, draw = scenes(RECIPE["scenes"], 0), torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        chosen, turn = torch.randint(len(known), (size,), generator=draw), torch.rand(size, generator=draw) < 0.5
+        yield collate([mirrored(known[i]) if t else known[i] for i, t in zip(chosen.tolist(), turn, strict=True)])
+
+
+def learned(bug: Bug, seed: int) -> InstanceModel:
+    """The network after its training with the bug. FloatingPointError where it does not survive it."""
+    torch.manual_seed(seed)
+    model = build_model(RECIPE["model"], len(CLASSES), **bug.options)
+    load_checkpoint("trunk", model.backbone)
+    steps, rate = RECIPE["steps"], RECIPE["rate"]
+    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=1e-4)
+    loader = batches(steps, seed, RECIPE["batch"])
+    for _ in fit(model, loader, optimizer, steps, rate=warm_up_cosine(rate, steps), clip=10):
+        pass
+    return model
+
+
+@lru_cache(maxsize=1)
+def sound(seed: int) -> InstanceModel:
+    """The network that learned without a bug."""
+    return learned(NO_BUG, seed)
+
+
+def judged(model: InstanceModel) -> dict[str, dict[str, float]]:
+    """AP of its boxes and of its masks on unseen scenes."""
+    metrics = {kind: DetectionScores(kind) for kind in ("box", "mask")}
+    unseen = scenes(RECIPE["unseen"], 1)
+    for scene, found in zip(unseen, model.predict([scene.image for scene in unseen]), strict=True):
+        for metric in metrics.values():
+            metric.update(found, scene.instances)
+    numbers = {kind: metric.compute() for kind, metric in metrics.items()}
+    return {kind: {name: round(float(n[name]), 5) for name in ("ap", "ap50", "ap75")} for kind, n in numbers.items()}
+
+
+def run_once(bug: Bug, seed: int) -> Run:
+    """One row of the table. A network that a bug drives to infinity finds nothing."""
+    start = time.process_time()
+    row: Run = {"bug": bug.name, "seed": seed, "code": code_of(bug)}
+    try:
+        model = None if bug.learns and bug is not NO_BUG else sound(seed)
+        with planted(bug):
+            row["measured"] = judged(learned(bug, seed) if model is None else model)
+    except FloatingPointError as error:
+        row["measured"] = {kind: dict.fromkeys(("ap", "ap50", "ap75"), 0.0) for kind in ("box", "mask")}
+        row["failed"] = str(error)
+    return {**row, "cpu_seconds": round(time.process_time() - start, 1)}
+
+
+def code_of(bug: Bug) -> str:
+    """A hash of what the bug does."""
+    what = [inspect.getsource(bug.wrong), bug.targets, sorted(bug.options.items()), bug.learns]
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def wanted(names: Sequence[str]) -> list[tuple[Bug, int]]:
+    """All runs, or those of the named bugs: seed by seed, so that a network without a bug is trained once."""
+    chosen = [bug for bug in (NO_BUG, *BUGS) if not names or bug.name in names]
+    most = {bug.name: MORE_SEEDS if bug is NO_BUG or bug.name in CAREFUL else SEEDS for bug in chosen}
+    runs = [(bug, seed) for seed in MORE_SEEDS for bug in chosen if seed in most[bug.name]]
+    return sorted(runs, key=lambda run: (run[1], run[0] is not NO_BUG, run[0].learns))
+
+
+def main(arguments: list[str]) -> int:
+    """Makes the missing runs."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("bugs", nargs="*", metavar="BUG", help="names of bugs; all without any")
+    parser.add_argument("--out", type=Path, default=RESULTS / "bugs.json", help="the table")
+    given = parser.parse_args(arguments)
+    unknown = set(given.bugs) - {bug.name for bug in (NO_BUG, *BUGS)}
+    if unknown:
+        parser.error(f"BUG must be one of {', '.join(bug.name for bug in (NO_BUG, *BUGS))}, got {unknown.pop()}")
+    torch.set_num_threads(1)
+    head = {"recipe": RECIPE, **machine_and_versions()}
+    table = json.loads(given.out.read_text("utf-8")) if given.out.exists() else {}
+    codes = {bug.name: code_of(bug) for bug in (NO_BUG, *BUGS)}
+    same = {key: table.get(key) for key in head} == head
+    rows = {(r["bug"], r["seed"]): r for r in table.get("runs", []) if same and r["code"] == codes.get(r["bug"])}
+    for bug, seed in wanted(given.bugs):
+        if (bug.name, seed) not in rows:
+            row = rows[bug.name, seed] = run_once(bug, seed)
+            ordered = [rows[key] for key in sorted(rows, key=lambda key: (list(codes).index(key[0]), key[1]))]
+            write_whole(given.out, json.dumps({**head, "runs": ordered}, indent=1) + "\n")
+            ap = "  ".join(f"{kind} AP {numbers['ap']:.3f}" for kind, numbers in row["measured"].items())
+            print(f"{bug.name}, seed {seed}: {ap}, {row['cpu_seconds']} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(lambda: main(sys.argv[1:])))
