@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lessons_lib.course.bugs.every import BUGS, CAREFUL, NO_BUG
 
 from lessons_lib.atomic import write_whole
 from lessons_lib.course.bugs.bug import Bug, planted
-from lessons_lib.course.bugs.every import BUGS, CAREFUL, NO_BUG
 from lessons_lib.data.crop import mirrored
 from lessons_lib.data.sample import Batch, Sample, collate
 from lessons_lib.data.scenes import CLASSES
@@ -37,7 +37,15 @@ from lessons_lib.training.loop import fit
 from lessons_lib.training.schedule import warm_up_cosine
 from notebooks.seeds import RESULTS, machine_and_versions
 
-RECIPE = {"model": "mask_rcnn", "preset": "clear", "scenes": 1200, "unseen": 100, "steps": 500, "batch": 8, "rate": 3e-3}
+RECIPE = {
+    "model": "mask_rcnn",
+    "preset": "clear",
+    "scenes": 1200,
+    "unseen": 100,
+    "steps": 500,
+    "batch": 8,
+    "rate": 3e-3,
+}
 SEEDS, MORE_SEEDS = (0, 1, 2), (0, 1, 2, 3, 4)
 """Of every bug; and of what a claim of the lecture rests on, with the network as it should be."""
 

@@ -65,7 +65,7 @@ def test_a_target_that_is_no_function_of_the_library_is_refused():
 
 def test_names_are_unique_and_said():
     assert len(BY_NAME) == len(boxes.BUGS) >= 12
-    assert all(bug.says and bug.says[0].islower() or bug.says[:3] == "RPN" for bug in boxes.BUGS)
+    assert all((bug.says and bug.says[0].islower()) or bug.says[:3] == "RPN" for bug in boxes.BUGS)
 
 
 def test_square_anchors_are_square():
@@ -143,7 +143,9 @@ def test_regions():
     expected = faster_rcnn.read_regions(turned, grids, boxes_, valid, config)[0].mT
     torch.testing.assert_close(read["y before x"], expected)
     torch.testing.assert_close(read["regions out of order"], right.flip(0))
-    torch.testing.assert_close(right[1].mean() - read["regions off by half a cell"][1].mean(), torch.tensor(-7 * 1.5 / 4))
+    torch.testing.assert_close(
+        right[1].mean() - read["regions off by half a cell"][1].mean(), torch.tensor(-7 * 1.5 / 4)
+    )
 
 
 def test_the_box_loss_is_four_times_as_heavy():
