@@ -6,6 +6,7 @@ the box's outermost cells there is nothing, so the probability fades to 0 within
 weights, and a pasted mask is rows · probabilities · columnsᵀ. No corner is rounded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,7 +104,7 @@ class Cells:
         return (1 - (at[..., None] - cell).abs()).clamp(min=0)
 
 
-def cells_of(boxes: Float[Tensor, "N 4"], counts: Ints, convention: str = "exact") -> tuple[Cells, Cells]:
+def cells_of(boxes: Float[Tensor, "N 4"], counts: Sequence[int], convention: str = "exact") -> tuple[Cells, Cells]:
     """(rows, columns): where the cells of masks over `boxes` lie.
 
     "exact": they divide the box. "torchvision": the mask has one more cell of zeros around it, the box grows with it,

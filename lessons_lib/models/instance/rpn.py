@@ -146,6 +146,11 @@ def box_loss(
     return F.smooth_l1_loss(deltas, codes, beta=beta, reduction="sum")
 
 
+def at_least_float32(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """Half precision, as a network computes under autocast, as float32: boxes and losses need the digits."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def _pick(table: Float[Tensor, "B N 4"], chosen: Int64[Tensor, "B n"]) -> Float[Tensor, "B n 4"]:
     """Rows of each image's own table."""
     return table.gather(1, chosen[..., None].expand(-1, -1, 4))
