@@ -118,6 +118,30 @@ class TDM(nn.Module):
         return {self.name: above}
 
 
+class FineMap(nn.Module):
+    """A neck with one more map, finer than all of its own, for masks: the edges of an object lie between coarse cells.
+
+    The backbone's first map, brought to `out_channels` by a 1 × 1 convolution, plus the neck's finest map, brought to
+    the same and its cells repeated 2 × 2, as FPN joins its levels. From "c1" it becomes "m1".
+    """
+
+    def __init__(self, backbone: Backbone, neck: FPN | TDM, out_channels: int) -> None:
+        super().__init__()
+        check_ints(1, out_channels=out_channels)
+        self.neck, self.finest = neck, next(iter(neck.grids))
+        self.lateral = _conv(backbone.channels["c1"], out_channels, 1, norm=False)
+        self.top_down = _conv(neck.channels[self.finest], out_channels, 1, norm=False)
+        self.grids = {"m1": backbone.grids["c1"], **neck.grids}
+        self.strides = {name: grid.stride for name, grid in self.grids.items()}
+        self.channels = {"m1": out_channels, **neck.channels}
+
+    def forward(self, maps: Maps) -> dict[str, Float[Tensor, "B _ _ _"]]:
+        """{"m1": …} and the maps of the neck."""
+        own = self.neck(maps)
+        beside = self.lateral(maps["c1"])
+        return {"m1": beside + enlarge(self.top_down(own[self.finest]), beside), **own}
+
+
 def enlarge(coarse: Float[Tensor, "B C h w"], fine: Float[Tensor, "B _ H W"]) -> Float[Tensor, "B C H W"]:
     """The coarse map at the fine one's size, its cells repeated: 2 × 2 each where sides halve, rounded up."""
     return F.interpolate(coarse, size=fine.shape[2:], mode="nearest")

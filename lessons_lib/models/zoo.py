@@ -12,7 +12,9 @@ from torch import nn
 
 from lessons_lib.models.backbones import load_imagenet, make_backbone
 from lessons_lib.models.instance.build import faster_rcnn
+from lessons_lib.models.instance.build_masks import mask_rcnn
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
+from lessons_lib.models.instance.mask_rcnn import MaskRCNN
 from lessons_lib.models.instance.pieces import pieces
 from lessons_lib.models.semantic.deconvnet import deconvnet
 from lessons_lib.models.semantic.dilated import dilated, plain
@@ -60,6 +62,7 @@ MODELS: dict[str, Entry] = {
     "dilated": Entry("semantic", dilated),
     "pieces": Entry("instance", pieces),
     "faster_rcnn": Entry("detection", faster_rcnn),
+    "mask_rcnn": Entry("instance", mask_rcnn),
 }
 """Every model by its name."""
 
@@ -97,6 +100,6 @@ def build_model(
         if not isinstance(getattr(model, "backbone", None), nn.Module):
             raise ValueError(f"pretrained must be False for {name}, whose network is its own")
         load_imagenet(backbone, cast(nn.Module, model.backbone))
-        if isinstance(model, FasterRCNN):
+        if isinstance(model, FasterRCNN | MaskRCNN):
             model.features.freeze_pretrained()
     return model
