@@ -43,6 +43,17 @@ def test_an_exercise_with_a_bad_id_or_hints():
         Exercise("02.1", "Title", len, list, "a")
 
 
+@pytest.mark.parametrize("difficulty", [0, 4, 1.5])
+def test_an_exercise_has_one_to_three_dots(difficulty):
+    with pytest.raises(ValueError, match=rf"^difficulty must be 1, 2 or 3, got {difficulty}$"):
+        Exercise("02.1", "Title", len, list, ("a", "b"), difficulty=difficulty)
+
+
+def test_an_exercise_takes_a_minute_at_least():
+    with pytest.raises(ValueError, match=r"^minutes must be ≥ 1, got 0$"):
+        Exercise("02.1", "Title", len, list, ("a", "b"), minutes=0)
+
+
 def test_an_exercise_without_a_model_answer():
     with pytest.raises(ValueError, match=r"^exercise 98\.1 has no model answer$"):
         Exercise("98.1", "Title", len, list, ("a", "b")).model_source()

@@ -12,7 +12,13 @@ import pytest
 
 from lessons_lib.course.exercises.engine.cells import DECORATOR, is_setup
 from lessons_lib.course.exercises.engine.checking import behaves_like, check
-from lessons_lib.course.exercises.engine.exercise import exercises_of, find, lessons_with_exercises, written_ids
+from lessons_lib.course.exercises.engine.exercise import (
+    exercises_of,
+    find,
+    lessons_with_exercises,
+    written_exercises,
+    written_ids,
+)
 from lessons_lib.course.exercises.engine.running import run
 from lessons_lib.course.progress import LESSONS
 
@@ -22,6 +28,7 @@ LESSONS_HERE = lessons_with_exercises()
 EXERCISES = [exercise for lesson in LESSONS_HERE for exercise in exercises_of(lesson).values()]
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+EXERCISE_FILES = "lessons_lib/course/exercises"
 USUAL_IMPORTS = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F"
 
 
@@ -75,6 +82,20 @@ def test_ids_are_unique_in_order_and_the_same_by_import(lesson):
     assert ids == [f"{lesson}.{i + 1}" for i in range(len(ids))]
     assert ids == list(exercises_of(lesson))
     assert lesson in LESSONS
+    stated = [(one.id, one.title, one.difficulty, one.minutes) for one in exercises_of(lesson).values()]
+    assert [tuple(one) for one in written_exercises(lesson)] == stated
+
+
+@pytest.mark.parametrize("lesson", LESSONS_HERE)
+def test_every_exercise_states_its_difficulty_and_minutes(lesson):
+    """Written beside its title, where the map reads them: the defaults are nobody's estimate."""
+    sources = [path.read_text("utf-8") for path in HERE.parents[2].glob(f"{EXERCISE_FILES}/lesson_{lesson}/[a-z]*.py")]
+    made = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    made = [call for call in made if getattr(call.func, "id", "") == "Exercise"]
+    assert len(made) == len(written_ids(lesson))
+    for call in made:
+        assert {"difficulty", "minutes"} <= {word.arg for word in call.keywords}, call.args[0].value
+    assert all(5 <= one.minutes <= 40 and one.minutes % 5 == 0 for one in written_exercises(lesson))
 
 
 @each_exercise

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PACKAGE = "lessons_lib.course.exercises"
 FOLDER = Path(__file__).parents[1]
@@ -32,6 +32,9 @@ class Exercise:
         or drawn from a generator of their own. Tensors may be non-contiguous views.
     hints: at least two, each one saying more than the last.
     gradients: compare the gradients of every floating-point input too.
+    difficulty: 1 for a line or two that follow from the text, 2 for a small algorithm, 3 for one with several traps;
+        the map shows it as dots.
+    minutes: what it takes someone who meets the idea for the first time, hints and wrong answers included.
     """
 
     id: str
@@ -40,6 +43,8 @@ class Exercise:
     cases: Callable[[], list[dict[str, Any]]]
     hints: tuple[str, ...]
     gradients: bool = False
+    difficulty: int = 1
+    minutes: int = 10
     mistakes: list[Mistake] = field(default_factory=list, init=False)
     answer: Callable[..., Any] | None = field(default=None, init=False)
 
@@ -47,6 +52,10 @@ class Exercise:
         check_id(self.id)
         if isinstance(self.hints, str):
             raise TypeError(f"hints must be a tuple of strings, got the string {self.hints!r}")
+        if self.difficulty not in (1, 2, 3):
+            raise ValueError(f"difficulty must be 1, 2 or 3, got {self.difficulty!r}")
+        if self.minutes < 1:
+            raise ValueError(f"minutes must be ≥ 1, got {self.minutes!r}")
 
     def mistake(self, message: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator: the function below is a known wrong answer, and this is the message for it."""
@@ -88,15 +97,36 @@ def _files(lesson: str) -> list[Path]:
     return sorted(FOLDER.glob(f"lesson_{lesson}/[a-z]*.py"))
 
 
-def written_ids(lesson: str) -> list[str]:
-    """The ids of a lesson's exercises in their order, read from its files without importing them.
+class Written(NamedTuple):
+    """What the map of the course says about one exercise."""
+
+    id: str
+    title: str
+    difficulty: int
+    minutes: int
+
+
+def written_exercises(lesson: str) -> list[Written]:
+    """A lesson's exercises in their order, read from its files without importing them.
 
     So the map of the course needs no model and no torchvision. Empty for a lesson without exercises.
     """
     nodes = [node for path in _files(lesson) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Exercise"]
-    return sorted((ast.literal_eval(call.args[0]) for call in calls), key=number)
+    found = []
+    for call in calls:
+        id, title = (ast.literal_eval(argument) for argument in call.args[:2])
+        given = {
+            word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg in ("difficulty", "minutes")
+        }
+        found.append(Written(id, title, given.get("difficulty", 1), given.get("minutes", 10)))
+    return sorted(found, key=lambda one: number(one.id))
+
+
+def written_ids(lesson: str) -> list[str]:
+    """The ids of a lesson's exercises in their order, read as `written_exercises` does."""
+    return [one.id for one in written_exercises(lesson)]
 
 
 def exercises_of(lesson: str) -> dict[str, Exercise]:

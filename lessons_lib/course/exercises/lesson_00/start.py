@@ -22,6 +22,8 @@ def mask_cases():
 COVERED = Exercise(
     "00.1",
     "Covered pixels",
+    difficulty=1,
+    minutes=5,
     oracle=covered_pixels,
     cases=mask_cases,
     hints=(

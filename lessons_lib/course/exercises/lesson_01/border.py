@@ -33,6 +33,8 @@ def colour_cases():
 COLOUR_LABELS = Exercise(
     "01.3",
     "Find the bug: the border",
+    difficulty=1,
+    minutes=10,
     oracle=annotations.labels_of_colours,
     cases=colour_cases,
     hints=(

@@ -29,6 +29,8 @@ def run_cases():
 RUNS = Exercise(
     "01.4",
     "Run lengths",
+    difficulty=2,
+    minutes=15,
     oracle=annotations.run_lengths,
     cases=run_cases,
     hints=(
@@ -116,6 +118,8 @@ def polygon_cases():
 POLYGON = Exercise(
     "01.5",
     "Inside a polygon",
+    difficulty=3,
+    minutes=20,
     oracle=annotations.polygon_mask,
     cases=polygon_cases,
     hints=(

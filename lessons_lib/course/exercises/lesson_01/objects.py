@@ -35,6 +35,8 @@ def box_cases():
 BOXES = Exercise(
     "01.1",
     "Tight boxes",
+    difficulty=2,
+    minutes=10,
     oracle=library_boxes,
     cases=box_cases,
     hints=(
@@ -108,6 +110,8 @@ def id_cases():
 IDS = Exercise(
     "01.2",
     "Numbers are only names",
+    difficulty=2,
+    minutes=15,
     oracle=annotations.canonical_ids,
     cases=id_cases,
     hints=(

@@ -37,6 +37,8 @@ def layer_cases(with_weight=True):
 LOOPS = Exercise(
     "02.3",
     "The window in loops",
+    difficulty=2,
+    minutes=15,
     oracle=convolution.conv2d_loops,
     cases=layer_cases,
     gradients=True,
@@ -98,6 +100,8 @@ def exchanges_rows_and_columns(x, weight, bias, stride=1, padding=0):
 UNFOLD = Exercise(
     "02.4",
     "Windows as columns",
+    difficulty=3,
+    minutes=20,
     oracle=convolution.unfold,
     cases=lambda: layer_cases(with_weight=False),
     gradients=True,
@@ -176,6 +180,8 @@ def matrix_cases():
 MATRIX = Exercise(
     "02.5",
     "Convolution as a matrix",
+    difficulty=3,
+    minutes=15,
     oracle=convolution.convolution_matrix,
     cases=matrix_cases,
     gradients=True,

@@ -20,6 +20,8 @@ def size_cases():
 SIZE = Exercise(
     "02.1",
     "Output size",
+    difficulty=1,
+    minutes=5,
     oracle=convolution.output_size,
     cases=size_cases,
     hints=(
@@ -96,6 +98,8 @@ def padding_cases():
 PADDINGS = Exercise(
     "02.2",
     "Which paddings?",
+    difficulty=2,
+    minutes=10,
     oracle=convolution.paddings_for,
     cases=padding_cases,
     hints=(

@@ -36,6 +36,8 @@ def stamp_cases():
 STAMPS = Exercise(
     "03.3",
     "Stamp by stamp",
+    difficulty=2,
+    minutes=20,
     oracle=transposed.conv_transpose2d_stamps,
     cases=stamp_cases,
     gradients=True,
@@ -117,6 +119,8 @@ def zeros_cases():
 ZEROS = Exercise(
     "03.4",
     "Zeros between the pixels",
+    difficulty=3,
+    minutes=20,
     oracle=transposed.conv_transpose2d_zeros,
     cases=zeros_cases,
     gradients=True,

@@ -23,6 +23,8 @@ def size_cases():
 SIZE = Exercise(
     "03.1",
     "Size after stamping",
+    difficulty=1,
+    minutes=10,
     oracle=transposed.transposed_output_size,
     cases=size_cases,
     hints=(
@@ -82,6 +84,8 @@ def way_back_cases():
 WAY_BACK = Exercise(
     "03.2",
     "Which output_padding?",
+    difficulty=2,
+    minutes=20,
     oracle=transposed.output_padding_for,
     cases=way_back_cases,
     hints=(
@@ -130,6 +134,8 @@ def remainder_without_dilation(size, output, kernel_size, stride=1, padding=0, d
 BILINEAR = Exercise(
     "03.5",
     "The pyramid",
+    difficulty=2,
+    minutes=15,
     oracle=transposed.bilinear_kernel,
     cases=lambda: [{"kernel_size": k} for k in (4, 3, 2, 1, 5, 8, 16, 7)],
     hints=(

@@ -11,6 +11,8 @@ from lessons_lib.ops import checkerboard
 TAPS = Exercise(
     "04.1",
     "Taps of each phase",
+    difficulty=1,
+    minutes=10,
     oracle=checkerboard.taps_per_phase,
     cases=lambda: [
         {"kernel_size": k, "stride": s} for k, s in ((3, 2), (5, 2), (4, 2), (4, 3), (5, 3), (2, 4), (7, 1))
@@ -73,6 +75,8 @@ def overlap_cases():
 OVERLAP = Exercise(
     "04.2",
     "Overlap along a row",
+    difficulty=2,
+    minutes=15,
     oracle=checkerboard.overlap_1d,
     cases=overlap_cases,
     hints=(
@@ -138,6 +142,8 @@ def weight_cases():
 SUMS = Exercise(
     "04.4",
     "What a kernel prints",
+    difficulty=3,
+    minutes=20,
     oracle=checkerboard.phase_sums,
     cases=weight_cases,
     gradients=True,

@@ -29,6 +29,8 @@ def image_cases():
 AMPLITUDE = Exercise(
     "04.3",
     "Amplitude of the pattern",
+    difficulty=2,
+    minutes=20,
     oracle=checkerboard.phase_amplitude,
     cases=image_cases,
     hints=(
@@ -108,6 +110,8 @@ def resize_cases():
 RESIZE = Exercise(
     "04.5",
     "Resize, then convolve",
+    difficulty=2,
+    minutes=15,
     oracle=checkerboard.resize_conv2d,
     cases=resize_cases,
     gradients=True,

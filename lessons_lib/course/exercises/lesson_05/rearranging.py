@@ -22,6 +22,8 @@ def shuffle_cases():
 SHUFFLE = Exercise(
     "05.1",
     "Channels into pixels",
+    difficulty=2,
+    minutes=10,
     oracle=subpixel.pixel_shuffle,
     cases=shuffle_cases,
     gradients=True,
@@ -86,6 +88,8 @@ def unshuffle_cases():
 UNSHUFFLE = Exercise(
     "05.2",
     "Pixels into channels",
+    difficulty=1,
+    minutes=10,
     oracle=subpixel.pixel_unshuffle,
     cases=unshuffle_cases,
     gradients=True,
@@ -156,6 +160,8 @@ def order_cases():
 ORDER = Exercise(
     "05.3",
     "A layer from elsewhere",
+    difficulty=2,
+    minutes=15,
     oracle=subpixel.channel_major,
     cases=order_cases,
     hints=(

@@ -22,6 +22,8 @@ def kernel_cases():
 TRANSPOSED = Exercise(
     "05.4",
     "The same weights, as a stamp",
+    difficulty=3,
+    minutes=20,
     oracle=subpixel.transposed_weight,
     cases=kernel_cases,
     gradients=True,
@@ -95,6 +97,8 @@ def start_cases():
 ICNR = Exercise(
     "05.5",
     "A start without checkerboard",
+    difficulty=2,
+    minutes=10,
     oracle=subpixel.icnr,
     cases=start_cases,
     gradients=True,

@@ -25,6 +25,8 @@ def dense_cases():
 DENSE = Exercise(
     "06.1",
     "Fully connected, as a convolution",
+    difficulty=2,
+    minutes=15,
     oracle=patch.linear_as_conv_weight,
     cases=dense_cases,
     hints=(
@@ -100,6 +102,8 @@ def cost_cases():
 COST = Exercise(
     "06.2",
     "The cost of a convolution",
+    difficulty=1,
+    minutes=15,
     oracle=cost.conv2d_multiply_adds,
     cases=cost_cases,
     hints=(
@@ -174,6 +178,8 @@ def stitch_cases():
 STITCH = Exercise(
     "06.3",
     "Stitch the shifts",
+    difficulty=3,
+    minutes=25,
     oracle=patch.stitch,
     cases=stitch_cases,
     hints=(

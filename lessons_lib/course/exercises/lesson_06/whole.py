@@ -33,6 +33,8 @@ def loss_cases():
 LOSS = Exercise(
     "06.4",
     "The loss without void",
+    difficulty=2,
+    minutes=15,
     oracle=semantic.pixel_cross_entropy,
     cases=loss_cases,
     hints=(
@@ -117,6 +119,8 @@ def offset_cases():
 OFFSET = Exercise(
     "06.5",
     "Where to crop",
+    difficulty=3,
+    minutes=20,
     oracle=grid.crop_offset,
     cases=offset_cases,
     hints=(

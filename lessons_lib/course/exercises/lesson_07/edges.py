@@ -25,6 +25,8 @@ def map_cases():
 EDGES = Exercise(
     "07.1",
     "Boundary pixels",
+    difficulty=2,
+    minutes=15,
     oracle=boundary.boundary_pixels,
     cases=map_cases,
     hints=(
@@ -125,6 +127,8 @@ def pair_cases():
 ADD = Exercise(
     "07.2",
     "Adding aligned maps",
+    difficulty=3,
+    minutes=20,
     oracle=fcn.add_aligned,
     cases=pair_cases,
     gradients=True,

@@ -12,6 +12,8 @@ from lessons_lib.ops.grid import Grid
 SIZES = Exercise(
     "07.3",
     "The sizes of U-Net",
+    difficulty=2,
+    minutes=10,
     oracle=unet.unet_sizes,
     cases=lambda: [{"size": size} for size in (572, 188, 204, 556, 1212)],
     hints=(
@@ -87,6 +89,8 @@ def crop_cases():
 CROP = Exercise(
     "07.4",
     "The middle of a map",
+    difficulty=1,
+    minutes=10,
     oracle=unet.centre_crop,
     cases=crop_cases,
     hints=(
@@ -159,6 +163,8 @@ def library_upsample(x, stride, start, size):
 COLUMN = Exercise(
     "07.5",
     "A map at every pixel",
+    difficulty=2,
+    minutes=15,
     oracle=library_upsample,
     cases=grid_cases,
     gradients=True,

@@ -24,6 +24,8 @@ def follow_cases():
 FOLLOW = Exercise(
     "08.3",
     "Follow the switches",
+    difficulty=2,
+    minutes=10,
     oracle=unpooling.follow_switches,
     cases=follow_cases,
     hints=(
@@ -110,6 +112,8 @@ def climb_cases():
 CLIMB = Exercise(
     "08.4",
     "Find the bug: the sheared map",
+    difficulty=1,
+    minutes=10,
     oracle=unpool_level_by_level,
     cases=climb_cases,
     gradients=True,
@@ -184,6 +188,8 @@ def gives_up_on_switches(x, kept):
 MIRROR = Exercise(
     "08.5",
     "Channels of the mirror",
+    difficulty=1,
+    minutes=10,
     oracle=deconvnet.mirrored_channels,
     cases=lambda: [
         {"stages": [(64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)]},

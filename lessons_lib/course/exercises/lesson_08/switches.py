@@ -32,6 +32,8 @@ def pool_cases():
 POOL = Exercise(
     "08.1",
     "Max pooling with switches",
+    difficulty=3,
+    minutes=20,
     oracle=unpooling.max_pool,
     cases=pool_cases,
     gradients=True,
@@ -129,6 +131,8 @@ def unpool_cases():
 UNPOOL = Exercise(
     "08.2",
     "Unpooling by switches",
+    difficulty=2,
+    minutes=10,
     oracle=unpooling.max_unpool,
     cases=unpool_cases,
     gradients=True,

@@ -25,6 +25,8 @@ def chain_cases():
 FIELDS = Exercise(
     "09.1",
     "The field of a chain",
+    difficulty=2,
+    minutes=20,
     oracle=receptive_field.receptive_fields,
     cases=chain_cases,
     hints=(
@@ -109,6 +111,8 @@ def stride_cases():
 OUTPUT_STRIDE = Exercise(
     "09.2",
     "Stride becomes dilation",
+    difficulty=3,
+    minutes=20,
     oracle=receptive_field.at_output_stride,
     cases=stride_cases,
     hints=(
@@ -190,6 +194,8 @@ def path_cases():
 PATHS = Exercise(
     "09.3",
     "Who is seen, and how often",
+    difficulty=3,
+    minutes=25,
     oracle=receptive_field.path_counts,
     cases=path_cases,
     hints=(

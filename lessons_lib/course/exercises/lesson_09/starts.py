@@ -18,6 +18,8 @@ def identity_cases():
 IDENTITY = Exercise(
     "09.4",
     "A start that changes nothing",
+    difficulty=2,
+    minutes=15,
     oracle=dilated.identity_weight,
     cases=identity_cases,
     hints=(
@@ -96,6 +98,8 @@ def mirror_cases():
 MIRROR = Exercise(
     "09.5",
     "Beyond the border",
+    difficulty=2,
+    minutes=15,
     oracle=dilated.reflected_places,
     cases=mirror_cases,
     hints=(

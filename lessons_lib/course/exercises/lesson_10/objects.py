@@ -31,6 +31,8 @@ def mask_cases():
 PAIRS = Exercise(
     "10.3",
     "Find the bug: IoU of masks",
+    difficulty=1,
+    minutes=10,
     oracle=masks.pairwise_mask_iou,
     cases=mask_cases,
     hints=(
@@ -111,6 +113,8 @@ def box_cases():
 IDS = Exercise(
     "10.6",
     "Find the bug: the lost object",
+    difficulty=2,
+    minutes=15,
     oracle=coco_eval.box_annotations,
     cases=box_cases,
     hints=(

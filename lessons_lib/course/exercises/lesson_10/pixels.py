@@ -30,6 +30,8 @@ def map_cases():
 CONFUSION = Exercise(
     "10.1",
     "Find the bug: the confusion matrix",
+    difficulty=1,
+    minutes=10,
     oracle=semantic.confusion_matrix,
     cases=map_cases,
     hints=(
@@ -111,6 +113,8 @@ def matrix_cases():
 MEAN_IOU = Exercise(
     "10.2",
     "Mean IoU",
+    difficulty=2,
+    minutes=15,
     oracle=semantic.mean_iou,
     cases=matrix_cases,
     hints=(

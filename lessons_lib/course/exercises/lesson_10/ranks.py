@@ -24,6 +24,8 @@ def table_cases():
 MATCH = Exercise(
     "10.4",
     "Matching in order",
+    difficulty=3,
+    minutes=25,
     oracle=ap.match_in_order,
     cases=table_cases,
     hints=(
@@ -133,6 +135,8 @@ def hit_cases():
 AVERAGE = Exercise(
     "10.5",
     "Average precision",
+    difficulty=3,
+    minutes=25,
     oracle=ap.average_precision,
     cases=hit_cases,
     hints=(

@@ -27,6 +27,8 @@ def bilinear_cases():
 BILINEAR = Exercise(
     "12.3",
     "Between the cells",
+    difficulty=3,
+    minutes=25,
     oracle=align.bilinear,
     cases=bilinear_cases,
     gradients=True,
@@ -100,6 +102,8 @@ def point_cases():
 POINTS = Exercise(
     "12.4",
     "Sample points",
+    difficulty=2,
+    minutes=15,
     oracle=align.sample_points,
     cases=point_cases,
     gradients=True,
@@ -168,6 +172,8 @@ def align_cases():
 ALIGN = Exercise(
     "12.5",
     "RoIAlign",
+    difficulty=3,
+    minutes=20,
     oracle=align.roi_align,
     cases=align_cases,
     hints=(

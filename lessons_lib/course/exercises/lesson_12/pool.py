@@ -23,6 +23,8 @@ def rounding_cases():
 ROUND = Exercise(
     "12.1",
     "Rounding as C does it",
+    difficulty=1,
+    minutes=10,
     oracle=regions.round_half_away,
     cases=rounding_cases,
     hints=(
@@ -92,6 +94,8 @@ def pool_cases():
 POOL = Exercise(
     "12.2",
     "RoIPool",
+    difficulty=3,
+    minutes=25,
     oracle=pool.roi_pool,
     cases=pool_cases,
     hints=(

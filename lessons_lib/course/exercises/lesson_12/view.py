@@ -23,6 +23,8 @@ def theta_cases():
 THETA = Exercise(
     "12.6",
     "A box as θ",
+    difficulty=2,
+    minutes=15,
     oracle=align.affine_theta,
     cases=theta_cases,
     gradients=True,

@@ -20,6 +20,8 @@ def shape_cases():
 SHAPES = Exercise(
     "13.1",
     "Anchor shapes",
+    difficulty=1,
+    minutes=10,
     oracle=anchors.anchor_shapes,
     cases=shape_cases,
     hints=(
@@ -138,6 +140,8 @@ def library_place_anchors(shapes, rows, columns, stride, start):
 PLACE = Exercise(
     "13.2",
     "Placing anchors",
+    difficulty=2,
+    minutes=15,
     oracle=library_place_anchors,
     cases=place_cases,
     hints=(

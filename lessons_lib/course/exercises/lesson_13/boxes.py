@@ -32,6 +32,8 @@ def encode_cases():
 ENCODE = Exercise(
     "13.5",
     "A box as four numbers",
+    difficulty=2,
+    minutes=15,
     oracle=box_coding.encode_boxes,
     cases=encode_cases,
     hints=(
@@ -153,6 +155,8 @@ def library_rpn_head(maps, conv_weight, conv_bias, object_weight, object_bias, d
 HEAD = Exercise(
     "13.6",
     "Build the RPN's head",
+    difficulty=2,
+    minutes=20,
     oracle=library_rpn_head,
     cases=head_cases,
     gradients=True,

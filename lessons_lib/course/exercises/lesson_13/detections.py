@@ -43,6 +43,8 @@ def library_suppress(boxes, scores, labels, threshold):
 SUPPRESS = Exercise(
     "13.7",
     "Find the bug: suppression",
+    difficulty=2,
+    minutes=15,
     oracle=library_suppress,
     cases=nms_cases,
     hints=(
@@ -145,6 +147,8 @@ def library_choose(probs, boxes, threshold, most):
 CHOOSE = Exercise(
     "13.8",
     "From regions to detections",
+    difficulty=3,
+    minutes=20,
     oracle=library_choose,
     cases=choice_cases,
     hints=(

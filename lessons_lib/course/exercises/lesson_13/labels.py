@@ -33,6 +33,8 @@ def library_label_anchors(iou, high, low):
 LABEL = Exercise(
     "13.3",
     "What an anchor shows",
+    difficulty=3,
+    minutes=20,
     oracle=library_label_anchors,
     cases=label_cases,
     hints=(
@@ -152,6 +154,8 @@ def library_draw_anchors(labels, random, count, share):
 SAMPLE = Exercise(
     "13.4",
     "A fair sample",
+    difficulty=2,
+    minutes=15,
     oracle=library_draw_anchors,
     cases=sample_cases,
     hints=(

@@ -24,6 +24,8 @@ def score_cases():
 SCORE = Exercise(
     "17.3",
     "The score term",
+    difficulty=2,
+    minutes=15,
     oracle=coverage.score_loss,
     cases=score_cases,
     hints=(
@@ -103,6 +105,8 @@ def logit_cases():
 STOP = Exercise(
     "17.4",
     "Find the bug: the stop loss",
+    difficulty=1,
+    minutes=10,
     oracle=coverage.score_loss_with_logits,
     cases=logit_cases,
     gradients=True,
@@ -175,6 +179,8 @@ def batch_cases():
 BATCH = Exercise(
     "17.5",
     "The loss of a batch",
+    difficulty=3,
+    minutes=20,
     oracle=coverage.coverage_loss,
     cases=batch_cases,
     gradients=True,

@@ -32,6 +32,8 @@ def mask_cases():
 PAIRS = Exercise(
     "17.1",
     "Soft IoU of all pairs",
+    difficulty=2,
+    minutes=15,
     oracle=coverage.pairwise_soft_iou,
     cases=mask_cases,
     gradients=True,
@@ -123,6 +125,8 @@ def table_cases():
 ASSIGNMENT = Exercise(
     "17.2",
     "The best assignment",
+    difficulty=3,
+    minutes=20,
     oracle=coverage.best_assignment,
     cases=table_cases,
     hints=(
