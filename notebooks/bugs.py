@@ -13,7 +13,7 @@ import inspect
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,15 @@ from lessons_lib.training.loop import fit
 from lessons_lib.training.schedule import warm_up_cosine
 from notebooks.seeds import RESULTS, machine_and_versions
 
-RECIPE = {"model": "mask_rcnn", "preset": "clear", "scenes": 1200, "unseen": 100, "steps": 500, "batch": 8, "rate": 3e-3}
+RECIPE = {
+    "model": "mask_rcnn",
+    "preset": "clear",
+    "scenes": 1200,
+    "unseen": 100,
+    "steps": 500,
+    "batch": 8,
+    "rate": 3e-3,
+}
 SEEDS, MORE_SEEDS = (0, 1, 2), (0, 1, 2, 3, 4)
 """Of every bug; and of what a claim of the lecture rests on, with the network as it should be."""
 
@@ -50,7 +58,7 @@ def scenes(count: int, seed: int) -> list[Sample]:
     return draw_scenes(range(count), PRESETS[RECIPE["preset"]], seed)
 
 
-def batches(steps: int, seed: int, size: int) -> list[Batch]:
+def batches(steps: int, seed: int, size: int) -> Iterator[Batch]:
     """The batches of a run: half of the scenes mirrored, the same for every bug."""
     known, draw = scenes(RECIPE["scenes"], 0), torch.Generator().manual_seed(seed)
     for _ in range(steps):
