@@ -13,7 +13,7 @@ import inspect
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def scenes(count: int, seed: int) -> list[Sample]:
     return draw_scenes(range(count), PRESETS[RECIPE["preset"]], seed)
 
 
-def batches(steps: int, seed: int, size: int) -> list[Batch]:
+def batches(steps: int, seed: int, size: int) -> Iterator[Batch]:
     """The batches of a run: half of the scenes mirrored, the same for every bug."""
     known, draw = scenes(RECIPE["scenes"], 0), torch.Generator().manual_seed(seed)
     for _ in range(steps):

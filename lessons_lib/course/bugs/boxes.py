@@ -173,7 +173,7 @@ def in_the_order_of_levels(right):
 
 
 RPN, FASTER = "models.instance.rpn", "models.instance.faster_rcnn"
-READERS = (f"{FASTER}:read_regions",)
+READERS = (f"{FASTER}:read_regions", "models.instance.mask_rcnn:read_regions")
 
 BUGS = (
     Bug("flat before permuted", "RPN confidences are flattened as (A, H, W); anchors are ordered (H, W, A)",

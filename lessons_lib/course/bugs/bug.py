@@ -1,9 +1,9 @@
 """A bug as data: which function of the library it spoils, and how. `planted` puts it in and takes it out again."""
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -15,6 +15,7 @@ class Bug:
     targets: what is exchanged, each a module below lessons_lib and a name in it: "models.instance.rpn:match".
     wrong: gets the right function, and returns the one that stands in for it.
     learns: whether a network with the bug learns another thing; otherwise only its predictions are wrong.
+    options: of the model's builder, where the bug is a choice that the library offers.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Bug:
     targets: tuple[str, ...]
     wrong: Callable[[Callable[..., Any]], Callable[..., Any]]
     learns: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager

@@ -35,10 +35,14 @@ def right():
     return outcome()
 
 
+SELDOM = {"best anchor, other object"}
+"""Only where an anchor is the best of an object and overlaps another one more: not in these scenes."""
+
+
 @pytest.mark.parametrize("bug", boxes.BUGS, ids=lambda bug: bug.name)
 def test_a_bug_changes_the_network_and_goes_away_again(bug, right):
     with planted(bug):
-        assert outcome() != right
+        assert (outcome() != right) == (bug.name not in SELDOM)
     assert outcome() == right
 
 
@@ -57,7 +61,7 @@ def test_the_bug_goes_also_after_an_error():
 
 
 def test_a_target_that_is_no_function_of_the_library_is_refused():
-    with pytest.raises(ValueError, match="targets must name functions of the library, got 'ops.anchors:nothing'"):
+    with pytest.raises(ValueError, match=r"targets must name functions of the library, got 'ops\.anchors:nothing'"):
         _find("ops.anchors:nothing")
     with pytest.raises(ValueError, match="targets must name"), planted(Bug("", "", "", ("ops.nms:no",), lambda f: f)):
         pass
@@ -81,7 +85,7 @@ def test_anchors_at_the_corner():
 
 def test_labels_of_anchors():
     iou = torch.tensor([[0.5, 0.3], [0.1, 0.2], [0.0, 0.0]])
-    assert [x.tolist() for x in rpn.match(iou, 0.6, 0.25, force_best=True)] == [[0, 0, 0], [1, 0, 0]]
+    assert [x.tolist() for x in rpn.match(iou, 0.6, 0.25, force_best=True)] == [[0, 1, 0], [1, 0, 0]]
     two = torch.tensor([[0.5, 0.3], [0.1, 0.2], [0.9, 0.0]])  # anchor 0 is the best of object 1, but overlaps 0 more
     assert [x.tolist() for x in rpn.match(two, 0.6, 0.25, force_best=True)] == [[1, 1, 0], [1, 0, 1]]
     with planted(BY_NAME["best anchor, other object"]):
