@@ -169,8 +169,8 @@ def planted_everywhere(bug):
     """As `planted`, but also where other modules, tests among them, have taken the function by its name."""
     changed = []
     try:
-        for owner, name in map(_find, bug.targets):
-            right = getattr(owner, name)
+        found = [(getattr(owner, name), owner, name) for owner, name in map(_find, bug.targets)]
+        for right, owner, name in {id(row[0]): row for row in found}.values():  # once, though two modules have it
             wrong = bug.wrong(right)
             modules = [m for key, m in list(sys.modules.items()) if key.split(".")[0] in ("lessons_lib", "tests")]
             spaces = [vars(m) for m in modules]
