@@ -48,8 +48,8 @@ class Pairs:
     object: Int64[Tensor, " e"]
 
 
-def paired(pictures: list[Picture]) -> Pairs:
-    """All pairs of one image and class; of these, only the `MOST[-1]` detections with the highest scores count."""
+def paired(pictures: list[Picture], most: int = MOST[-1]) -> Pairs:
+    """All pairs of one image and class; of these, only the `most` detections with the highest scores count."""
     sizes = [(len(picture.labels), len(picture.gt_labels)) for picture in pictures]
     counts, gt_counts = torch.tensor(sizes, dtype=torch.int64, device="cpu").view(-1, 2).unbind(1)
     scores, labels = _joined(pictures, "scores").double(), _joined(pictures, "labels").long()
@@ -63,7 +63,7 @@ def paired(pictures: list[Picture]) -> Pairs:
     order = scores.argsort(descending=True, stable=True)
     order = order[kind[order].argsort(stable=True)]
     rank = torch.arange(len(order), device="cpu") - torch.searchsorted(kind[order], kind[order])
-    order, rank = order[rank < MOST[-1]], rank[rank < MOST[-1]]
+    order, rank = order[rank < most], rank[rank < most]
     gt_kind, gt_order = gt_kind.sort(stable=True)
 
     begin, end = (torch.searchsorted(gt_kind, kind[order], right=right) for right in (False, True))

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from lessons_lib.data.sample import Instances
-from lessons_lib.metrics.detection_matching import Picture, match_pictures
+from lessons_lib.metrics.detection_matching import match_pairs
+from lessons_lib.metrics.detection_pairs import Picture, paired
 from lessons_lib.ops.boxes import box_areas, check_boxes, pairwise_box_iou
 
 COUNTS = (10, 50, 100, 300, 1000)
@@ -38,7 +39,6 @@ class ProposalRecall:
         if not self.counts or self.counts[0] < 1 or any(a >= b for a, b in pairwise(self.counts)):
             raise ValueError(f"counts must be numbers ≥ 1, ascending, at least one, got {self.counts}")
         self.pictures: list[Picture] = []
-        self.ranks: list[Int64[Tensor, " P"]] = []
 
     def update(self, boxes: Float[Tensor, "P 4"], target: Instances) -> None:
         """Add one image: its proposals as xyxy boxes, best first, and its objects. ValueError for other boxes."""
@@ -52,7 +52,6 @@ class ProposalRecall:
         labels, gt_labels = torch.zeros_like(rank), torch.zeros(len(target), dtype=torch.int64, device="cpu")
         areas = (box_areas(boxes[rank]), box_areas(objects))
         self.pictures.append(Picture(iou[rank], -rank.double(), labels, areas[0], gt_labels, areas[1], crowd.cpu()))
-        self.ranks.append(rank)
 
     def merge(self, other: "ProposalRecall") -> None:
         """Add the images of `other`, for example from another process, after one's own."""
@@ -60,7 +59,6 @@ class ProposalRecall:
             got = f"counts {other.counts}" if isinstance(other, ProposalRecall) else repr(other)
             raise ValueError(f"other must be ProposalRecall with counts {self.counts}, got {got}")
         self.pictures += other.pictures
-        self.ranks += other.ranks
 
     def compute(self) -> dict[str, dict[int, float]]:
         """{"recall50": recall at IoU 0.5 by the number of proposals, "recall": its mean over IoU 0.5, 0.55, …, 0.95}.
@@ -70,8 +68,9 @@ class ProposalRecall:
         objects = sum(int((~picture.is_crowd).sum()) for picture in self.pictures)
         if objects == 0:
             return {name: dict.fromkeys(self.counts, float("nan")) for name in ("recall50", "recall")}
-        hits = match_pictures(self.pictures)[0][0]  # (T, n), of objects of any size
-        rank = torch.cat(self.ranks)
+        pairs = paired(self.pictures, self.counts[-1])
+        hits = match_pairs(pairs)[0][0]  # (T, n), of objects of any size
+        rank = -pairs.scores
         found = {count: (hits & (rank < count)).sum(1).double() / objects for count in self.counts}
         first = {count: values[0].item() for count, values in found.items()}
         return {"recall50": first, "recall": {count: values.mean().item() for count, values in found.items()}}

@@ -42,6 +42,7 @@ def paste_masks(
     [[[0, 1, 1, 0], [0, 0, 0, 0]]]
     """
     height, width = _check(probs, boxes, size, convention)
+    probs = probs.detach()
     if not threshold >= 0:
         raise ValueError(f"threshold must be ≥ 0, got {threshold}")
     if probs.device.type != "cpu":

@@ -86,7 +86,8 @@ class FasterRCNN(InstanceModel):
         `dice` draws the anchors and regions. Given `proposals` stand in for the RPN's, which still learns.
         """
         truth = pad_truth(batch.instances, self.num_classes)
-        maps = self.features(self.first(batch.images))
+        # with the channels of a cell side by side, convolutions and the reads of regions go faster
+        maps = self.features(self.first(batch.images).contiguous(memory_format=torch.channels_last))
         anchors = self.anchors(maps, batch.images.shape[2:])
         objectness, deltas = self.rpn([maps[name] for name in self.config.rpn_levels])
         every, scores, moves = torch.cat(anchors), torch.cat(objectness, 1), torch.cat(deltas, 1)
