@@ -1,6 +1,6 @@
 """Exercises whose answer is a class: a layer, a head or a block, judged by what it has, computes and learns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,14 +14,17 @@ LEARNING_RATE = 0.02
 
 
 def built(
-    reference: type[nn.Module], loss: Callable[[Tensor], Tensor], start: bool = False
+    reference: type[nn.Module],
+    loss: Callable[[Tensor], Tensor],
+    start: bool = False,
+    start_values: Sequence[str] = (),
 ) -> Callable[[Callable[..., nn.Module]], Callable[..., Findings]]:
     """The trial of a class: what an object of it has, computes and learns, to compare with the library's `reference`.
 
     A case holds the arguments of the constructor and of forward, by their names. Compared are the names and shapes of
-    the parameters and buffers; with `start` the output of a fresh object; with the same drawn weights in both the
-    output, and the gradients of forward's inputs and of the weights; and, in cases of one image, whether 30 steps of
-    Adam halve loss(output).
+    the parameters and buffers; of a fresh object the parameters named in start_values, and with `start` the output;
+    with the same drawn weights in both the output, and the gradients of forward's inputs and of the weights; and, in
+    cases of one image, whether 30 steps of Adam halve loss(output).
     """
     arguments = constructor_arguments(reference)
 
@@ -35,6 +38,8 @@ def built(
                 found = Findings({"its parameters": _parameters(module)})
                 if found["its parameters"] != _parameters(right):
                     return found
+                fresh = module.state_dict()
+                found |= {f"the first value of {name}": fresh[name].clone() for name in start_values}
                 if start:
                     found["the output before any training"] = module(**inputs).detach()
                 _draw_weights(module)
