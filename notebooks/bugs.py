@@ -11,9 +11,11 @@ import argparse
 import hashlib
 import inspect
 import json
+import multiprocessing
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,7 @@ SEEDS, MORE_SEEDS = (0, 1, 2), (0, 1, 2, 3, 4)
 """Of every bug; and of what a claim of the lecture rests on, with the network as it should be."""
 
 Run = dict[str, Any]
+EVERY = (NO_BUG, *BUGS)
 
 
 @cache
@@ -116,37 +119,64 @@ def code_of(bug: Bug) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
-def wanted(names: Sequence[str]) -> list[tuple[Bug, int]]:
-    """All runs, or those of the named bugs: seed by seed, so that a network without a bug is trained once."""
-    chosen = [bug for bug in (NO_BUG, *BUGS) if not names or bug.name in names]
-    most = {bug.name: MORE_SEEDS if bug is NO_BUG or bug.name in CAREFUL else SEEDS for bug in chosen}
-    runs = [(bug, seed) for seed in MORE_SEEDS for bug in chosen if seed in most[bug.name]]
-    return sorted(runs, key=lambda run: (run[1], run[0] is not NO_BUG, run[0].learns))
+def run_together(names: Sequence[str], seed: int) -> list[Run]:
+    """The rows of some bugs from one seed, made in one process with one thread."""
+    torch.set_num_threads(1)
+    return [run_once(bug, seed) for bug in EVERY if bug.name in names]
+
+
+def missing(rows: Mapping[tuple[str, int], Run], names: Sequence[str]) -> list[tuple[list[str], int]]:
+    """The runs that are still to be made, as arguments of `run_together`.
+
+    Bugs that only spoil predictions go together with the network without a bug, which is then trained once.
+    """
+    found = []
+    for seed in MORE_SEEDS:
+        bugs = [bug for bug in EVERY if seed in SEEDS or bug is NO_BUG or bug.name in CAREFUL]
+        open_ = [b for b in bugs if (b.name, seed) not in rows and (not names or b.name in names)]
+        alike = [bug.name for bug in open_ if bug is NO_BUG or not bug.learns]
+        found += [(group, seed) for group in (alike, *([b.name] for b in open_ if b.name not in alike)) if group]
+    return found
+
+
+def write(target: Path, head: dict[str, Any], rows: Mapping[tuple[str, int], Run]) -> None:
+    """The table so far, in the order of the bugs: a command that is stopped leaves the old table or the new one."""
+    order = {bug.name: number for number, bug in enumerate(EVERY)}
+    runs = [rows[key] for key in sorted(rows, key=lambda key: (order[key[0]], key[1]))]
+    write_whole(target, json.dumps({**head, "runs": runs}, indent=1) + "\n")
 
 
 def main(arguments: list[str]) -> int:
-    """Makes the missing runs."""
+    """Makes the missing runs; returns 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("bugs", nargs="*", metavar="BUG", help="names of bugs; all without any")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each one process with one thread")
     parser.add_argument("--out", type=Path, default=RESULTS / "bugs.json", help="the table")
     given = parser.parse_args(arguments)
-    unknown = set(given.bugs) - {bug.name for bug in (NO_BUG, *BUGS)}
-    if unknown:
-        parser.error(f"BUG must be one of {', '.join(bug.name for bug in (NO_BUG, *BUGS))}, got {unknown.pop()}")
-    torch.set_num_threads(1)
+    known = [bug.name for bug in EVERY]
+    for name in given.bugs:
+        if name not in known:
+            parser.error(f"BUG must be one of {', '.join(known)}, got {name!r}")
     head = {"recipe": RECIPE, **machine_and_versions()}
     table = json.loads(given.out.read_text("utf-8")) if given.out.exists() else {}
-    codes = {bug.name: code_of(bug) for bug in (NO_BUG, *BUGS)}
+    codes = {bug.name: code_of(bug) for bug in EVERY}
     same = {key: table.get(key) for key in head} == head
     rows = {(r["bug"], r["seed"]): r for r in table.get("runs", []) if same and r["code"] == codes.get(r["bug"])}
-    for bug, seed in wanted(given.bugs):
-        if (bug.name, seed) not in rows:
-            row = rows[bug.name, seed] = run_once(bug, seed)
-            ordered = [rows[key] for key in sorted(rows, key=lambda key: (list(codes).index(key[0]), key[1]))]
-            write_whole(given.out, json.dumps({**head, "runs": ordered}, indent=1) + "\n")
-            ap = "  ".join(f"{kind} AP {numbers['ap']:.3f}" for kind, numbers in row["measured"].items())
-            print(f"{bug.name}, seed {seed}: {ap}, {row['cpu_seconds']} s", flush=True)
-    return 0
+    failed = 0
+    with ProcessPoolExecutor(given.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pending = {pool.submit(run_together, *group): group for group in missing(rows, given.bugs)}
+        for future in as_completed(pending):
+            names, seed = pending[future]
+            if error := future.exception():
+                failed += 1
+                print(f"{', '.join(names)}, seed {seed}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                continue
+            for row in future.result():
+                rows[row["bug"], seed] = row
+                ap = "  ".join(f"{kind} AP {numbers['ap']:.3f}" for kind, numbers in row["measured"].items())
+                print(f"{row['bug']}, seed {seed}: {ap}, {row['cpu_seconds']} s", flush=True)
+            write(given.out, head, rows)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
