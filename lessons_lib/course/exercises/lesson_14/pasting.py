@@ -164,7 +164,7 @@ def keeps_probabilities(probs, box, height, width):
 
 
 def round_trip_cases():
-    """A rectangle on whole pixels; an ellipse in a box of its own and in a larger one; a mask without a pixel."""
+    """A rectangle on whole pixels; an ellipse in its own box, in a larger and in a smaller one; a mask without a pixel."""
     rectangle = torch.zeros(8, 10, dtype=torch.bool)
     rectangle[2:6, 3:9] = True
     rows, columns = torch.arange(24.0)[:, None], torch.arange(30.0)
@@ -174,6 +174,7 @@ def round_trip_cases():
         {"mask": rectangle, "box": torch.tensor([2.4, 1.7, 9.6, 6.6]), "m": 3},
         {"mask": blob, "box": torch.tensor([3.0, 3.0, 26.0, 20.0]), "m": 7},
         {"mask": ring, "box": torch.tensor([1.3, 1.2, 27.8, 22.4]), "m": 6},
+        {"mask": blob, "box": torch.tensor([8.2, 5.4, 24.6, 16.1]), "m": 5},
         {"mask": torch.zeros(6, 6, dtype=torch.bool), "box": torch.tensor([1.0, 1.0, 5.0, 5.0]), "m": 3},
     ]
 
