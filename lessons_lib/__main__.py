@@ -1,4 +1,4 @@
-"""The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, train, evaluate, …"""
+"""The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, cards, check, train, …"""
 
 import argparse
 import io
@@ -30,9 +30,18 @@ def _reset(args: argparse.Namespace) -> int:
 
 
 def _progress(args: argparse.Namespace) -> int:
-    from lessons_lib.course.exercises import progress
+    from lessons_lib.course.course_map import progress
 
     print(progress())
+    return 0
+
+
+def _cards(args: argparse.Namespace) -> int:
+    from lessons_lib.course.flashcards import write_cards
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # as Anki reads it, whatever the terminal's encoding
+    write_cards(cast(io.TextIOBase, sys.stdout))
     return 0
 
 
@@ -90,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     reset = verb("reset", _reset, "give back one lesson as shipped; yours is kept aside under a dated name")
     reset.add_argument("lesson", help="its number or name, such as 04")
     verb("progress", _progress, "the map of the course with the exercises that you passed")
+    verb("cards", _cards, "the questions of all self-checks as cards for Anki: cards > cards.tsv")
     check = verb("check", _check, "run each submitted notebook in a folder and print a CSV of the exercises passed")
     check.add_argument("folder", help="a folder of notebooks; their code is run")
     add_train(verb("train", _train, "train a model, on drawn scenes or on a dataset in a folder"))

@@ -4,7 +4,7 @@ import torch
 
 from lessons_lib.ops import annotations, boxes, checkerboard, convolution, coverage, masks, matching, nms, sampling
 
-from lessons_lib.ops import box_coding, levels, subpixel, transposed, unpooling  # isort: skip
+from lessons_lib.ops import box_coding, levels, mask_targets, pasting, subpixel, transposed, unpooling  # isort: skip
 from lessons_lib.ops import anchors as anchors_module
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.receptive_field import chain
@@ -65,6 +65,9 @@ CALLS = {
     "levels.multilevel_roi_align": lambda: levels.multilevel_roi_align(*PYRAMID, 2, valid=VALID.expand(2, 3)),
     "masks.pairwise_mask_iou": lambda: masks.pairwise_mask_iou(MASKS, MASKS, CROWD),
     "masks.encode_rle": lambda: masks.encode_rle(MASKS),
+    "mask_targets.mask_targets": lambda: mask_targets.mask_targets(
+        [MASKS, MASKS[:2]], CORNERS.expand(2, 3, 4), torch.tensor([[0, 1, 2], [0, 1, 9]], **CPU), VALID.expand(2, 3), 4
+    ),
     "matching.match": lambda: matching.match(TABLE, 0.7, 0.3, force_best=True, valid=VALID),
     "matching.ignore_crowds": lambda: matching.ignore_crowds(LABELS[0, :3], TABLE),
     "matching.overlaps": lambda: matching.overlaps(CORNERS, CORNERS),
@@ -72,6 +75,8 @@ CALLS = {
     "nms.nms": lambda: nms.nms(CORNERS, SCORES, 0.5, GROUPS, VALID),
     "nms.nms_by_mask": lambda: nms.nms_by_mask(CORNERS, SCORES, 0.5, GROUPS, VALID),
     "nms.nms_in_blocks": lambda: nms.nms_in_blocks(CORNERS[None], SCORES[None], 0.5, GROUPS[None], VALID[None]),
+    "pasting.paste_masks": lambda: pasting.paste_masks(IMAGE[0, :3], CORNERS, (9, 9)),
+    "pasting.paste_probs": lambda: pasting.paste_probs(IMAGE[0, :3], CORNERS, (9, 9), "torchvision"),
     "receptive_field.chain.extent": lambda: chain.extent(MASKS[0]),
     "roi.align.roi_align": lambda: align.roi_align(IMAGE, ROWS, 2, 0.5, 2, True),
     "roi.align.roi_align, adaptive": lambda: align.roi_align(IMAGE, list(CORNERS.split([1, 2])), 2, 0.5),
@@ -106,6 +111,7 @@ NOT_CALLED = {
     "masks.pairwise_rle_iou": "run lengths are text",
     "receptive_field.chain.input_gradient": "runs a network of the caller's",
     "receptive_field.seen.seen_pixels": "runs a network of the caller's",
+    "pasting.cells_of": "through paste_masks",
     "roi.align.bilinear": "through roi_align_loops",
     "roi.align.sample_counts": "through roi_align",
     "roi.align.sample_points": "through roi_align",

@@ -68,9 +68,10 @@ def test_models(name):
     assert (found.boxes if isinstance(found, Instances) else found).device.type == "cpu"
 
 
+@pytest.mark.parametrize("name", ["faster_rcnn", "mask_rcnn"])
 @pytest.mark.parametrize("options", [{"neck": "tdm"}, {"neck": "c4", "operator": "pool"}, {"hard_examples": True}])
-def test_detectors_of_other_kinds(options):
-    model, batch = build_model("faster_rcnn", 11, **options), collate(draw_scenes(range(2), replace(EASY, size=64)))
+def test_detectors_of_other_kinds(name, options):
+    model, batch = build_model(name, 11, **options), collate(draw_scenes(range(2), replace(EASY, size=64)))
     alone(lambda: sum(model(batch).values()).backward())
     alone(lambda: model.predict([batch.images[0]]))
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lessons_lib.atomic import whole_file
+from lessons_lib.course.course_map import LESSONS
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_LESSON = "00_start_here.ipynb"
@@ -42,11 +43,13 @@ def reset_lesson(lesson: str, notebooks: Path, course: Path) -> tuple[Path, Path
     """Gives a lesson back as it was shipped; the learner's own version stays beside it under a dated name.
 
     `lesson` is a number ("4", "04") or a notebook's name. Returns the restored notebook and the one kept aside (None
-    when there was none). Raises ValueError when no lesson, or more than one, answers to the name.
+    when there was none). Raises ValueError when no lesson, or more than one, has the name, or it is not written yet.
     """
     names = [path for path in lesson_files(notebooks) if path.suffix == ".ipynb" and len(path.parts) == 1]
     wanted = f"{int(lesson):02d}" if lesson.isdecimal() else Path(lesson).stem
     found = [path for path in names if wanted in (path.stem, path.stem.split("_")[0])]
+    if not found and wanted in LESSONS:
+        raise ValueError(f"lesson {wanted}, {LESSONS[wanted]}, is not written yet")
     if len(found) != 1:
         have = ", ".join(path.stem for path in names)
         raise ValueError(f"lesson must be one of {have}, or its number, got {lesson!r}")

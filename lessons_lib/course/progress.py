@@ -1,43 +1,18 @@
-"""Which exercises were passed: one JSON file on the learner's own machine, and the map of the course."""
+"""Which exercises were passed, and when: one JSON file on the learner's own machine."""
 
-import html
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lessons_lib.atomic import write_whole
+from lessons_lib.course.exercise_list import number
 
 VERSION = 1
 LOCK_SECONDS = 5
-
-LESSONS = {
-    "00": "Start here",
-    "01": "Pixels and instances",
-    "02": "Convolution arithmetic",
-    "03": "Transposed convolution",
-    "04": "Checkerboard",
-    "05": "Sub-pixel convolution",
-    "06": "Fully convolutional",
-    "07": "Skip connections",
-    "08": "Unpooling",
-    "09": "Dilation",
-    "10": "Measuring",
-    "11": "Proposals",
-    "12": "RoIAlign",
-    "13": "Faster R-CNN",
-    "14": "Mask R-CNN",
-    "15": "Cascades",
-    "16": "Position-sensitive maps",
-    "17": "Coverage loss",
-    "18": "Recurrent",
-    "19": "Scoreboard",
-    "20": "Your own data",
-}
 
 
 def data_folder() -> Path:
@@ -51,47 +26,47 @@ def data_folder() -> Path:
 
 
 def progress_file() -> Path:
-    """Where the progress is kept: {"version": 1, "passed": {"02.1": "2017-04-28", …}}."""
+    """Where the progress is kept.
+
+    {"version": 1, "passed": {"02.1": "2017-04-28", …}, "repeated": {"02.1": ["2017-05-02", …], …}}: the day of the
+    first pass, and the days on which the exercise was written anew.
+    """
     return data_folder() / "progress.json"
 
 
-def record_pass(exercise_id: str) -> str:
+def record_pass(exercise_id: str, anew: bool = False) -> str:
     """Remember that an exercise was passed; what is passed stays passed.
 
-    Returns a line for the learner, empty if all is well. Raises nothing for a file or folder in trouble.
+    anew: the answer was written again, so that the day counts as a repetition, once a day. Returns a line for the
+    learner, empty if all is well. Raises nothing for a file or folder in trouble.
     """
     try:
         with _locked():
-            passed, note = _read()
-            if exercise_id not in passed or note:
-                today = datetime.now().date().isoformat()
-                _write({exercise_id: today, **passed})
+            passes, note = _read()
+            days = passes.setdefault(exercise_id, [])
+            today = datetime.now().date().isoformat()
+            fresh = not days or (anew and today not in days)
+            if fresh:
+                days.append(today)
+            if fresh or note:
+                _write(passes)
             return note
     except OSError as error:
         return f"Your progress could not be saved in {progress_file()}: {error.strerror or error}."
 
 
-def passed_exercises() -> tuple[dict[str, str], str]:
-    """The date of each exercise passed, by id, and a line for the learner, empty if all is well."""
+def passed_exercises() -> tuple[dict[str, list[str]], str]:
+    """The days on which each exercise was passed, by id, and a line for the learner, empty if all is well."""
     try:
         if not progress_file().exists():
             return {}, ""
         with _locked():
-            passed, note = _read()
+            passes, note = _read()
             if note:
-                _write(passed)
-            return passed, note
+                _write(passes)
+            return passes, note
     except OSError as error:
         return {}, f"Your progress could not be read from {progress_file()}: {error.strerror or error}."
-
-
-def progress() -> "CourseMap":
-    """The map of the course: all lessons, and how many exercises of each were passed. Notebooks draw it."""
-    passed, note = passed_exercises()
-    from lessons_lib.course.exercises.engine.exercise import written_ids  # the exercises import this module
-
-    lessons = [(lesson, title, written_ids(lesson)) for lesson, title in LESSONS.items()]
-    return CourseMap(lessons, frozenset(passed), note)
 
 
 @contextmanager
@@ -107,7 +82,7 @@ def _locked() -> Iterator[None]:
         raise OSError("another notebook has kept the file busy") from error
 
 
-def _read() -> tuple[dict[str, str], str]:
+def _read() -> tuple[dict[str, list[str]], str]:
     """The records, and a line if the file had to be moved aside: damaged, or of another version."""
     path = progress_file()
     if not os.path.lexists(path):
@@ -115,7 +90,7 @@ def _read() -> tuple[dict[str, str], str]:
     try:
         data = json.loads("" if path.is_dir() else path.read_text("utf-8"))
         version = data["version"]
-        passed = _records(data["passed"])
+        passed = _records(data["passed"], data.get("repeated", {}))
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}, f"Your progress file was damaged. It is kept as {_set_aside(path)}, and a new one was begun."
     if version == VERSION:
@@ -126,16 +101,15 @@ def _read() -> tuple[dict[str, str], str]:
     return {}, f"Your progress file is from another version of the course. It is kept as {aside}; a new one was begun."
 
 
-def _records(passed: Any) -> dict[str, str]:
-    """The dates by id. Older files hold a plain list of ids. Raises TypeError or ValueError for anything else."""
-    dates = dict.fromkeys(passed, "") if isinstance(passed, list) else dict(passed)
-    if not all(isinstance(value, str) for pair in dates.items() for value in pair):
-        raise TypeError("passed must map ids to dates")
-    from lessons_lib.course.exercises.engine.exercise import number
-
-    for exercise_id in dates:
+def _records(passed: Any, repeated: Any) -> dict[str, list[str]]:
+    """The days by id. Older files hold a plain list of ids. Raises TypeError or ValueError for anything else."""
+    first = dict.fromkeys(passed, "") if isinstance(passed, list) else dict(passed)
+    passes = {one: [day, *dict(repeated).get(one, [])] for one, day in first.items()}
+    if not all(isinstance(value, str) for one, days in passes.items() for value in (one, *days)):
+        raise TypeError("passed must map ids to dates, and repeated to lists of dates")
+    for exercise_id in passes:
         number(exercise_id)
-    return dates
+    return passes
 
 
 def _set_aside(path: Path) -> Path:
@@ -147,44 +121,11 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _write(passed: dict[str, str]) -> None:
+def _write(passes: dict[str, list[str]]) -> None:
     """Write the file as a whole; the caller holds its lock."""
-    text = json.dumps({"version": VERSION, "passed": dict(sorted(passed.items()))}, indent=1)
-    write_whole(progress_file(), text + "\n")
-
-
-@dataclass(frozen=True, eq=False)
-class CourseMap:
-    """The lessons with their exercises' ids, and which of these were passed."""
-
-    lessons: list[tuple[str, str, list[str]]]
-    passed: frozenset[str]
-    note: str = ""
-
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """Number, title, one mark an exercise (● passed, ○ open) and the count in words."""
-        rows = []
-        for lesson, title, ids in self.lessons:
-            marks = "".join("●" if one in self.passed else "○" for one in ids)
-            done = sum(one in self.passed for one in ids)
-            rows.append((lesson, title, marks, f"{done} of {len(ids)}" if ids else "no exercises yet"))
-        return rows
-
-    def headline(self) -> str:
-        """The sum over the course."""
-        ids = [one for _, _, ids in self.lessons for one in ids]
-        return f"{sum(one in self.passed for one in ids)} of {len(ids)} exercises passed"
-
-    def __repr__(self) -> str:
-        lines = [f"{lesson}  {title:<24} {marks:<8} {count}" for lesson, title, marks, count in self.rows()]
-        return "\n".join([self.headline(), *lines, *([self.note] if self.note else [])])
-
-    def _repr_html_(self) -> str:
-        cells = "".join(
-            f'<div style="display:flex;gap:1em;opacity:{1 if marks else 0.65}"><b>{lesson}</b>'
-            f'<span style="width:14em">{html.escape(title)}</span>'
-            f'<span style="width:6em;color:#1d9a6c" aria-hidden="true">{marks}</span><span>{count}</span></div>'
-            for lesson, title, marks, count in self.rows()
-        )
-        note = f"<div><i>{html.escape(self.note)}</i></div>" if self.note else ""
-        return f'<div style="margin:.4em 0"><div><b>{self.headline()}</b></div>{cells}{note}</div>'
+    ordered = dict(sorted(passes.items()))
+    passed = {one: days[0] for one, days in ordered.items()}
+    repeated = {one: days[1:] for one, days in ordered.items() if len(days) > 1}
+    write_whole(
+        progress_file(), json.dumps({"version": VERSION, "passed": passed, "repeated": repeated}, indent=1) + "\n"
+    )

@@ -53,9 +53,9 @@ def mask_targets(
     with torch.no_grad():
         pixels = torch.cat([mask.flatten() for mask in masks])
         before = list(accumulate((mask.numel() for mask in masks[:-1]), initial=0))
-        here = [torch.tensor(row) for row in (before, sizes, [m.shape[1] for m in masks], [m.shape[2] for m in masks])]
         start, each, height, width = (
-            row.to(boxes.device, non_blocking=True).repeat_interleave(boxes.shape[1]) for row in here
+            torch.cat([matched.new_full((boxes.shape[1],), value) for value in values])  # a GPU does not wait for these
+            for values in (before, sizes, [own.shape[1] for own in masks], [own.shape[2] for own in masks])
         )
         first = start + each * matched.flatten()
         flat = torch.where(valid[..., None], boxes, 0).flatten(0, 1)
@@ -84,7 +84,7 @@ def _check(masks: Sequence[Tensor], boxes: Tensor, matched: Tensor, valid: Tenso
         if not isinstance(table, Tensor) or table.dtype != dtype or table.shape != boxes.shape[:2]:
             raise ValueError(f"{name} must be {dtype} {tuple(boxes.shape[:2])}, got {describe(table)}")
     if boxes.device.type != "cuda":  # which nobody waits for
-        counts = torch.tensor([[len(own)] for own in masks], device=boxes.device)
+        counts = torch.tensor([len(own) for own in masks], device=boxes.device)[:, None]  # (B, 1)
         outside = valid & ((matched < 0) | (matched >= counts))
         if outside.any():
             image = int(outside.any(1).nonzero()[0])

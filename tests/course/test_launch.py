@@ -158,9 +158,9 @@ def test_reset_says_where_yours_went(notebooks, course, monkeypatch, capsys):
 
 def test_wrong_lesson_ends_in_one_line_and_status_1(notebooks, course, monkeypatch, capsys):
     monkeypatch.setattr(launch, "ROOT", course.parent)
-    assert main(["reset", "7"]) == 1
+    assert main(["reset", "77"]) == 1
     assert capsys.readouterr().err.splitlines() == [
-        "error: lesson must be one of 00_start_here, 04_checkerboard, or its number, got '7'"
+        "error: lesson must be one of 00_start_here, 04_checkerboard, or its number, got '77'"
     ]
 
 

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lessons_lib.course.exercises.engine.exercise import written_ids
+from lessons_lib.course.exercise_list import written_ids
 from notebooks.refresh import KERNELSPEC
 from tests.notebooks.rules import IGNORED, MAX_BYTES, WIDGET, code_cells, ids_of_cell, problems
 

@@ -1,7 +1,7 @@
 """The exercises of the lessons: @exercise checks an answer, hint and reveal help, progress draws the map."""
 
+from lessons_lib.course.course_map import progress
 from lessons_lib.course.exercises.engine.cells import solved
 from lessons_lib.course.exercises.engine.notebook import exercise, hint, reveal
-from lessons_lib.course.progress import progress
 
 __all__ = ["exercise", "hint", "progress", "reveal", "solved"]

@@ -10,17 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from lessons_lib.course.course_map import LESSONS
+from lessons_lib.course.exercise_list import lessons_with_exercises, written_exercises, written_ids
 from lessons_lib.course.exercises.engine.cells import DECORATOR, is_setup
 from lessons_lib.course.exercises.engine.checking import behaves_like, check
-from lessons_lib.course.exercises.engine.exercise import (
-    exercises_of,
-    find,
-    lessons_with_exercises,
-    written_exercises,
-    written_ids,
-)
+from lessons_lib.course.exercises.engine.exercise import exercises_of, find
 from lessons_lib.course.exercises.engine.running import run
-from lessons_lib.course.progress import LESSONS
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parents[2] / "notebooks"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lessons_lib.course import exercise_list
 from lessons_lib.course.exercises import exercise, hint, reveal
 from lessons_lib.course.exercises.engine.exercise import Exercise, find
 from lessons_lib.course.progress import passed_exercises
@@ -30,9 +31,9 @@ def lesson(tmp_path, monkeypatch):
     module.DOUBLE = made
     monkeypatch.setitem(sys.modules, module.__name__, module)
     engine = sys.modules["lessons_lib.course.exercises.engine.exercise"]
-    files = engine._files
+    files = engine.exercise_files
     monkeypatch.setattr(
-        engine, "_files", lambda lesson: [Path("lesson_99/all.py")] if lesson == "99" else files(lesson)
+        engine, "exercise_files", lambda lesson: [Path("lesson_99/all.py")] if lesson == "99" else files(lesson)
     )
     return made
 
@@ -40,18 +41,18 @@ def lesson(tmp_path, monkeypatch):
 def test_a_lesson_in_several_files(tmp_path, monkeypatch):
     engine = sys.modules["lessons_lib.course.exercises.engine.exercise"]
     monkeypatch.undo()
-    monkeypatch.setattr(engine, "FOLDER", tmp_path)
+    monkeypatch.setattr(exercise_list, "FOLDER", tmp_path)
     for name, ids in (("98/late", ["98.10", "98.2"]), ("98/early", ["98.1"]), ("97/all", ["97.1"])):
         path = tmp_path / f"lesson_{name}.py"
         path.parent.mkdir(exist_ok=True)
-        path.write_text("\n".join(f'Exercise("{one}", "Title")' for one in ids))
+        path.write_text("\n".join(f'Exercise("{one}", "Title", minutes=5)' for one in ids))
         module = types.ModuleType(f"lessons_lib.course.exercises.lesson_{name.replace('/', '.')}")
         for i, one in enumerate(ids):
             setattr(module, f"NUMBER_{i}", Exercise(one, "Title", doubled, list, ("a", "b")))
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    assert engine.lessons_with_exercises() == ["97", "98"]
-    assert engine.written_ids("98") == list(engine.exercises_of("98")) == ["98.1", "98.2", "98.10"]
-    assert engine.written_ids("96") == []
+    assert exercise_list.lessons_with_exercises() == ["97", "98"]
+    assert exercise_list.written_ids("98") == list(engine.exercises_of("98")) == ["98.1", "98.2", "98.10"]
+    assert exercise_list.written_ids("96") == []
 
 
 def test_the_name_becomes_the_librarys_function(capsys):
@@ -76,6 +77,19 @@ def test_a_pass_is_recorded_and_a_later_failure_takes_nothing_away(capsys):
     exercise("99.1")(lambda x, factor=2: 0)
     assert "not yet" in capsys.readouterr().out
     assert "99.1" in passed_exercises()[0]
+
+
+def test_a_pass_after_the_stub_is_written_anew(monkeypatch):
+    engine, recorded = sys.modules["lessons_lib.course.exercises.engine.notebook"], []
+    monkeypatch.setattr(engine, "_open", set())
+    monkeypatch.setattr(engine, "record_pass", lambda exercise_id, anew: recorded.append(anew) or "")
+
+    def stub(x, factor=2):
+        raise NotImplementedError("your turn")
+
+    for function in (doubled, stub, doubled, doubled, lambda x, factor=2: 0, doubled):
+        exercise("99.1")(function)
+    assert recorded == [False, True, False, True]
 
 
 def test_the_card_does_not_depend_on_the_record(capsys):

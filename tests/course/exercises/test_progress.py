@@ -3,18 +3,12 @@
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 
-from lessons_lib.course.progress import (
-    LESSONS,
-    CourseMap,
-    data_folder,
-    passed_exercises,
-    progress,
-    progress_file,
-    record_pass,
-)
+from lessons_lib.course.course_map import progress
+from lessons_lib.course.progress import data_folder, passed_exercises, progress_file, record_pass
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +53,8 @@ def test_a_pass_is_recorded_once_and_stays(own_home):
         '{"version": 1, "passed": {"02.1": 3}}',
         '{"version": 1, "passed": {"nonsense": "2017-04-28"}}',
         '{"version": null, "passed": {}}',
+        '{"version": 1, "passed": {"02.1": ""}, "repeated": 3}',
+        '{"version": 1, "passed": {"02.1": ""}, "repeated": {"02.1": [3]}}',
         "[" * 100_000,
         b"\xff\xfe\x00",
     ],
@@ -157,21 +153,25 @@ def test_the_folder_is_the_users_own_without_the_variable(monkeypatch):
     assert data_folder() == platformdirs.user_data_path("from-strides-to-masks", appauthor=False)
 
 
-def test_the_map_has_all_lessons_and_counts():
-    lessons = [("00", "Start <here>", ["00.1"]), ("02", "Convolution", ["02.1", "02.2"]), ("03", "Later", [])]
-    shown = CourseMap(lessons, frozenset({"02.1", "77.7"}))
-    assert repr(shown).splitlines() == [
-        "1 of 3 exercises passed",
-        "00  Start <here>             ○        0 of 1",
-        "02  Convolution              ●○       1 of 2",
-        "03  Later                             no exercises yet",
-    ]
-    page = shown._repr_html_()
-    assert "Start &lt;here&gt;" in page and "1 of 2" in page and "no exercises yet" in page
-    assert list(LESSONS) == [f"{i:02d}" for i in range(21)]
+def day(monkeypatch, iso):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls.fromisoformat(iso)
+
+    monkeypatch.setattr("lessons_lib.course.progress.datetime", Clock)
 
 
-def test_the_map_of_the_course_follows_the_record():
-    assert "0 of 1" in repr(progress()).splitlines()[1]
-    record_pass("00.1")
-    assert "1 of 1" in repr(progress()).splitlines()[1]
+def test_a_repetition_counts_once_a_day_and_only_if_written_anew(monkeypatch):
+    day(monkeypatch, "2026-01-05T10:00")
+    record_pass("02.1", anew=True)  # the first pass, whatever it is called
+    record_pass("02.1", anew=True)
+    day(monkeypatch, "2026-01-09T10:00")
+    record_pass("02.1")  # Restart & Run All with the old answer
+    assert passed_exercises()[0] == {"02.1": ["2026-01-05"]}
+    record_pass("02.1", anew=True)
+    assert passed_exercises()[0] == {"02.1": ["2026-01-05", "2026-01-09"]}
+    data = json.loads(progress_file().read_text())
+    assert data == {"version": 1, "passed": {"02.1": "2026-01-05"}, "repeated": {"02.1": ["2026-01-09"]}}
+    record_pass("02.2")
+    assert passed_exercises()[0]["02.1"] == ["2026-01-05", "2026-01-09"]

@@ -5,7 +5,8 @@ import copy
 import re
 from typing import Any
 
-from lessons_lib.course.exercises.engine.exercise import find, number
+from lessons_lib.course.exercise_list import number
+from lessons_lib.course.exercises.engine.exercise import find
 
 ID = re.compile(r"\d\d\.\d+")
 DECORATOR = re.compile(r"""^@exercise\(\s*["'](\d\d\.\d+)["']\s*\)""", re.MULTILINE)

@@ -7,11 +7,11 @@ import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from lessons_lib.course.exercise_list import exercise_files, lessons_with_exercises, number
 
 PACKAGE = "lessons_lib.course.exercises"
-FOLDER = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,65 +87,17 @@ def check_id(exercise_id: object) -> str:
     return exercise_id[:2]
 
 
-def lessons_with_exercises() -> list[str]:
-    """The numbers, "00", "02", of the lessons that have a folder of exercises."""
-    return sorted(path.name.removeprefix("lesson_") for path in FOLDER.glob("lesson_[0-9][0-9]"))
-
-
-def _files(lesson: str) -> list[Path]:
-    """lesson_04/kernels.py, lesson_04/pictures.py and so on."""
-    return sorted(FOLDER.glob(f"lesson_{lesson}/[a-z]*.py"))
-
-
-class Written(NamedTuple):
-    """What the map of the course says about one exercise."""
-
-    id: str
-    title: str
-    difficulty: int
-    minutes: int
-
-
-def written_exercises(lesson: str) -> list[Written]:
-    """A lesson's exercises in their order, read from its files without importing them.
-
-    So the map of the course needs no model and no torchvision. Empty for a lesson without exercises.
-    """
-    nodes = [node for path in _files(lesson) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Exercise"]
-    found = []
-    for call in calls:
-        id, title = (ast.literal_eval(argument) for argument in call.args[:2])
-        given = {
-            word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg in ("difficulty", "minutes")
-        }
-        found.append(Written(id, title, given.get("difficulty", 1), given.get("minutes", 10)))
-    return sorted(found, key=lambda one: number(one.id))
-
-
-def written_ids(lesson: str) -> list[str]:
-    """The ids of a lesson's exercises in their order, read as `written_exercises` does."""
-    return [one.id for one in written_exercises(lesson)]
-
-
 def exercises_of(lesson: str) -> dict[str, Exercise]:
     """The exercises of a lesson by id; imports the lesson's files of exercises.
 
     Raises ValueError, naming the lessons that exist, if it has none.
     """
-    modules = [importlib.import_module(f"{PACKAGE}.lesson_{lesson}.{path.stem}") for path in _files(lesson)]
+    modules = [importlib.import_module(f"{PACKAGE}.lesson_{lesson}.{path.stem}") for path in exercise_files(lesson)]
     if not modules:
         known = ", ".join(lessons_with_exercises())
         raise ValueError(f"lesson {lesson} has no exercises; the lessons that have some: {known}")
     found = {value.id: value for module in modules for value in vars(module).values() if isinstance(value, Exercise)}
     return {exercise_id: found[exercise_id] for exercise_id in sorted(found, key=number)}
-
-
-def number(exercise_id: str) -> tuple[int, int]:
-    """The sorting key of an id: "02.10" comes after "02.9"."""
-    lesson, place = exercise_id.split(".")
-    return int(lesson), int(place)
 
 
 def find(exercise_id: str) -> Exercise:

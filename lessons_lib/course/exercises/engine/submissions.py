@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import lessons_lib
+from lessons_lib.course.exercise_list import number
 from lessons_lib.course.exercises.engine.cells import ids_of_cell, ids_of_notebook, is_setup
-from lessons_lib.course.exercises.engine.exercise import number
 
 SECONDS_A_CELL = 60.0
 LESSONS_FOLDER = Path(lessons_lib.__file__).parents[1] / "notebooks"

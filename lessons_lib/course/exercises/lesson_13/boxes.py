@@ -155,8 +155,8 @@ def library_rpn_head(maps, conv_weight, conv_bias, object_weight, object_bias, d
 HEAD = Exercise(
     "13.6",
     "Build the RPN's head",
-    difficulty=2,
-    minutes=20,
+    difficulty=3,
+    minutes=25,
     oracle=library_rpn_head,
     cases=head_cases,
     gradients=True,

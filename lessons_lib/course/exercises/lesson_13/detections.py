@@ -44,7 +44,7 @@ SUPPRESS = Exercise(
     "13.7",
     "Find the bug: suppression",
     difficulty=2,
-    minutes=15,
+    minutes=20,
     oracle=library_suppress,
     cases=nms_cases,
     hints=(
@@ -147,7 +147,7 @@ def library_choose(probs, boxes, threshold, most):
 CHOOSE = Exercise(
     "13.8",
     "From regions to detections",
-    difficulty=3,
+    difficulty=2,
     minutes=20,
     oracle=library_choose,
     cases=choice_cases,

@@ -34,7 +34,7 @@ LABEL = Exercise(
     "13.3",
     "What an anchor shows",
     difficulty=3,
-    minutes=20,
+    minutes=25,
     oracle=library_label_anchors,
     cases=label_cases,
     hints=(
