@@ -13,8 +13,9 @@ import pytest
 from lessons_lib.course.course_map import LESSONS
 from lessons_lib.course.exercise_list import lessons_with_exercises, written_exercises, written_ids
 from lessons_lib.course.exercises.engine.cells import DECORATOR, is_setup
-from lessons_lib.course.exercises.engine.checking import behaves_like, check
+from lessons_lib.course.exercises.engine.checking import check
 from lessons_lib.course.exercises.engine.exercise import exercises_of, find
+from lessons_lib.course.exercises.engine.faults import behaves_like, find_fault
 from lessons_lib.course.exercises.engine.running import run
 
 HERE = Path(__file__).parent
@@ -64,11 +65,22 @@ def setup_source(exercise):
 
 
 def stub(exercise):
-    """The def that the lesson gives the learner, or None while the lesson is not written."""
+    """The def or class that the lesson gives the learner, or None while the lesson is not written."""
     for cell in notebook_cells(exercise):
         if exercise.id in DECORATOR.findall(cell["source"]):
-            return next(node for node in ast.parse(cell["source"]).body if isinstance(node, ast.FunctionDef))
+            written = ast.parse(cell["source"]).body
+            return next(node for node in written if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
     return None
+
+
+def functions_of(node):
+    """A function by itself; of a class, its methods."""
+    nodes = [node] if isinstance(node, ast.FunctionDef) else node.body
+    return [one for one in nodes if isinstance(one, ast.FunctionDef)]
+
+
+def outcomes_of(exercise, answer):
+    return [run(exercise.tried(answer), case, exercise.gradients) for case in exercise.cases()]
 
 
 @pytest.mark.parametrize("lesson", LESSONS_HERE)
@@ -122,7 +134,9 @@ def test_the_model_answer_is_short_self_contained_and_right(exercise):
     definition = ast.parse(source).body[0]
     result = check(exercise, names[definition.name])
     assert result.status == "passed", result
-    unknown = set(inspect.getclosurevars(names[definition.name]).unbound) - set(dir(builtins))
+    written = names[definition.name]
+    functions = filter(inspect.isfunction, vars(written).values()) if inspect.isclass(written) else [written]
+    unknown = {name for function in functions for name in inspect.getclosurevars(function).unbound} - set(dir(builtins))
     attributes = {node.attr for node in ast.walk(definition) if isinstance(node, ast.Attribute)}
     assert not unknown - attributes
 
@@ -134,9 +148,12 @@ def test_the_model_answer_fits_the_lessons_stub(exercise):
         pytest.skip("the lesson's notebook is not written yet")
     model = ast.parse(exercise.model_source()).body[0]
     assert model.name == given.name
-    names = [[argument.arg for argument in one.args.args + one.args.kwonlyargs] for one in (model, given)]
-    assert names[0] == names[1]
-    assert list(map(ast.unparse, model.args.defaults)) == list(map(ast.unparse, given.args.defaults))
+    assert type(model) is type(given)
+    for ours, theirs in zip(functions_of(model), functions_of(given), strict=True):
+        assert ours.name == theirs.name
+        names = [[argument.arg for argument in one.args.args + one.args.kwonlyargs] for one in (ours, theirs)]
+        assert names[0] == names[1]
+        assert list(map(ast.unparse, ours.args.defaults)) == list(map(ast.unparse, theirs.args.defaults))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +172,7 @@ def test_there_are_two_other_right_answers(exercise):
 @pytest.mark.parametrize(
     ("exercise", "mistake"),
     MISTAKES,
-    ids=[f"{exercise.id}-{mistake.function.__name__}" for exercise, mistake in MISTAKES],
+    ids=[f"{exercise.id}-{mistake.name}" for exercise, mistake in MISTAKES],
 )
 def test_every_mistake_is_rejected_with_its_own_message(exercise, mistake):
     result = check(exercise, mistake.function)
@@ -164,24 +181,50 @@ def test_every_mistake_is_rejected_with_its_own_message(exercise, mistake):
 
 
 @each_exercise
+def test_two_mistakes_at_once_are_refused_and_both_are_named(exercise):
+    """Unless two make a right answer again, or nothing but a crash. Where two do the same as others do, those count."""
+    right = outcomes_of(exercise, exercise.oracle)
+    for pair in exercise.pairs():
+        outcomes = outcomes_of(exercise, pair.function)
+        faults = [find_fault(*both, seconds=1) for both in zip(right, outcomes, strict=True)]
+        if not any(faults) or all(outcome.raised for outcome, fault in zip(outcomes, faults, strict=True) if fault):
+            continue
+        result = check(exercise, pair.function)
+        assert result.status == "not yet", pair.name
+        known = [one for one in (*exercise.mistakes, *exercise.pairs()) if one.message == result.failure.mistake]
+        assert known, (pair.name, result)
+        assert known[0].name == pair.name or all(
+            map(behaves_like, outcomes_of(exercise, known[0].function), outcomes)
+        ), (pair.name, known[0].name)
+
+
+@each_exercise
+def test_a_function_of_mistakes_is_right_without_any(exercise):
+    for function, _ in exercise.flagged:
+        result = check(exercise, function)
+        assert result.status == "passed", result
+
+
+@each_exercise
 def test_mistakes_differ_and_none_only_raises_or_is_constant(exercise):
-    outcomes = [
-        [run(mistake.function, case, exercise.gradients) for case in exercise.cases()] for mistake in exercise.mistakes
-    ]
+    outcomes = [outcomes_of(exercise, mistake.function) for mistake in exercise.mistakes]
     for i, one in enumerate(outcomes):
         assert not all(outcome.raised for outcome in one)
         assert not all(behaves_like(one[0], outcome) for outcome in one[1:])
-        for other in outcomes[i + 1 :]:
-            assert not all(map(behaves_like, one, other))
+        for j, other in enumerate(outcomes[i + 1 :], i + 1):
+            same = all(map(behaves_like, one, other))
+            assert not same, (exercise.mistakes[i].name, exercise.mistakes[j].name)
 
 
 @each_exercise
 def test_oracle_and_mistakes_take_at_most_a_second(exercise):
+    limit = 3.0 if inspect.isclass(exercise.oracle) else 1.0
+
     def seconds():
         start = time.process_time()
         for case in exercise.cases():
             for function in (exercise.oracle, *(mistake.function for mistake in exercise.mistakes)):
-                run(function, case, exercise.gradients)
+                run(exercise.tried(function), case, exercise.gradients)
         return time.process_time() - start
 
-    assert min(seconds() for _ in range(3)) <= 1.0
+    assert min(seconds() for _ in range(3)) <= limit

@@ -46,12 +46,12 @@ def test_a_card_not_yet_has_the_call_the_words_and_the_mistake():
 
     lines = repr(card(double)).splitlines()
     assert lines[0] == "✗ 99.1 Twice <x>: not yet."
-    assert lines[1].startswith("double(x=tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])) has 9 of 9")
-    assert lines[2].startswith("  expected: tensor([[2.0, ")
-    assert lines[3].startswith("  got: tensor([[3.0, ")
-    assert lines[4:] == [
+    assert lines[1] == "This looks like <a square>."
+    assert lines[2].startswith("double(x=tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])) has 9 of 9")
+    assert lines[3].startswith("  expected: tensor([[2.0, ")
+    assert lines[4].startswith("  got: tensor([[3.0, ")
+    assert lines[5:] == [
         "  it printed: <script>",
-        "This looks like <a square>.",
         'hint("99.1") gives the next hint. From here on double is the library\'s own version; yours is double.mine.',
     ]
 

@@ -65,7 +65,9 @@ def test_the_name_becomes_the_librarys_function(capsys):
     assert inspect.signature(double) == inspect.signature(doubled)
     assert double.__doc__ == "The library's own."
     out = capsys.readouterr().out
-    assert out.startswith("✗ 99.1 Double: not yet.\ndouble(x=4.5, factor=3) gave 9.0, expected 13.5.\n")
+    assert out.startswith(
+        "✗ 99.1 Double: not yet.\nForgets the factor.\ndouble(x=4.5, factor=3) gave 9.0, expected 13.5.\n"
+    )
     assert "Forgets the factor." in out
     assert passed_exercises() == ({}, "")
 

@@ -25,7 +25,9 @@ GROUND = "background:#fff;padding:4px;margin:.5em 0;max-width:100%;height:auto;b
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """What a learner reads below the cell. IPython shows the HTML, everything else the text.
+    """What a learner reads below the cell: first what the mistake probably is, then the facts.
+
+    IPython shows the HTML, everything else the text.
 
     The cards of a passed and of an untouched exercise depend on nothing but the exercise and the function's
     name, so a notebook's outputs stay the same. note: a line about saving progress, in trouble only.
@@ -59,9 +61,9 @@ class Card:
         failure = self.result.failure
         parts = [f"{mark} {self.id} {self.title}: {word}."]
         if failure:
+            parts += [failure.mistake] if failure.mistake else []
             parts.append(f"{failure.call} {failure.fault.sentence}")
             parts += [f"  {label}: {value}" for label, value in _facts(failure)]
-            parts += [failure.mistake] if failure.mistake else []
         return "\n".join(parts + self.lines() + ([self.note] if self.note else []))
 
     def _repr_html_(self) -> str:
@@ -72,6 +74,8 @@ class Card:
             f"<b>{_escaped(self.id)} {_escaped(self.title)}: {word}.</b></div>"
         ]
         if failure:
+            if failure.mistake:
+                parts.append(f'<div style="margin-top:.4em"><b>{_escaped(failure.mistake)}</b></div>')
             parts.append(f'<div style="margin-top:.4em"><code style="{VALUE}">{_escaped(failure.call)}</code></div>')
             parts.append(f'<div style="margin-bottom:.4em">{_escaped(failure.fault.sentence)}</div>')
             parts += [
@@ -79,8 +83,6 @@ class Card:
                 for label, value in _facts(failure)
             ]
             parts.append(_picture(failure))
-            if failure.mistake:
-                parts.append(f'<div style="margin-top:.4em"><b>{_escaped(failure.mistake)}</b></div>')
         parts += [f'<div style="margin-top:.4em">{_escaped(line)}</div>' for line in self.lines()]
         if self.note:
             parts.append(f"<div><i>{_escaped(self.note)}</i></div>")

@@ -44,10 +44,10 @@ def solved(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_model_answers(source: str) -> str:
-    """Replace each function below @exercise(id) by the exercise's model answer."""
+    """Replace each function or class below @exercise(id) by the exercise's model answer."""
     lines = source.splitlines()
-    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    for stub, exercise_id in reversed([(node, _id_of(node)) for node in functions]):
+    stubs = [node for node in ast.parse(source).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    for stub, exercise_id in reversed([(node, _id_of(node)) for node in stubs]):
         if exercise_id is None:
             continue
         first = min(decorator.lineno for decorator in stub.decorator_list)
@@ -55,8 +55,8 @@ def _with_model_answers(source: str) -> str:
     return "\n".join(lines)
 
 
-def _id_of(stub: ast.FunctionDef) -> str | None:
-    """The id in the decorator @exercise(id) of a function, if it has one."""
+def _id_of(stub: ast.FunctionDef | ast.ClassDef) -> str | None:
+    """The id in the decorator @exercise(id), if there is one."""
     for decorator in stub.decorator_list:
         found = DECORATOR.match("@" + ast.unparse(decorator))
         if found:

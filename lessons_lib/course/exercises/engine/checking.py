@@ -1,33 +1,33 @@
-"""Check a learner's function: find the first case that fails, say how, and recognise the mistake."""
+"""Check a learner's answer on every case, choose the case to show, and recognise the mistake."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
-from lessons_lib.course.exercises.engine.comparing import COMPARED, Fault, mismatch
-from lessons_lib.course.exercises.engine.describing import describe, describe_call, function_name
-from lessons_lib.course.exercises.engine.exercise import Exercise
-from lessons_lib.course.exercises.engine.running import Outcome, Raised, run, undisturbed
+from lessons_lib.course.exercises.engine.comparing import COMPARED, Fault, Findings, mismatch
+from lessons_lib.course.exercises.engine.describing import constructor_arguments, describe_apart, describe_call
+from lessons_lib.course.exercises.engine.exercise import TWO_MISTAKES, Exercise, Mistake
+from lessons_lib.course.exercises.engine.faults import (
+    CHANGED_MESSAGE,
+    DETACHED_MESSAGE,
+    behaves_like,
+    find_fault,
+    is_cut,
+)
+from lessons_lib.course.exercises.engine.running import Outcome, run, undisturbed
 from lessons_lib.course.exercises.engine.time_limit import TimeLimit
 
 SECONDS = 20.0  # for all calls of one check together
 
-CHANGED_MESSAGE = (
-    "Changing an input in place also changes it for whoever called the function. "
-    "Work on a copy, such as x.clone(), or use the operations without a trailing underscore."
-)
-DETACHED_MESSAGE = (
-    ".item(), .detach(), .numpy(), .tolist(), torch.tensor() and torch.no_grad() each cut the path that gradients take."
-)
-GRADIENT_ADVICE = "These are the gradients of the sum of all outputs, each times a fixed random weight."
-
 
 @dataclass(frozen=True, eq=False)
 class Failure:
-    """The first failing case as the card shows it; `mistake` is empty unless it was recognised."""
+    """The failing case that the card shows; `mistake` is empty unless it was recognised."""
 
     call: str
     fault: Fault
@@ -46,18 +46,28 @@ class Result:
     reason: str = ""
 
 
-def check(exercise: Exercise, function: Any, seconds: float | int = SECONDS) -> Result:
-    """Compare a learner's function with the exercise's oracle on every case, in at most `seconds`.
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One case with what came of it, rightly and from the learner; fault is None where they agree."""
 
-    Nothing that the function does escapes, except a user's own interrupt (KeyboardInterrupt). Off the main
+    case: dict[str, Any]
+    expected: Outcome
+    got: Outcome
+    fault: Fault | None
+
+
+def check(exercise: Exercise, function: Any, seconds: float | int = SECONDS) -> Result:
+    """Compare a learner's answer with the exercise's oracle on every case, in at most `seconds`.
+
+    Nothing that the answer does escapes, except a user's own interrupt (KeyboardInterrupt). Off the main
     thread there is no time limit.
     """
     try:
         cases = exercise.cases()
         for case in cases:
-            unfit = _unfit(function, case)
+            unfit = _unfit(exercise, function, case)
             if unfit:
-                return Result("not yet", Failure(describe_call(function_name(function), case), unfit))
+                return Result("not yet", Failure(describe_call(function, case), unfit))
         with undisturbed(function), TimeLimit(seconds) as limit:
             return _check_cases(exercise, function, cases, limit)
     except Exception as error:
@@ -67,120 +77,98 @@ def check(exercise: Exercise, function: Any, seconds: float | int = SECONDS) -> 
 def _check_cases(
     exercise: Exercise, function: Callable[..., Any], cases: list[dict[str, Any]], limit: TimeLimit
 ) -> Result:
-    failure: Failure | None = None
-    attempted = False
-    suspects = list(exercise.mistakes)
+    trials: list[Trial] = []
     for case in cases:
-        expected = run(exercise.oracle, case, exercise.gradients)
+        expected = run(exercise.tried(exercise.oracle), case, exercise.gradients)
         if expected.raised:
             raise RuntimeError(f"the oracle of {exercise.id} raised {expected.raised.type}")
-        got = run(function, case, exercise.gradients, limit)
-        attempted = attempted or not (got.raised and got.raised.is_stub)
-        fault = find_fault(expected, got, limit.seconds) if failure is None else None
-        if fault:
-            failure = _failure(function, case, fault, expected, got)
+        got = run(exercise.tried(function), case, exercise.gradients, limit, function)
+        trials.append(Trial(case, expected, got, find_fault(expected, got, limit.seconds)))
         if got.timed_out:
-            suspects = []
             break
-        suspects = [one for one in suspects if behaves_like(run(one.function, case, exercise.gradients), got)]
-    if failure is None:
+    failed = [trial for trial in trials if trial.fault]
+    if not failed:
         return Result("passed")
-    if not attempted:
+    if all(trial.got.raised and trial.got.raised.is_stub for trial in trials):
         return Result("not attempted")
-    message = suspects[0].message if suspects else failure.fault.advice
-    return Result("not yet", replace(failure, mistake=message))
+    shown = min(failed, key=_reading_order)
+    failure = _failure(function, shown)
+    message = "" if trials[-1].got.timed_out else recognise(exercise, trials)
+    return Result("not yet", replace(failure, mistake=message or failure.fault.advice))
 
 
-def find_fault(expected: Outcome, got: Outcome, seconds: float | int = SECONDS) -> Fault | None:
-    """The first thing that is wrong with an outcome, in the order in which a learner would mend them."""
-    if got.timed_out:
-        return Fault("time", f"did not come to an end: all calls together have {seconds:g} seconds.")
-    if got.raised:
-        return Fault("raises", _raised_sentence(got.raised, got.needs_gradients))
-    if got.changed:
-        sentence = f"changed its input {' and '.join(got.changed)} in place."
-        return Fault("changed", sentence, advice=CHANGED_MESSAGE)
-    generator = _generator_fault(got.value)
-    if generator:
-        return generator
-    found = mismatch(expected.value, got.value)
-    if found is None:
-        return _gradient_fault(expected, got)
-    if found.kind == "none":
-        more = " print shows a value, return hands it over." if got.printed else ""
-        return replace(found, sentence=f"{found.sentence} Is there a return line?{more}")
-    return found
+def _reading_order(trial: Trial) -> tuple[bool, bool, int, float]:
+    """The smallest case says most; one that is empty, or right but for its gradient, only where nothing else fails."""
+    count, total, empty = extent(trial.case)
+    return trial.fault is not None and trial.fault.kind == "gradient", empty, count, total
 
 
-def behaves_like(mistake: Outcome, got: Outcome) -> bool:
-    """Whether a learner's outcome is the outcome of a known mistake."""
-    if mistake.raised or got.raised:
-        return mistake.raised is not None and got.raised is not None and mistake.raised.type == got.raised.type
-    if mistake.changed != got.changed or _generator_fault(got.value):
-        return False
-    if mismatch(mistake.value, got.value) is not None:
-        return False
-    return _gradient_fault(mistake, got) is None and _gradient_fault(got, mistake) is None
+def extent(value: Any) -> tuple[int, float, bool]:
+    """How much there is to read in a case: values, the sum of its plain numbers, and whether something is empty."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        count = math.prod(value.shape)
+        return count, 0.0, count == 0
+    if isinstance(value, (list, tuple, dict)):
+        parts = [extent(item) for item in (value.values() if isinstance(value, dict) else value)]
+        empty = not parts or any(part[2] for part in parts)
+        return sum(part[0] for part in parts), sum((part[1] for part in parts), 0.0), empty
+    return 1, float(abs(value)) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0, False
 
 
-def _unfit(function: object, case: Mapping[str, Any]) -> Fault | None:
-    """What keeps the decorated thing from being called as the exercise calls it."""
-    if not callable(function) or inspect.isclass(function):
-        return Fault("signature", "cannot be tried: @exercise stands above a def line, and this is no function.")
+def recognise(exercise: Exercise, trials: list[Trial]) -> str:
+    """The message of the known mistake that does the same in every case, alone or with a second one; "" if none does.
+
+    Two that raise everywhere would explain every crash, so a pair must also return something wrong. Last it is asked
+    whether a known mistake explains the values, and a cut gradient or a changed input comes on top.
+    """
+    for mistake in exercise.mistakes:
+        if all(behaves_like(_run(exercise, mistake, trial), trial.got) for trial in trials):
+            return mistake.message
+    returned = [trial for trial in trials if trial.fault and not trial.got.raised]
+    for pair in exercise.pairs() if returned else ():
+        if all(behaves_like(_run(exercise, pair, trial), trial.got) for trial in trials):
+            return pair.message
+    advice = CHANGED_MESSAGE if any(trial.got.changed for trial in trials) else ""
+    advice = advice or (DETACHED_MESSAGE if any(is_cut(trial.expected, trial.got) for trial in trials) else "")
+    for mistake in exercise.mistakes if advice and returned else ():
+        if all(mismatch(_run(exercise, mistake, trial).value, trial.got.value) is None for trial in trials):
+            return TWO_MISTAKES.format(mistake.message, advice)
+    return ""
+
+
+def _run(exercise: Exercise, mistake: Mistake, trial: Trial) -> Outcome:
+    return run(exercise.tried(mistake.function), trial.case, exercise.gradients)
+
+
+def _unfit(exercise: Exercise, function: object, case: Mapping[str, Any]) -> Fault | None:
+    """What keeps the decorated thing from being used as the exercise uses it."""
+    wanted = inspect.isclass(exercise.oracle)
+    if not callable(function) or inspect.isclass(function) != wanted:
+        line, other = ("class", "class") if wanted else ("def", "function")
+        return Fault("signature", f"cannot be tried: @exercise stands above a {line} line, and this is no {other}.")
+    if wanted and not issubclass(function, torch.nn.Module):
+        return Fault("signature", "cannot be tried: the class must be an nn.Module, as in class Name(nn.Module).")
+    arguments = constructor_arguments(exercise.oracle) if wanted else list(case)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some compiled functions have none
         return None
     try:
-        signature.bind(**case)
+        signature.bind(**{name: case[name] for name in arguments if name in case})
     except TypeError as error:
         sentence = f"does not fit your def line: {error}. Keep the names and their order as they were given."
         return Fault("signature", sentence)
     return None
 
 
-def _raised_sentence(raised: Raised, needs_gradients: bool) -> str:
-    message = f"{raised.type}: {raised.message}" if raised.message else raised.type
-    place = f" In line {raised.line} of your code: {raised.source}" if raised.line else ""
-    when = " when its inputs asked for gradients" if needs_gradients else ""
-    return f"raised {message.rstrip('.')}{when}.{place}"
-
-
-def _generator_fault(value: object) -> Fault | None:
-    """A function with yield or async returns something that has not run at all."""
-    if inspect.iscoroutine(value):
-        return Fault("not run", "returned a coroutine, which has not run yet. Begin the line with def, not async def.")
-    if inspect.isgenerator(value):
-        return Fault("not run", "returned a generator, which has not run yet. Use return where it says yield.")
-    return None
-
-
-def _gradient_fault(expected: Outcome, got: Outcome) -> Fault | None:
-    """The first input whose gradient is missing or wrong although the values are right."""
-    for name, right in (expected.gradients or {}).items():
-        found = (got.gradients or {}).get(name)
-        if found is None:
-            if right is not None and right.numel():  # also where it is zero: the path is cut all the same
-                sentence = f"has the right values, but no gradient flows back to {name}."
-                return Fault("gradient", sentence, advice=DETACHED_MESSAGE)
-            continue
-        difference = mismatch(torch.zeros_like(found) if right is None else right, found)
-        if difference:
-            what = difference.sentence.replace("returned", "has")
-            sentence = f"has the right values, but the gradient of {name} is wrong: it {what}"
-            return replace(difference, kind="gradient", sentence=sentence, advice=GRADIENT_ADVICE)
-    return None
-
-
-def _failure(
-    function: Callable[..., Any], case: Mapping[str, Any], fault: Fault, expected: Outcome, got: Outcome
-) -> Failure:
+def _failure(function: Callable[..., Any], trial: Trial) -> Failure:
     """The card's facts. Where the sentence already holds both values, they are not said again."""
-    right, value = expected.value, got.value
-    if fault.kind == "gradient":
+    fault, right, value = trial.fault, trial.expected.value, trial.got.value
+    assert fault is not None
+    if fault.kind == "gradient" or isinstance(right, Findings):
         right, value = fault.expected, fault.got
     shown = fault.kind in (*COMPARED, "gradient") and isinstance(right, (torch.Tensor, list, tuple, dict))
-    call = describe_call(function_name(function), case)
+    call = describe_call(function, trial.case)
     if not shown or value is None:
-        return Failure(call, fault, printed=got.printed)
-    return Failure(call, fault, describe(right), describe(value), got.printed)
+        return Failure(call, fault, printed=trial.got.printed)
+    return Failure(call, fault, *describe_apart(right, value, fault.index), trial.got.printed)

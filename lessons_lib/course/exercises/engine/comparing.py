@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lessons_lib.course.exercises.engine.describing import dense, describe, kind
+from lessons_lib.course.exercises.engine.describing import dense, describe, describe_apart, kind
 
 TOLERANCE = {
     torch.float64: 1e-9,
@@ -46,6 +46,13 @@ class Fault:
     advice: str = ""
 
 
+class Findings(dict):
+    """What the trial of an answer has found, by a name that completes a sentence: `gave 3.0 for the loss`.
+
+    Compared in order up to the first difference, so what comes later may be missing.
+    """
+
+
 COMPARED = ("none", "type", "length", "shape", "dtype", "device", "not finite", "values")
 """The kinds of fault that comparing two values can find."""
 
@@ -63,6 +70,8 @@ def mismatch(expected: Any, got: Any, where: str = "") -> Fault | None:
         return _compare_numbers(number, expected, got, where)
     if isinstance(expected, (list, tuple)):
         return _compare_items(expected, got, where)
+    if isinstance(expected, Findings):
+        return _compare_findings(expected, got)
     if isinstance(expected, dict):
         return _compare_dicts(expected, got, where)
     if isinstance(expected, (Tensor, np.ndarray)):
@@ -113,6 +122,8 @@ def _compare_numbers(right: bool | int | float, expected: Any, got: Any, where: 
         return _wrong_value(expected, got, where)
     if math.isfinite(right) and isinstance(value, float) and not math.isfinite(value):
         return replace(_wrong_value(expected, got, where), kind="not finite")
+    if not math.isfinite(right):  # no tolerance is wide enough
+        return _wrong_value(expected, got, where)
     dtypes = [number.dtype for number in (expected, got) if isinstance(number, Tensor)]
     tolerance = max([NUMBER_TOLERANCE, *(TOLERANCE.get(dtype, 0.0) for dtype in dtypes)])
     near = abs(value) < 1e300 and abs(value - right) <= tolerance * max(1.0, abs(right))
@@ -138,6 +149,20 @@ def _compare_dicts(expected: dict, got: Any, where: str) -> Fault | None:
     return next(filter(None, (mismatch(expected[key], got[key], f"{where}[{key!r}]") for key in expected)), None)
 
 
+def _compare_findings(expected: Findings, got: Any) -> Fault | None:
+    if not isinstance(got, Findings):
+        return _wrong_type(expected, got, "")
+    for name, right in expected.items():
+        if name not in got:
+            names = f", only {', '.join(got)}" if got else ""
+            return Fault("length", f"does not have {name}{names}.")
+        fault = mismatch(right, got[name], f" for {name}")
+        if fault:
+            return fault
+    more = [name for name in got if name not in expected]
+    return Fault("length", f"has {more[0]}, which nobody asked for.") if more else None
+
+
 def _compare_tensors(expected: Tensor, got: Tensor, where: str) -> Fault | None:
     at = _at(where)
     if got.shape != expected.shape:
@@ -157,7 +182,8 @@ def _compare_tensors(expected: Tensor, got: Tensor, where: str) -> Fault | None:
     wrong = _differs(expected, got, TOLERANCE.get(expected.dtype, 0.0))
     if wrong.any():
         index = _first(wrong)
-        values = f"{describe(got[index].item())} instead of {describe(expected[index].item())}"
+        right, value = describe_apart(expected[index].item(), got[index].item())
+        values = f"{value} instead of {right}"
         sentence = f"has {_some(wrong)} wrong{at}, the first at {list(index)}: {values}."
         return Fault("values", sentence, expected, got, index)
     return None
@@ -188,7 +214,7 @@ def _count(number: int, word: str) -> str:
 
 
 def _at(where: str) -> str:
-    return f" at {where}" if where else ""
+    return where if where.startswith(" for ") else f" at {where}" if where else ""
 
 
 def _wrong_type(expected: Any, got: Any, where: str) -> Fault:
@@ -198,4 +224,5 @@ def _wrong_type(expected: Any, got: Any, where: str) -> Fault:
 
 
 def _wrong_value(expected: Any, got: Any, where: str) -> Fault:
-    return Fault("values", f"gave {describe(got)}{_at(where)}, expected {describe(expected)}.")
+    right, value = describe_apart(expected, got)
+    return Fault("values", f"gave {value}{_at(where)}, expected {right}.")

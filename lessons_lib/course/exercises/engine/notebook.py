@@ -1,6 +1,7 @@
 """What a lesson calls: exercise, hint and reveal."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,11 @@ _open: set[str] = set()  # run in this kernel and not right: a pass after that w
 
 
 def exercise(exercise_id: str) -> Callable[[Any], Callable[..., Any]]:
-    """Decorator: check the function below at once, show the card, and hand the library's function over.
+    """Decorator: check the function or class below at once, show the card, and hand the library's over.
 
-    The name below is bound to the library's function, right or wrong, so that the rest of a lesson never
+    The name below is bound to the library's function or class, right or wrong, so that the rest of a lesson never
     depends on the answer; the learner's own stays as its attribute `mine`. All calls of the learner's
-    function together have 20 seconds. Raises ValueError for an id that does not exist.
+    code together have 20 seconds. Raises ValueError for an id that does not exist.
     """
     found = find(exercise_id)
 
@@ -38,7 +39,9 @@ def exercise(exercise_id: str) -> Callable[[Any], Callable[..., Any]]:
 
 
 def library_version(found: Exercise, mine: Any) -> Callable[..., Any]:
-    """The library's function with the learner's as its attribute `mine`."""
+    """The library's function, or a subclass of its class, with the learner's as its attribute `mine`."""
+    if inspect.isclass(found.oracle):
+        return type(found.oracle.__name__, (found.oracle,), {"__doc__": found.oracle.__doc__, "mine": mine})
 
     @functools.wraps(found.oracle)
     def function(*args: Any, **kwargs: Any) -> Any:

@@ -52,19 +52,22 @@ def run(
     case: Mapping[str, Any],
     gradients: bool = False,
     limit: TimeLimit | None = None,
+    author: Callable[..., Any] | None = None,
 ) -> Outcome:
     """Call function with copies of the case's arguments, and once more for the gradients if asked for.
 
-    Nothing escapes but a user's own interrupt. With a limit the call counts against it.
+    Nothing escapes but a user's own interrupt. With a limit the call counts against it. author: the function or class
+    that the learner wrote, where `function` only uses it.
     """
     outcome = Outcome()
-    inputs = {name: copied(value) for name, value in case.items()}
-    outcome.value = _guarded(lambda: function(**inputs), function, outcome, limit)
+    author = author or function
+    inputs = copied(dict(case))
+    outcome.value = _guarded(lambda: function(**inputs), author, outcome, limit)
     outcome.changed = tuple(name for name in case if not identical(inputs[name], case[name]))
     if inspect.iscoroutine(outcome.value) or inspect.isgenerator(outcome.value):
         outcome.value.close()  # a coroutine that nobody awaits would warn
     elif gradients and outcome.raised is None and not outcome.timed_out:
-        outcome.gradients = _guarded(lambda: gradients_of(function, case), function, outcome, limit)
+        outcome.gradients = _guarded(lambda: gradients_of(function, case), author, outcome, limit)
         outcome.needs_gradients = outcome.raised is not None
     return outcome
 
@@ -91,7 +94,7 @@ def gradients_of(function: Callable[..., Any], case: Mapping[str, Any]) -> dict[
 
     None for an input that the output does not depend on.
     """
-    inputs = {name: copied(value) for name, value in case.items()}
+    inputs = copied(dict(case))
     leaves = {path: leaf.requires_grad_() for path, leaf in _float_tensors(inputs)}
     with torch.enable_grad():
         returned = function(**inputs)
@@ -106,8 +109,12 @@ def gradients_of(function: Callable[..., Any], case: Mapping[str, Any]) -> dict[
     return dict(zip(leaves, found, strict=True))
 
 
-def copied(value: Any) -> Any:
-    """A deep copy; a tensor keeps its strides and offset, so a view stays a view of its own memory."""
+def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
+    """A deep copy; a tensor keeps its strides and offset, so a view stays a view of its own memory.
+
+    memo: what is copied already. One for a whole case, so that an optimizer's copy still has its model's parameters.
+    """
+    memo = {} if memo is None else memo
     if isinstance(value, Tensor):
         if value.layout is not torch.strided or value.device.type == "meta":
             return value.detach().clone()
@@ -115,14 +122,16 @@ def copied(value: Any) -> Any:
         memory = value.untyped_storage().clone()
         return empty.set_(memory, value.storage_offset(), value.shape, value.stride())
     if type(value) in (list, tuple):
-        return type(value)(map(copied, value))
+        return type(value)(copied(item, memo) for item in value)
     if type(value) is dict:
-        return {key: copied(item) for key, item in value.items()}
-    return copy.deepcopy(value)
+        return {key: copied(item, memo) for key, item in value.items()}
+    return copy.deepcopy(value, memo)
 
 
 def identical(one: Any, other: Any) -> bool:
-    """Whether two values are the same to the last bit; NaN equals NaN."""
+    """Whether two values are the same to the last bit; NaN equals NaN. Models and optimizers may change."""
+    if isinstance(one, (torch.nn.Module, torch.optim.Optimizer)):
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, Tensor):
@@ -155,7 +164,7 @@ def _float_tensors(values: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
 
 def in_words(error: BaseException, function: Callable[..., Any]) -> Raised:
     """Describe an exception by the last line of the learner's own code that it passed through."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = getattr(_written(function), "__code__", None)
     own: TracebackType | None = None
     last = error.__traceback__
     step = error.__traceback__
@@ -173,6 +182,12 @@ def in_words(error: BaseException, function: Callable[..., Any]) -> Raised:
     source = linecache.getline(own.tb_frame.f_code.co_filename, own.tb_lineno).strip()
     is_stub = isinstance(error, NotImplementedError) and own is last and _is_raise_statement(own)
     return Raised(type(error).__name__, message, own.tb_lineno, source, is_stub)
+
+
+def _written(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """What holds the learner's code: the function under its decorators, or the first method of a class of hers."""
+    methods = vars(answer).values() if inspect.isclass(answer) else ()
+    return next(filter(inspect.isfunction, methods), inspect.unwrap(answer))
 
 
 def _is_raise_statement(step: TracebackType) -> bool:
@@ -209,7 +224,7 @@ def undisturbed(function: Callable[..., Any]) -> Iterator[None]:
     Meanwhile its own name means itself, so that it may call itself, and exit() raises SystemExit instead of
     ending the kernel. Afterwards these names, the random generators and torch's gradient mode are as before.
     """
-    names = getattr(inspect.unwrap(function), "__globals__", {})
+    names = getattr(_written(function), "__globals__", {})
     borrowed = {getattr(function, "__name__", "_"): function}
     borrowed |= {name: sys.exit for name in ("exit", "quit") if name in names}
     kept = {name: names[name] for name in borrowed if name in names}
