@@ -45,7 +45,7 @@ RECIPE = {
     "scenes": 1200,
     "unseen": 100,
     "steps": 500,
-    "batch": 8,
+    "batch": 6,
     "rate": 3e-3,
 }
 SEEDS, MORE_SEEDS = (0, 1, 2), (0, 1, 2, 3, 4)
@@ -74,8 +74,9 @@ def learned(bug: Bug, seed: int) -> InstanceModel:
     torch.manual_seed(seed)
     model = build_model(RECIPE["model"], len(CLASSES), **bug.options)
     load_checkpoint("trunk", model.backbone)
+    model = model.to(memory_format=torch.channels_last)  # faster on a CPU
     steps, rate = RECIPE["steps"], RECIPE["rate"]
-    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=1e-4, fused=True)
     loader = batches(steps, seed, RECIPE["batch"])
     for _ in fit(model, loader, optimizer, steps, rate=warm_up_cosine(rate, steps), clip=10):
         pass

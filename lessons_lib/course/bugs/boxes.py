@@ -20,16 +20,6 @@ def flat_before_permuted(right):
     return forward
 
 
-def sigmoid_twice(right):
-    """The head applies a sigmoid, and the loss applies its own to the result."""
-
-    def forward(self, maps):
-        objectness, deltas = right(self, maps)
-        return [x.sigmoid() for x in objectness], deltas
-
-    return forward
-
-
 def square_anchors(right):
     """The ratio multiplies both sides."""
 
@@ -55,15 +45,6 @@ def best_without_its_object(right):
     def match(iou, high, low=None, *, force_best=False, valid=None):
         matched, _ = right(iou, high, low, valid=valid)
         return matched, right(iou, high, low, force_best=force_best, valid=valid)[1]
-
-    return match
-
-
-def no_best(right):
-    """The threshold alone decides; the best anchor of an object below it is no positive."""
-
-    def match(iou, high, low=None, *, force_best=False, valid=None):
-        return right(iou, high, low, valid=valid)
 
     return match
 
@@ -178,16 +159,12 @@ READERS = (f"{FASTER}:read_regions", "models.instance.mask_rcnn:read_regions")
 BUGS = (
     Bug("flat before permuted", "RPN confidences are flattened as (A, H, W); anchors are ordered (H, W, A)",
         "fpn.pytorch#6", (f"{RPN}:RPNHead.forward",), flat_before_permuted),
-    Bug("sigmoid twice", "the RPN's head applies a sigmoid, and its loss another", "",
-        (f"{RPN}:RPNHead.forward",), sigmoid_twice),
     Bug("square anchors", "the aspect ratio multiplies both sides of an anchor", "yolact#19",
         (f"{FASTER}:anchor_shapes",), square_anchors),
     Bug("anchors at the corner", "anchors stand at stride · i, not where the cells lie", "vision#1765",
         ("ops.anchors:cell_centres",), at_the_corner),
     Bug("best anchor, other object", "the best anchor of an object is positive for another object",
         "detectron2#1162, Mask_RCNN#2014", (f"{RPN}:match",), best_without_its_object),
-    Bug("no best anchor", "an object whose anchors all stay below the threshold has no positive", "",
-        (f"{RPN}:match",), no_best),
     Bug("ignored as background", "anchors between the two thresholds are sampled as background", "vision#1663",
         (f"{RPN}:sample",), ignored_is_background),
     Bug("fixed share of background", "seats that objects leave empty are not filled", "vision#2670, detectron2#431",

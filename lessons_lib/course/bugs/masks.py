@@ -42,15 +42,6 @@ def half_a_pixel_off(right):
     return targets
 
 
-def turned(right):
-    """Rows and columns of the target are exchanged."""
-
-    def targets(masks, boxes, matched, valid, output_size, sampling_ratio=2, aligned=True):
-        return right(masks, boxes, matched, valid, output_size, sampling_ratio, aligned).mT
-
-    return targets
-
-
 def whole_pixels(right):
     """Corners are cut down to whole pixels, and the box is taken to be one pixel longer."""
 
@@ -84,8 +75,6 @@ BUGS = (
         "FastMaskRCNN#156", (f"{MASK}:mask_targets",), cut_by_the_object),
     Bug("target off by half a pixel", "the mask's target is cut with pixel i at i, not at i + ½", "",
         (f"{MASK}:mask_targets",), half_a_pixel_off),
-    Bug("target with x and y exchanged", "rows and columns of the mask's target are exchanged", "",
-        (f"{MASK}:mask_targets",), turned),
     Bug("mask of another class", "the mask is taken one channel too early", "mmdetection#290", (f"{MASK}:own_masks",),
         channel_off_by_one, learns=False),
     Bug("threshold of logits", "a pixel belongs to the mask where its logit is more than 0.5", "",

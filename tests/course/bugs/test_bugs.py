@@ -90,8 +90,6 @@ def test_labels_of_anchors():
     assert [x.tolist() for x in rpn.match(two, 0.6, 0.25, force_best=True)] == [[1, 1, 0], [1, 0, 1]]
     with planted(BY_NAME["best anchor, other object"]):
         assert [x.tolist() for x in rpn.match(two, 0.6, 0.25, force_best=True)] == [[0, 1, 0], [1, 0, 1]]
-    with planted(BY_NAME["no best anchor"]):
-        assert [x.tolist() for x in rpn.match(two, 0.6, 0.25, force_best=True)] == [[0, 1, 0], [-1, 0, 1]]
 
 
 def test_samples():

@@ -164,7 +164,7 @@ def keeps_probabilities(probs, box, height, width):
 
 
 def round_trip_cases():
-    """A rectangle on whole pixels; an ellipse in its own box, in a larger and in a smaller one; a mask without a pixel."""
+    """A rectangle on whole pixels; an ellipse in its own box, a larger and a smaller one; a mask without a pixel."""
     rectangle = torch.zeros(8, 10, dtype=torch.bool)
     rectangle[2:6, 3:9] = True
     rows, columns = torch.arange(24.0)[:, None], torch.arange(30.0)

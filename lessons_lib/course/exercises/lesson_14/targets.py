@@ -59,8 +59,7 @@ def cut_target(mask, box, m):
     + price("target of the object's box"),
     half_pixel="This looks like a half pixel lost: the middle of pixel i lies at i + ½, and aligned=True takes it off."
     + price("target off by half a pixel"),
-    turned="This looks like x and y exchanged: boxes are x0, y0, x1, y1, and a mask is read row by row (y first)."
-    + price("target with x and y exchanged"),
+    turned="This looks like x and y exchanged: boxes are x0, y0, x1, y1, and a mask is read row by row (y first).",
     plus_one="This looks like a box with +1 at its end. Ends are exclusive here: a box from 1 to 5 is 4 pixels wide.",
     one_sample="This looks like one sample in each bin. The exercise asks for 2 × 2 samples, so that the target is a "
     "share.",
