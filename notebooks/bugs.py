@@ -127,16 +127,19 @@ def run_together(names: Sequence[str], seed: int) -> list[Run]:
 
 
 def missing(rows: Mapping[tuple[str, int], Run], names: Sequence[str]) -> list[tuple[list[str], int]]:
-    """The runs that are still to be made, as arguments of `run_together`.
+    """The runs that are still to be made, as arguments of `run_together`, bug by bug.
 
     Bugs that only spoil predictions go together with the network without a bug, which is then trained once.
     """
+    alike = [bug.name for bug in EVERY if bug is NO_BUG or not bug.learns]
+    groups = [alike, *([bug.name] for bug in EVERY if bug.name not in alike)]
+    careful = {NO_BUG.name, *CAREFUL}
     found = []
-    for seed in MORE_SEEDS:
-        bugs = [bug for bug in EVERY if seed in SEEDS or bug is NO_BUG or bug.name in CAREFUL]
-        open_ = [b for b in bugs if (b.name, seed) not in rows and (not names or b.name in names)]
-        alike = [bug.name for bug in open_ if bug is NO_BUG or not bug.learns]
-        found += [(group, seed) for group in (alike, *([b.name] for b in open_ if b.name not in alike)) if group]
+    for group in groups:
+        for seed in MORE_SEEDS:
+            wanted = [n for n in group if (seed in SEEDS or n in careful) and (not names or n in names)]
+            still = [name for name in wanted if (name, seed) not in rows]
+            found += [(still, seed)] if still else []
     return found
 
 
