@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import cast
 
 from lessons_lib.terminal import run as run_command
@@ -46,9 +47,17 @@ def _cards(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from lessons_lib.course.exercises.engine.submissions import write_csv
+    from lessons_lib.course.teachers.limits import GIGABYTE, Limits
+    from lessons_lib.course.teachers.pages import write_pages
+    from lessons_lib.course.teachers.submissions import check_folder, write_csv
 
-    write_csv(args.folder, cast(io.TextIOBase, sys.stdout))
+    limits = Limits(seconds=60 * args.minutes, memory=GIGABYTE * args.memory)
+    submissions = check_folder(args.folder, limits)
+    write_csv(submissions, cast(io.TextIOBase, sys.stdout))
+    folder = Path(args.folder).resolve()
+    pages = Path(args.pages) if args.pages else folder.with_name(f"{folder.name}_cards")
+    count = len(write_pages(submissions, pages))
+    print(f"{count} page{'s' * (count != 1)} of cards in {pages}", file=sys.stderr)
     return 0
 
 
@@ -100,8 +109,11 @@ def parser() -> argparse.ArgumentParser:
     reset.add_argument("lesson", help="its number or name, such as 04")
     verb("progress", _progress, "the map of the course with the exercises that you passed")
     verb("cards", _cards, "the questions of all self-checks as cards for Anki: cards > cards.tsv")
-    check = verb("check", _check, "run each submitted notebook in a folder and print a CSV of the exercises passed")
-    check.add_argument("folder", help="a folder of notebooks; their code is run")
+    check = verb("check", _check, "run each notebook handed in: a CSV of the exercises passed, and pages of cards")
+    check.add_argument("folder", help="a folder of notebooks, or of a folder for each student; their code is run")
+    check.add_argument("--pages", metavar="FOLDER", help="where the pages go (default: FOLDER_cards beside the folder)")
+    check.add_argument("--minutes", type=float, default=10, help="that one notebook may take (default: 10)")
+    check.add_argument("--memory", type=float, default=4, help="that one notebook may take, in GB (default: 4)")
     add_train(verb("train", _train, "train a model, on drawn scenes or on a dataset in a folder"))
     add_evaluate(verb("evaluate", _evaluate, "score a trained model, by default on images that it has not seen"))
     predict = verb(

@@ -8,22 +8,20 @@ a reason. The same arguments give the same mutants.
 """
 
 import argparse
+import hashlib
 import json
-import os
-import queue
-import random
+import multiprocessing
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.forked_pytest import preload, run_pytest
 from tests.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[1]
@@ -32,12 +30,13 @@ HOOK = "--jaxtyping-packages=lessons_lib,beartype.beartype"
 COPIED = ("lessons_lib", "tests", "data_scripts", "benchmarks", "pyproject.toml", "results")
 EXTRA = {
     "lessons_lib/ops": ("tests/ops/test_half_precision.py", "tests/ops/test_border_values.py"),
-    "lessons_lib/ops/roi": ("tests/ops/roi", "tests/ops/test_levels.py"),
+    "lessons_lib/ops/roi": ("tests/ops/roi", "tests/ops/test_levels.py", "tests/errors/test_roi_errors.py"),
     "lessons_lib/ops/receptive_field": ("tests/ops/receptive_field",),
     "lessons_lib/ops/subpixel.py": ("tests/ops/test_subpixel_transposed.py",),
     "lessons_lib/ops/boxes.py": ("tests/metrics/test_detection.py",),
     "lessons_lib/ops/coverage.py": ("tests/ops/test_assignment.py", "tests/ops/test_coverage_loss.py"),
     "lessons_lib/metrics/detection_matching.py": ("tests/metrics/test_detection.py",),
+    "lessons_lib/metrics/coco_copies.py": ("tests/metrics/test_coco.py", "tests/errors/test_coco_errors.py"),
     "lessons_lib/models": ("tests/models/test_contract.py", "tests/models/test_published.py"),
     "lessons_lib/models/backbones": (
         "tests/models/test_backbones.py",
@@ -72,25 +71,19 @@ def tests_of(file: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def command(test: str) -> list[str]:
-    """What runs a test file; only error messages are tested without the hook that checks shapes."""
+def words(test: str) -> list[str]:
+    """The options that a test file runs with; only error messages are tested without the hook that checks shapes."""
     flags = [] if test.startswith("tests/errors") else [HOOK]
-    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "--no-header", *flags]
-
-
-def surroundings(tree: Path) -> dict[str, str]:
-    """The environment of the tests of a copy."""
-    return {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return ["-q", "-p", "no:cacheprovider", "-W", "ignore", "--no-header", *flags]
 
 
 def failing(tree: Path, test: str) -> list[str]:
     """The tests of a file that fail as it is, for example on another version: they can kill nothing."""
-    done = subprocess.run(
-        [*command(test), "-rfE", "--tb=no", test], cwd=tree, env=surroundings(tree), capture_output=True, text=True
-    )
-    if done.returncode in (0, 5):
-        return []
-    lines = [line.split(" - ")[0].split(maxsplit=1) for line in done.stdout.splitlines()]
+    with tempfile.TemporaryDirectory() as folder:
+        printed = Path(folder, "printed")
+        if run_pytest(tree, [*words(test), "-rfE", "--tb=no", test], 600, printed) in (0, 5):
+            return []
+        lines = [line.split(" - ")[0].split(maxsplit=1) for line in printed.read_text("utf-8").splitlines()]
     return [line[1] for line in lines if line and line[0] in ("FAILED", "ERROR") and len(line) > 1] or [test]
 
 
@@ -100,20 +93,16 @@ def judge(tree: Path, mutant: Mutant, seconds: float, broken: list[str]) -> str:
     original = target.read_text("utf-8")
     target.write_text(mutant.source(original), "utf-8")
     errors = [test for test in tests if test.startswith("tests/errors")]
+    others = [test for test in tests if test not in errors]
     without = [flag for one in broken for flag in ("--deselect", one)]
-    end = time.monotonic() + seconds
     try:
-        for some in (errors, [test for test in tests if test not in errors]):
+        for some in (others[:1], errors, others[1:]):  # the mirrored file notices most
             if not some:
                 continue
-            left = max(1.0, end - time.monotonic())
-            words = [*command(some[0]), "-x", *without, *some]
-            done = subprocess.run(words, cwd=tree, env=surroundings(tree), capture_output=True, timeout=left)
-            if done.returncode not in (0, 5):
-                return "killed"
+            done = run_pytest(tree, [*words(some[0]), "-x", *without, *some], seconds)
+            if done not in (0, 5):
+                return "timeout" if done is None else "killed"
         return "survived"
-    except subprocess.TimeoutExpired:
-        return "timeout"
     finally:
         target.write_text(original, "utf-8")
 
@@ -129,51 +118,40 @@ def copy_of_the_tree(folder: Path) -> Path:
     return folder
 
 
-def run(mutants: list[Mutant], jobs: int, seconds: float) -> list[tuple[Mutant, str]]:
-    """The verdict on every mutant, `jobs` at a time, each worker in a copy of its own."""
+def run(mutants: list[Mutant], jobs: int, seconds: float) -> Iterator[tuple[Mutant, str]]:
+    """The verdict on every mutant as it comes, `jobs` at a time, each worker in a copy of its own."""
     files = sorted({test for mutant in mutants for test in tests_of(mutant.file)})
-    broken: list[str] = []
-    verdicts: list[tuple[Mutant, str]] = []
-
-    def first_look(tree: Path, test: str) -> None:
-        broken.extend(failing(tree, test))
-
-    def verdict_on(tree: Path, mutant: Mutant) -> None:
-        verdict = judge(tree, mutant, seconds, broken)
-        verdicts.append((mutant, verdict))
-        print(f"{len(verdicts)}/{len(mutants)} {verdict:8} {mutant.name}", flush=True)
-
+    preload()
+    fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as base:
-        trees = []
+        trees = fork.SimpleQueue()
         for number in range(jobs):
             Path(base, str(number)).mkdir()
-            trees.append(copy_of_the_tree(Path(base, str(number))))
-        in_parallel(trees, first_look, files)
-        for test in sorted(broken):
-            print("fails without any mutant, and is left out:", test, flush=True)
-        in_parallel(trees, verdict_on, mutants)
-    return verdicts
+            trees.put(copy_of_the_tree(Path(base, str(number))))
+        with ProcessPoolExecutor(jobs, fork, take_a_tree, (trees,)) as pool:
+            broken = [test for found in pool.map(first_look, files) for test in found]
+            for test in sorted(broken):
+                print("fails without any mutant, and is left out:", test, flush=True)
+            waiting = {pool.submit(verdict_on, mutant, seconds, broken): mutant for mutant in mutants}
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
 
 
-def in_parallel(trees: list[Path], task: Callable[[Path, Any], None], items: Sequence[Any]) -> None:
-    """`task(tree, item)` for every item, each tree working at one at a time."""
-    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for item in items:
-        waiting.put(item)
+tree_of_this_worker = ROOT
+"""The copy that a worker process may change; every worker takes one when it starts."""
 
-    def work(tree: Path) -> None:
-        while True:
-            try:
-                item = waiting.get_nowait()
-            except queue.Empty:
-                return
-            task(tree, item)
 
-    workers = [threading.Thread(target=work, args=(tree,)) for tree in trees]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+def take_a_tree(trees: Any) -> None:
+    global tree_of_this_worker
+    tree_of_this_worker = trees.get()
+
+
+def first_look(test: str) -> list[str]:
+    return failing(tree_of_this_worker, test)
+
+
+def verdict_on(mutant: Mutant, seconds: float, broken: list[str]) -> str:
+    return judge(tree_of_this_worker, mutant, seconds, broken)
 
 
 def files_of(names: list[str]) -> list[str]:
@@ -188,10 +166,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=0, help="how many mutants, drawn at random; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=120, help="for the tests of one mutant; then it is a timeout")
-    parser.add_argument("--json", type=Path, help="where the verdicts are written")
+    parser.add_argument(
+        "--seconds", type=float, default=120, help="of processor time for a mutant's tests; then it is a timeout"
+    )
+    parser.add_argument("--json", type=Path, help="the verdicts; given again, only survivors are tried again")
     parser.add_argument("--equivalent", type=Path, default=EQUIVALENT, help="mutants known to change nothing")
     return parser.parse_args()
+
+
+def lot(mutant: Mutant, seed: int) -> str:
+    """What the lowest are drawn by: it hardly matters to a draw that other mutants come or go."""
+    return hashlib.sha256(f"{seed} {mutant.identity}".encode()).hexdigest()
 
 
 def main() -> int:
@@ -205,15 +190,17 @@ def main() -> int:
     every = [mutant for file in files for mutant in mutants_of(file, (ROOT / file).read_text("utf-8"))]
     chosen = [mutant for mutant in every if (mutant.file, mutant.key) not in listed and tests_of(mutant.file)]
     if 0 < options.count < len(chosen):
-        chosen = random.Random(options.seed).sample(chosen, options.count)
-    verdicts = sorted(run(chosen, options.jobs, options.seconds), key=lambda pair: (pair[0].file, pair[0].number))
-    counts = dict(Counter(verdict for _, verdict in verdicts))
-    survivors = [mutant.name for mutant, verdict in verdicts if verdict == "survived"]
-    if options.json:
-        record = {"seed": options.seed, "counts": counts, "survivors": survivors}
-        record["verdicts"] = {mutant.name: verdict for mutant, verdict in verdicts}
-        options.json.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    print(f"\n{len(every)} mutants in {len(files)} files, tried {len(verdicts)}: {counts}")
+        chosen = sorted(chosen, key=lambda mutant: lot(mutant, options.seed))[: options.count]
+    earlier = json.loads(options.json.read_text("utf-8")) if options.json and options.json.exists() else {}
+    verdicts = {mutant.identity: earlier.get(mutant.identity, "") for mutant in chosen}
+    open_ones = [mutant for mutant in chosen if verdicts[mutant.identity] in ("", "survived")]
+    for number, (mutant, verdict) in enumerate(run(open_ones, options.jobs, options.seconds), 1):
+        print(f"{number}/{len(open_ones)} {verdict:8} {mutant.name}", flush=True)
+        verdicts[mutant.identity] = verdict
+        if options.json:
+            options.json.write_text(json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    survivors = [mutant.name for mutant in chosen if verdicts[mutant.identity] == "survived"]
+    print(f"\n{len(every)} mutants in {len(files)} files, tried {len(chosen)}: {dict(Counter(verdicts.values()))}")
     for name in survivors:
         print("survived", name)
     return 1 if survivors else 0

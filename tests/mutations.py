@@ -35,6 +35,11 @@ class Mutant:
     def name(self) -> str:
         return f"{self.file}:{self.line} {self.key}"
 
+    @property
+    def identity(self) -> str:
+        """The same when lines above change."""
+        return f"{self.file} {self.key}"
+
     def source(self, text: str) -> str:
         """All of the file's `text` with the change in it."""
         tree = ast.parse(text)
@@ -98,10 +103,16 @@ def _of_statements(node: ast.AST) -> Iterator[Site]:
                     yield node, field, index, ast.Pass(), f"left out: {what}"
 
 
+def _is_strict(node: ast.AST) -> bool:
+    """Whether it is the `strict=True` of a zip, which only says what holds anyway."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
+
+
 def _code(node: ast.AST, statement: ast.stmt | None) -> Iterator[tuple[ast.AST, ast.stmt]]:
-    """All nodes with their statements; without docstrings, annotations, decorators, imports and the words of errors."""
+    """All nodes with their statements; without docstrings, annotations, decorators, imports, the words of errors
+    and `strict`."""
     for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns", "decorator_list"):
+        if field in ("annotation", "returns", "decorator_list") or (field == "value" and _is_strict(node)):
             continue
         for child in value if isinstance(value, list) else [value]:
             skipped = isinstance(child, ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Raise)

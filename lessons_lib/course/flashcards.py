@@ -75,7 +75,7 @@ def _cards_of(path: Path) -> list[Flashcard]:
     cells = json.loads(path.read_text("utf-8"))["cells"]
     text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     section = SECTION.search(text)
-    cards = []
+    cards: list[Flashcard] = []
     for before, summary, answer in FOLDED.findall(section[1] if section else ""):
         question = NUMBER.sub("", (summary if NUMBER.match(summary) else before).strip())
         cards.append(Flashcard(path.name[:2], len(cards) + 1, question, answer.strip()))

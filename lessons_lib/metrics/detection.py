@@ -5,17 +5,15 @@ what pycocotools computes (`coco_eval` runs it), counted for all images, thresho
 """
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.average_precision import interpolated_precision, precision_recall
-from lessons_lib.metrics.detection_matching import AREA_RANGES, Picture, in_ranges, match_pictures
+from lessons_lib.metrics.detection_matching import AREA_RANGES, in_ranges, match_pairs
+from lessons_lib.metrics.detection_pairs import MOST, Picture, paired
 from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.masks import pairwise_mask_iou
-
-MOST = (1, 10, 100)
-"""Detections of a class in an image that count, from the highest score down."""
 
 NUMBERS = (
     *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
@@ -84,14 +82,8 @@ class DetectionScores:
             want = iou.shape[name in ("gt_labels", "gt_areas", "is_crowd")]
             if values.shape != (want,):
                 raise ValueError(f"{name} must have shape ({want},), as iou says, got {tuple(values.shape)}")
-        order = scores.cpu().double().argsort(descending=True, stable=True)
-        labels, gt_labels = labels.cpu()[order], gt_labels.cpu()
-        if len(order) > MOST[-1]:
-            keep = _ranks(labels) < MOST[-1]
-            order, labels = order[keep], labels[keep]
-        table = torch.where(labels[:, None] == gt_labels, iou.cpu().double()[order], -1)
-        detections = (scores.cpu().double()[order], labels, areas.cpu().double()[order])
-        self.pictures.append(Picture(table, *detections, gt_labels, gt_areas.cpu().double(), is_crowd.cpu()))
+        found, objects = (scores.cpu(), labels.cpu(), areas.cpu()), (gt_labels.cpu(), gt_areas.cpu(), is_crowd.cpu())
+        self.pictures.append(Picture(iou.cpu(), *found, *objects))
 
     def merge(self, other: "DetectionScores") -> None:
         """Add the images of `other`, for example from another process, after one's own."""
@@ -119,40 +111,22 @@ class DetectionScores:
 
         A are the `AREA_RANGES`, T the `IOU_THRESHOLDS`, M the `MOST`; NaN where a class has no object in a range.
         """
-        gt_labels = _joined([picture.gt_labels for picture in self.pictures], torch.int64)
-        counted_gt = in_ranges(_joined([picture.gt_areas for picture in self.pictures], torch.float64))
-        counted_gt &= ~_joined([picture.is_crowd for picture in self.pictures], torch.bool)
-        hits, counted = match_pictures(self.pictures)
-        labels = _joined([picture.labels for picture in self.pictures], torch.int64)
-        scores = _joined([picture.scores for picture in self.pictures], torch.float64)
-        image = [torch.full_like(picture.labels, number) for number, picture in enumerate(self.pictures)]
-        rank = _ranks(torch.stack([_joined(image, torch.int64), labels], 1))
-        order = scores.argsort(descending=True, stable=True)
-        order = order[labels[order].argsort(stable=True)]  # by class, in each from the highest score down
-        classes = gt_labels[counted_gt[0]].unique()
+        pairs = paired(self.pictures)
+        hits, counted = match_pairs(pairs)
+        counted_gt = in_ranges(pairs.gt_areas) & ~pairs.is_crowd
+        order = pairs.scores.argsort(descending=True, stable=True)
+        order = order[pairs.labels[order].argsort(stable=True)]  # by class, in each from the highest score down
+        classes = pairs.gt_labels[counted_gt[0]].unique()
         shape = (len(classes), len(AREA_RANGES), hits.shape[1])
         precision = torch.zeros(*shape, 101, dtype=torch.float64, device="cpu")
         recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64, device="cpu")
-        ends = torch.searchsorted(labels[order], torch.stack([classes, classes + 1], 1)).tolist()
+        ends = torch.searchsorted(pairs.labels[order], torch.stack([classes, classes + 1], 1)).tolist()
         for k, (label, (start, end)) in enumerate(zip(classes.tolist(), ends, strict=True)):
             own = order[start:end]
-            positives = (counted_gt & (gt_labels == label)).sum(1).double()[:, None, None]
+            positives = (counted_gt & (pairs.gt_labels == label)).sum(1).double()[:, None, None]
             positives = positives.where(positives > 0, float("nan"))
             ranked = precision_recall(hits[..., own], positives, counted[..., own])
             precision[k] = interpolated_precision(*ranked) + 0 * positives
             for m, most in enumerate(MOST):
-                recall[k, m] = (hits[..., own] & (rank[own] < most)).sum(-1) / positives[..., 0]
+                recall[k, m] = (hits[..., own] & (pairs.rank[own] < most)).sum(-1) / positives[..., 0]
         return {"labels": classes, "precision": precision, "recall": recall}
-
-
-def _ranks(kinds: Int64[Tensor, " n *k"]) -> Int64[Tensor, " n"]:
-    """How many of the same kind come before each: 0 for the first of its kind."""
-    _, kind = kinds.unique(dim=0, return_inverse=True)
-    order = kind.argsort(stable=True)
-    ordered = kind[order]
-    first = torch.searchsorted(ordered, ordered)
-    return torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device) - first)
-
-
-def _joined(parts: list[Tensor], dtype: torch.dtype) -> Tensor | Float64[Tensor, " n"]:
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype, device="cpu")

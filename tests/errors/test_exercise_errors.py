@@ -5,8 +5,9 @@ import pytest
 from lessons_lib.course.exercises import exercise, hint, reveal, solved
 from lessons_lib.course.exercises.engine.comparing import mismatch
 from lessons_lib.course.exercises.engine.exercise import Exercise, exercises_of, find
-from lessons_lib.course.exercises.engine.submissions import check_folder
 from lessons_lib.course.exercises.engine.time_limit import TimeLimit
+from lessons_lib.course.teachers.limits import Limits
+from lessons_lib.course.teachers.submissions import check_folder
 
 
 @pytest.mark.parametrize("call", [exercise, hint, reveal, find])
@@ -84,6 +85,19 @@ def test_an_oracle_of_a_kind_that_cannot_be_compared():
 def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(ValueError, match=r"^folder must be an existing folder, got '.*missing'$"):
         check_folder(tmp_path / "missing")
+
+
+def test_a_folder_without_notebooks(tmp_path):
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints" / "copy.ipynb").write_text("{}")
+    with pytest.raises(ValueError, match=r"^folder must hold a notebook \(\*\.ipynb\), or .*, got '.*' with none$"):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cell_seconds", "seconds", "memory"])
+def test_the_limits_of_a_submission_are_positive(name):
+    with pytest.raises(ValueError, match=f"^{name} must be > 0, got 0$"):
+        Limits(**{name: 0})
 
 
 def test_solving_an_exercise_that_does_not_exist():

@@ -15,7 +15,8 @@ from pycocotools.coco import COCO
 from lessons_lib.metrics.average_precision import IOU_THRESHOLDS, match_in_order
 from lessons_lib.metrics.coco import CocoScores
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
-from lessons_lib.metrics.detection_matching import match_pictures
+from lessons_lib.metrics.detection_matching import match_pairs
+from lessons_lib.metrics.detection_pairs import paired
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.masks import pairwise_rle_iou
 from tests.metrics.detection_cases import instances, random_pictures
@@ -158,23 +159,17 @@ def test_with_little_or_nothing(pairs):
     assert got == pytest.approx(want, abs=1e-12, nan_ok=True)
 
 
-def test_in_many_chunks_it_is_the_same(monkeypatch):
-    pairs = [pair for seed in range(8) for pair in random_pictures(seed)]
-    want, _ = both(pairs, "box")
-    monkeypatch.setattr("lessons_lib.metrics.detection_matching._CHUNK", 500)
-    assert both(pairs, "box")[0] == pytest.approx(want, abs=1e-12, nan_ok=True)
-
-
 def test_many_at_once_match_as_one_after_the_other():
     """Hits of the first area range, at every threshold, are those of the loop over detections."""
     scores = DetectionScores("box")
     for prediction, target in random_pictures(5, count=30, classes=1):
         scores.update(prediction, target)
-    hits, counted = match_pictures(scores.pictures)
+    hits, counted = match_pairs(paired(scores.pictures))
     start = 0
     for picture in scores.pictures:
+        iou = picture.iou[picture.scores.argsort(descending=True, stable=True)]
         for t, threshold in enumerate(IOU_THRESHOLDS.tolist()):
-            matches = match_in_order(picture.iou, threshold, picture.is_crowd)
+            matches = match_in_order(iou, threshold, picture.is_crowd)
             on_crowd = torch.tensor([m >= 0 and bool(picture.is_crowd[m]) for m in matches.tolist()], dtype=torch.bool)
             own = slice(start, start + len(matches))
             assert torch.equal(hits[0, t, own], (matches >= 0) & ~on_crowd)

@@ -1,8 +1,9 @@
 """Position-sensitive RoI pooling: each bin averages a channel of its own, its part of the object."""
 
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn import functional as F
 
 from lessons_lib.checks import Ints, checked_int
 from lessons_lib.ops.roi.regions import Boxes, checked_call, round_half_away, whole_bins
@@ -42,82 +43,74 @@ def ps_roi_pool(
     length = (corners[:, 2:] - corners[:, :2]).clamp(min=SMALLEST)
     y0, y1 = whole_bins(corners[:, 1], length[:, 1], bins[0], features.shape[2])  # (R, P)
     x0, x1 = whole_bins(corners[:, 0], length[:, 0], bins[1], features.shape[3])  # (R, Q)
-    row, column = (torch.arange(n, device=features.device) * group // n for n in bins)
-    part = row[:, None] * group + column  # (P, Q)
-    windows = _corners(part, image, (y0, y1, x0, x1), features.shape)
-    finite = features.isfinite()
-    if finite.all():
-        total = _WindowSums.apply(features, windows, group)
-    else:
-        total = _WindowSums.apply(_Finite.apply(features), windows, group)
-        for spoilt, value in (
-            (features == torch.inf, torch.inf),
-            (features == -torch.inf, -torch.inf),
-            (features.isnan(), torch.nan),
-        ):
-            total = total + torch.where(_WindowSums.apply(spoilt, windows, group) > 0.5, value, 0.0)
-    area = (y1 - y0).clamp(min=0)[:, :, None] * (x1 - x0).clamp(min=0)[:, None, :]  # (R, P, Q)
-    means = total.view(*area.shape, features.shape[1] // group**2) / area.clamp(min=1)[..., None]
-    return means.masked_fill(area[..., None] == 0, 0).to(features.dtype).permute(0, 3, 1, 2)
+    column = torch.arange(bins[1], device=features.device) * group // bins[1]  # (Q,)
+    map_of = column * len(features) + image[:, None]  # (R, Q), in a table (G, B, H, W) of one row of parts
+    first = (map_of * features.shape[2] + y0.T[:, :, None]) * features.shape[3] + x0  # (P, R, Q)
+    height = (y1 - y0).clamp(min=0).T[:, :, None].expand(first.shape)
+    width = (x1 - x0).clamp(min=0).expand(first.shape)
+    cells = _window_cells(*(x.flatten() for x in (first, height, width)), features.shape[3])
+    return _Means.apply(features, cells, height * width, group)
 
 
-def _corners(
-    part: Int64[Tensor, "P Q"], image: Int64[Tensor, " R"], windows: tuple[Tensor, ...], shape: tuple[int, ...]
-) -> Int64[Tensor, "4 n"]:
-    """Where in a table (parts, B, H + 1, W + 1) each window has its corners, in the order of their signs + − − +."""
-    batch, _, height, width = shape
-    y0, y1, x0, x1 = windows
-    map_of = (part * batch + image[:, None, None]) * (height + 1)  # (R, P, Q)
-    top, bottom = ((map_of + y[:, :, None]) * (width + 1) for y in (y0, y1))
-    left, right = x0[:, None, :], x1[:, None, :]
-    return torch.stack([bottom + right, bottom + left, top + right, top + left]).flatten(1)
+def _window_cells(
+    first: Int64[Tensor, " n"], height: Int64[Tensor, " n"], width: Int64[Tensor, " n"], row: int
+) -> Int64[Tensor, " cells"]:
+    """The cells of all windows, one window after the other, where the map has `row` columns."""
+    starts, lengths = _progressions(first, height, row), width.repeat_interleave(height)
+    return _progressions(starts, lengths, 1)
 
 
-class _WindowSums(torch.autograd.Function):
-    """Sums over windows by a summed-area table: what lies above and left of a corner is added up once for all.
+def _progressions(first: Int64[Tensor, " n"], count: Int64[Tensor, " n"], step: int) -> Int64[Tensor, " total"]:
+    """first, first + step, first + 2 · step, …: `count` numbers of each, one after the other.
 
-    Four corners give the sum over any window, however large. In float64 where the device has it, since a small sum is
-    the difference of large ones. The channels of a part stand side by side, because they are read together. The
-    gradient goes the same way backwards: each window's is written at its four corners, and what lies below and right
-    of a cell is added up.
+    Number k of all is a + k · step, with an a for each progression. So the differences from one number to the next are
+    `step`, but for jumps where a progression begins; their running sum is the numbers.
+    """
+    before = count.cumsum(0) - count
+    a = first - step * before
+    differences = torch.full((int(count.sum()) + 1,), step, device=first.device)
+    differences.scatter_add_(0, before, a.diff(prepend=a.new_tensor([step])))
+    return differences.cumsum_(0)[:-1]
+
+
+class _Means(torch.autograd.Function):
+    """Means over windows that are given cell by cell, for one row of parts after the other.
+
+    Their channels stand side by side in a table, because they are read together. The gradient of a window goes in equal
+    shares to its cells.
     """
 
     @staticmethod
-    def forward(ctx, features: Shaped[Tensor, "B C H W"], corners: Int64[Tensor, "4 n"], group: int) -> Tensor:
-        batch, channels, height, width = ctx.shape = features.shape
-        kinds, wide = channels // group**2, torch.float32 if features.device.type == "mps" else torch.float64
-        ctx.group = group
-        ctx.save_for_backward(corners)
-        table = torch.zeros(group**2, batch, height + 1, width + 1, kinds, dtype=wide, device=features.device)
-        parts = features.view(batch, kinds, group**2, height, width)
-        table[:, :, 1:, 1:] = parts.permute(2, 0, 3, 4, 1)
-        flat = table.cumsum_(3).cumsum_(2).view(-1, kinds)
-        plus, minus, also_minus, also_plus = (flat.index_select(0, corner) for corner in corners)
-        return plus.sub_(minus).sub_(also_minus).add_(also_plus)  # (n, K)
+    def forward(
+        ctx, features: Float[Tensor, "B C H W"], cells: Int64[Tensor, " n"], counts: Int64[Tensor, "P R Q"], group: int
+    ) -> Float[Tensor, "R K P Q"]:
+        ctx.shape, ctx.group = features.shape, group
+        ctx.save_for_backward(cells, counts)
+        kinds = features.shape[1] // group**2
+        parts = features.unflatten(1, (kinds, group, group)).permute(2, 3, 0, 4, 5, 1)  # (G, G, B, H, W, K)
+        wide = torch.promote_types(features.dtype, torch.float32)
+        sums = features.new_empty(*counts.shape, kinds, dtype=wide)
+        for p, (own, count) in enumerate(zip(_split(cells, counts), counts.flatten(1), strict=True)):
+            table = parts[p * group // len(counts)].to(wide).reshape(-1, kinds).contiguous()
+            before = count.cumsum(0) - count
+            sums[p] = F.embedding_bag(own, table, before, mode="sum").view_as(sums[p])  # 0 where a window is empty
+        means = sums.div_(counts.clamp(min=1)[..., None])
+        return means.to(features.dtype).permute(1, 3, 0, 2)
 
     @staticmethod
-    def backward(ctx, gradient: Float[Tensor, "n K"]) -> tuple[Tensor, None, None]:
-        batch, _, height, width = ctx.shape
-        kinds = gradient.shape[1]
-        table = gradient.new_zeros(ctx.group**2 * batch * (height + 1) * (width + 1), kinds)
-        (corners,) = ctx.saved_tensors
-        for corner, signed in zip(corners, (gradient, -gradient, -gradient, gradient), strict=True):
-            table.index_add_(0, corner, signed)
-        table = table.view(ctx.group**2, batch, height + 1, width + 1, kinds)
-        for axis in (3, 2):
-            table.cumsum_(axis)
-            last = table.narrow(axis, table.shape[axis] - 1, 1)
-            table = last - table.narrow(axis, 0, table.shape[axis] - 1)  # what comes behind each cell
-        return table.permute(1, 4, 0, 2, 3).reshape(ctx.shape), None, None
+    def backward(ctx, gradient: Float[Tensor, "R K P Q"]) -> tuple[Float[Tensor, "B C H W"], None, None, None]:
+        cells, counts = ctx.saved_tensors
+        batch, channels, height, width = ctx.shape
+        kinds, group = channels // ctx.group**2, ctx.group
+        total = gradient.new_zeros(kinds, group, group * batch * height * width)
+        shares = gradient.permute(2, 1, 0, 3) / counts.clamp(min=1)[:, None]  # (P, K, R, Q)
+        for p, (own, count) in enumerate(zip(_split(cells, counts), counts.flatten(1), strict=True)):
+            every = shares[p].flatten(1).repeat_interleave(count, 1)
+            total[:, p * group // len(counts)].scatter_add_(1, own.expand(kinds, -1), every)
+        total = total.view(kinds, group, group, batch, height, width).permute(3, 0, 1, 2, 4, 5)
+        return total.reshape(ctx.shape), None, None, None
 
 
-class _Finite(torch.autograd.Function):
-    """0 for what is infinite or NaN, which would spoil every sum behind it; its gradient is the value's own."""
-
-    @staticmethod
-    def forward(ctx, features):
-        return features.nan_to_num(0.0, 0.0, 0.0)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient
+def _split(cells: Int64[Tensor, " n"], counts: Int64[Tensor, "P R Q"]) -> tuple[Int64[Tensor, " _"], ...]:
+    """The cells of each row of bins."""
+    return cells.split(counts.sum((1, 2)).tolist())

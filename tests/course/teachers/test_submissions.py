@@ -3,14 +3,17 @@
 import io
 
 import nbformat
+import psutil
 import pytest
 from nbclient import NotebookClient
 
+from lessons_lib.__main__ import main
 from lessons_lib.course.exercises import solved
-from lessons_lib.course.exercises.engine import submissions
 from lessons_lib.course.exercises.engine.cells import ids_of_cell, ids_of_notebook
 from lessons_lib.course.exercises.engine.exercise import find
-from lessons_lib.course.exercises.engine.submissions import check_folder, write_csv
+from lessons_lib.course.teachers import submissions
+from lessons_lib.course.teachers.limits import Limits
+from lessons_lib.course.teachers.submissions import check_folder, write_csv
 
 STUB = '@exercise("00.1")\ndef covered_pixels(mask):\n    """How many?"""\n    raise NotImplementedError("your turn")'
 RIGHT = STUB.replace('raise NotImplementedError("your turn")', "return mask.sum()")
@@ -18,6 +21,8 @@ IMPORT = "from lessons_lib.course.exercises import exercise"
 RECORD = """import os, pathlib
 pathlib.Path(os.environ["LESSONS_HOME"], "progress.json").write_text('{"version": 1, "passed": {"00.1": ""}}')
 """  # passes without importing torch, for tests of what goes wrong around the exercises
+
+SLEEPER = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
 
 
 def code(source, *tags, id=None):
@@ -70,24 +75,24 @@ def test_a_folder_of_everything(folder, shipped, monkeypatch, tmp_path):
     (folder / "gil.ipynb").write_text("{not json")
     (folder / "ida.ipynb").write_text('{"cells": 3}')
     stream = io.StringIO()
-    write_csv(folder, stream)
+    write_csv(check_folder(folder), stream)
     assert stream.getvalue().splitlines() == [
-        "notebook,problem,00.1",
-        "ada.ipynb,,passed",
-        "bo/helper.ipynb,,passed",
-        "cy.ipynb,,not yet",
-        "dee.ipynb,,passed",
-        "ed.ipynb,kernel died,not yet",
-        "gil.ipynb,not a notebook,",
-        "hal.ipynb,no exercises,",
-        "ida.ipynb,not a notebook,",
+        "notebook,problem,calls of the library or torch,00.1",
+        "ada.ipynb,,,passed",
+        "bo/helper.ipynb,,,passed",
+        "cy.ipynb,,,not yet",
+        "dee.ipynb,,,passed",
+        "ed.ipynb,kernel died,,not yet",
+        "gil.ipynb,not a notebook,,",
+        "hal.ipynb,no exercises,,",
+        "ida.ipynb,not a notebook,,",
     ]
     assert not (tmp_path / "the teacher's own").exists()
 
 
 def test_an_endless_cell_is_interrupted_and_the_rest_is_run(folder, shipped):
     nbformat.write(quick(code("while True:\n    pass", id="own"), code(RECORD, "00.1")), folder / "a.ipynb")
-    (found,) = check_folder(folder, seconds=3)
+    (found,) = check_folder(folder, Limits(cell_seconds=3))
     assert (found.problem, found.passed) == ("timed out", {"00.1": True})
 
 
@@ -103,7 +108,7 @@ def test_a_cell_that_cannot_be_interrupted_ends_its_notebook_only(folder, shippe
     after = [code(RECORD, "00.1") for _ in range(20)]
     nbformat.write(quick(code(stuck, id="own"), *after), folder / "a.ipynb")
     nbformat.write(quick(code(RECORD, "00.1")), folder / "b.ipynb")
-    found = check_folder(folder, seconds=3)
+    found = check_folder(folder, Limits(cell_seconds=3))
     assert [(one.problem, one.passed) for one in found] == [("timed out", {"00.1": False}), ("", {"00.1": True})]
     assert "own" in begun and len(begun) < 20  # the 20 cells after it are not waited for
 
@@ -120,16 +125,62 @@ def test_a_submission_that_leaves_a_broken_progress_file(folder, shipped, left):
     assert submissions._passed_in(folder / "progress.json") == set()
 
 
-def test_an_empty_folder(folder):
-    stream = io.StringIO()
-    write_csv(folder, stream)
-    assert stream.getvalue() == "notebook,problem\n"
-
-
 def test_a_notebook_from_an_editor_that_gives_new_ids(shipped):
     other = notebook(code("raise SystemExit('never run')"), code("own = 1"), code(RIGHT))
     run = submissions.cells_to_run(other, "00")
     assert [cell["source"] for cell in run] == [IMPORT, "own = 1", RIGHT]
+
+
+def test_a_submission_changes_only_its_own_copies(folder, shipped):
+    (folder / "table.txt").write_text("given")
+    spoil = "import pathlib\nassert pathlib.Path('table.txt').read_text() == 'given'\n"
+    spoil += "for path in pathlib.Path().iterdir():\n    path.write_text('spoiled')"
+    nbformat.write(quick(code(spoil, id="own"), code(RECORD, "00.1")), folder / "a.ipynb")
+    before = (folder / "a.ipynb").read_text()
+    (found,) = check_folder(folder)
+    assert found.passed == {"00.1": True} and (folder / "table.txt").read_text() == "given"
+    assert (folder / "a.ipynb").read_text() == before and len(list(folder.iterdir())) == 3
+
+
+def test_too_much_memory_ends_a_notebook(folder, shipped):
+    hungry = "held = []\nwhile True:\n    held.append(bytearray(10**7))"
+    nbformat.write(quick(code(hungry, id="own"), code(RECORD, "00.1")), folder / "a.ipynb")
+    (found,) = check_folder(folder, Limits(memory=4e8))
+    assert (found.problem, found.passed) == ("more than 0.4 GB of memory", {"00.1": False})
+
+
+def test_too_much_time_ends_a_notebook_and_what_it_started(folder, shipped, tmp_path):
+    child = "import subprocess, sys\n"
+    child += f"child = subprocess.Popen([sys.executable, '-c', {SLEEPER!r}, {str(tmp_path / 'pid')!r}])"
+    slow = [code("import time\ntime.sleep(2)", id=f"slow{i}") for i in range(20)]
+    nbformat.write(quick(code(child, id="own"), *slow, code(RECORD, "00.1")), folder / "a.ipynb")
+    (found,) = check_folder(folder, Limits(seconds=6))
+    assert (found.problem, found.passed) == ("more than 0.1 minutes", {"00.1": False})
+    pid = int((tmp_path / "pid").read_text())
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_last_card_of_each_exercise_is_kept(folder, shipped):
+    wrong = RIGHT.replace("mask.sum()", "mask.sum() + 1")
+    cells = code(f"x = 1\n{wrong}", "00.1", id="stub"), code("1 / 0", "00.1", id="more")
+    nbformat.write(notebook(*cells), folder / "a.ipynb")
+    (found,) = check_folder(folder)
+    assert list(found.cards) == ["00.1"] and "not yet" in found.cards["00.1"] and "<div" in found.cards["00.1"]
+    assert found.calls == {"00.1": []} and found.sources["00.1"].endswith("\n\n1 / 0")
+
+
+def test_the_command_prints_the_table_and_writes_the_pages(folder, shipped, tmp_path, capsys):
+    nbformat.write(quick(code(RECORD, "00.1")), folder / "a.ipynb")
+    assert main(["check", str(folder)]) == 0
+    said = capsys.readouterr()
+    assert said.out == "notebook,problem,calls of the library or torch,00.1\na.ipynb,,,passed\n"
+    assert said.err == f"1 page of cards in {tmp_path / 'handed in_cards'}\n"
+    assert "1 of 1 exercises passed" in (tmp_path / "handed in_cards" / "a.html").read_text("utf-8")
+    assert main(["check", str(folder), "--pages", str(tmp_path / "here"), "--memory", "0"]) == 1
+    assert capsys.readouterr().err == "error: memory must be > 0, got 0.0\n"
+    (folder / "a.ipynb").unlink()
+    assert main(["check", str(folder)]) == 1
+    assert capsys.readouterr().err.startswith("error: folder must hold a notebook (*.ipynb)")
 
 
 def test_the_exercises_of_a_cell():
