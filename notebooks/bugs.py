@@ -78,7 +78,7 @@ def learned(bug: Bug, seed: int) -> InstanceModel:
     steps, rate = RECIPE["steps"], RECIPE["rate"]
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=1e-4, fused=True)
     loader = batches(steps, seed, RECIPE["batch"])
-    for _ in fit(model, loader, optimizer, steps, rate=warm_up_cosine(rate, steps), clip=10):
+    for _ in fit(model, loader, optimizer, steps, rate=warm_up_cosine(rate, steps), clip=10.0):
         pass
     return model
 
@@ -143,6 +143,14 @@ def missing(rows: Mapping[tuple[str, int], Run], names: Sequence[str]) -> list[t
     return found
 
 
+def begun(target: Path, head: dict[str, Any]) -> dict[tuple[str, int], Run]:
+    """The runs that `target` already holds, by bug and seed, if they were made in the same way by the same code."""
+    table = json.loads(target.read_text("utf-8")) if target.exists() else {}
+    codes = {bug.name: code_of(bug) for bug in EVERY}
+    same = {key: table.get(key) for key in head} == head
+    return {(r["bug"], r["seed"]): r for r in table.get("runs", []) if same and r["code"] == codes.get(r["bug"])}
+
+
 def write(target: Path, head: dict[str, Any], rows: Mapping[tuple[str, int], Run]) -> None:
     """The table so far, in the order of the bugs: a command that is stopped leaves the old table or the new one."""
     order = {bug.name: number for number, bug in enumerate(EVERY)}
@@ -162,10 +170,7 @@ def main(arguments: list[str]) -> int:
         if name not in known:
             parser.error(f"BUG must be one of {', '.join(known)}, got {name!r}")
     head = {"recipe": RECIPE, **machine_and_versions()}
-    table = json.loads(given.out.read_text("utf-8")) if given.out.exists() else {}
-    codes = {bug.name: code_of(bug) for bug in EVERY}
-    same = {key: table.get(key) for key in head} == head
-    rows = {(r["bug"], r["seed"]): r for r in table.get("runs", []) if same and r["code"] == codes.get(r["bug"])}
+    rows = begun(given.out, head)
     failed = 0
     with ProcessPoolExecutor(given.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         pending = {pool.submit(run_together, *group): group for group in missing(rows, given.bugs)}

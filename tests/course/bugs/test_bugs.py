@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
-from lessons_lib.course.bugs import boxes
+from lessons_lib.course.bugs import boxes, every, masks, prices
 from lessons_lib.course.bugs.bug import Bug, _find, planted
 from lessons_lib.data.sample import collate
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
-from lessons_lib.models.instance import detections, faster_rcnn, regions, rpn
+from lessons_lib.models.instance import detections, faster_rcnn, mask_rcnn, regions, rpn
+from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.zoo import build_model
 from lessons_lib.ops import anchors, matching
 from lessons_lib.ops.grid import Grid
@@ -160,3 +161,74 @@ def test_the_box_loss_is_four_times_as_heavy():
         wrong = model(collate(SCENES))
     assert wrong["box"].item() == pytest.approx(4 * right["box"].item())
     assert wrong["classification"].item() == right["classification"].item()
+
+
+MASKS = {bug.name: bug for bug in masks.BUGS}
+
+
+def mask_outcome(bug) -> tuple[list[float], list[float]]:
+    """The losses of a step of the shipped Mask R-CNN, and the pixels of each object that it finds."""
+    torch.manual_seed(0)
+    with planted(bug):
+        model = build_model("mask_rcnn", len(CLASSES), **bug.options)
+        load_checkpoint("mask_rcnn", model)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            losses = model(collate(SCENES[:2]))
+            found = torch.cat([o.known_masks.sum((1, 2)) for o in model.predict([s.image for s in SCENES[:2]])])
+    return torch.stack(list(losses.values())).tolist(), found.tolist()
+
+
+@pytest.mark.parametrize("bug", masks.BUGS, ids=lambda bug: bug.name)
+def test_a_bug_of_masks_changes_what_is_learned_or_what_is_drawn(bug):
+    (right, drawn), (losses, wrong) = mask_outcome(every.NO_BUG), mask_outcome(bug)
+    assert len(drawn) > 0
+    assert (losses != right) == bug.learns
+    assert bug.learns or wrong != drawn
+
+
+def test_the_target_of_the_object_s_box():
+    mask = torch.zeros(1, 8, 8, dtype=torch.bool)
+    mask[0, 2:6, 2:6] = True
+    one, region = torch.zeros(1, 2, dtype=torch.int64), torch.tensor([[[0.0, 0, 8, 8], [0, 0, 8, 8]]])
+    valid = torch.tensor([[True, False]])
+    with planted(MASKS["target of the object's box"]):
+        target = mask_rcnn.mask_targets([mask], region, one, valid, 2)
+    assert target.tolist() == [[[[1, 1], [1, 1]], [[0, 0], [0, 0]]]]
+    with planted(MASKS["target of the object's box"]):
+        assert not mask_rcnn.mask_targets([mask[:0]], region, one, valid & False, 2).any()
+
+
+def test_which_mask_is_taken():
+    logits, labels = torch.tensor([[[[0.0]], [[4.0]], [[0.4]]]]), torch.tensor([2])
+    with planted(MASKS["mask of another class"]):
+        assert mask_rcnn.own_masks(logits, labels, MaskConfig()).item() == pytest.approx(torch.tensor(4.0).sigmoid())
+    with planted(MASKS["threshold of logits"]):
+        assert mask_rcnn.own_masks(logits, labels, MaskConfig()).item() == pytest.approx(0.4, abs=1e-5)
+
+
+def test_every_bug_has_a_name_of_its_own():
+    names = [bug.name for bug in (every.NO_BUG, *every.BUGS)]
+    assert len(set(names)) == len(names) and set(every.CAREFUL) <= set(names)
+
+
+def rows(**by_bug):
+    measured = {bug: [{"mask": {"ap": ap}} for ap in values] for bug, values in by_bug.items()}
+    return [{"bug": bug, "measured": row} for bug, found in measured.items() for row in found]
+
+
+def test_what_a_bug_costs_is_said_with_both_numbers(monkeypatch):
+    monkeypatch.setattr(prices, "_runs", lambda: rows(none=[0.42, 0.40], bad=[0.26, 0.24], idle=[0.40, 0.41]))
+    assert prices.price("bad") == " Small networks with this mistake reached mask AP 0.25 instead of 0.41."
+    assert prices.price("idle") == " Small networks with this mistake did as well: mask AP 0.41, and 0.41 without it."
+    assert prices.price("never measured") == ""
+    assert prices.aps("none") == [0.42, 0.40]
+
+
+def test_a_copy_without_the_table_says_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(prices, "RESULTS", tmp_path)
+    prices._runs.cache_clear()
+    try:
+        assert prices.price("RoIPool") == ""
+    finally:
+        prices._runs.cache_clear()
