@@ -12,6 +12,7 @@ import io
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from pycocotools.coco import COCO
@@ -21,7 +22,6 @@ from torch import Tensor
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.coco import KINDS, results_json, truth_json
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
-from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.masks import encode_rle, pairwise_rle_iou
 from lessons_lib.terminal import run
 
@@ -83,28 +83,31 @@ def scored(scorer: COCOeval) -> tuple[float, dict[str, float]]:
     return seconds, dict(zip(NUMBERS, [float(value) for value in scorer.stats[:12]], strict=True))
 
 
-def by_ours(pictures: list[dict], iou: Callable, kind: str) -> tuple[float, dict[str, float]]:
+def by_ours(pictures: list[tuple], kind: str) -> tuple[float, dict[str, float]]:
     """Processor seconds of everything, and the twelve numbers."""
     start = time.process_time()
     scores = DetectionScores(kind)
-    for one in pictures:
-        scores.add(iou(*one["shapes"], one["is_crowd"]), *one["rest"], one["is_crowd"])
+    for found, target, areas in pictures:
+        if kind == "box":
+            scores.update(found, target, areas)
+        else:
+            iou = pairwise_rle_iou(found["rles"], target["rles"], target["is_crowd"])
+            scores.add(iou, *found["rest"], target["labels"], areas, target["is_crowd"])
     numbers = scores.compute()
     return time.process_time() - start, numbers
 
 
-def prepared(pairs: list[tuple[Instances, Instances]], kind: str) -> list[dict]:
+def prepared(pairs: list[tuple[Instances, Instances]], kind: str) -> list[tuple]:
     """What `by_ours` reads of each image: boxes or run lengths, and the rest."""
     pictures = []
     for found, target in pairs:
+        areas = target.masks.sum((1, 2))
         if kind == "box":
-            shapes = (found.boxes.double(), target.boxes.double())
-            areas = box_areas(shapes[0])
-        else:
-            shapes = (encode_rle(found.masks), encode_rle(target.masks))
-            areas = found.masks.sum((1, 2))
-        rest = (found.scores, found.labels, areas, target.labels, target.masks.sum((1, 2)))
-        pictures.append({"shapes": shapes, "rest": rest, "is_crowd": target.is_crowd})
+            pictures.append((replace(found, masks=None), replace(target, masks=None), areas))
+            continue
+        rest = (found.scores, found.labels, found.masks.sum((1, 2)))
+        objects = {"rles": encode_rle(target.masks), "labels": target.labels, "is_crowd": target.is_crowd}
+        pictures.append(({"rles": encode_rle(found.masks), "rest": rest}, objects, areas))
     return pictures
 
 
@@ -117,15 +120,15 @@ def compare(options: argparse.Namespace, classes: int) -> None:
     peers: dict[str, Callable] = {"pycocotools": by_pycocotools}
     if faster_coco_eval is not None:
         peers["faster-coco-eval"] = by_faster
-    for kind, iou in (("box", pairwise_box_iou), ("mask", pairwise_rle_iou)):
+    for kind in ("box", "mask"):
         pictures = prepared(pairs, kind)
         field = "segmentation" if kind == "mask" else "bbox"
         plain = [{name: result[name] for name in ("image_id", "category_id", "score", field)} for result in results]
-        by_ours(pictures[:2], iou, kind)
+        by_ours(pictures[:2], kind)
         runs: dict[str, list[tuple[float, dict[str, float]]]] = {name: [] for name in ("ours", *peers)}
         with contextlib.redirect_stdout(io.StringIO()):
             for _ in range(options.rounds):
-                runs["ours"].append(by_ours(pictures, iou, kind))
+                runs["ours"].append(by_ours(pictures, kind))
                 for name, peer in peers.items():
                     runs[name].append(peer(copy.deepcopy(truth), copy.deepcopy(plain), kind))
         ours, numbers = min(runs["ours"], key=lambda run: run[0])

@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"median of {len(times)} pairs: {ratio:.3f} of torchvision's time (goal ≤ {GOAL})")
     if options.device == "cpu":
         memory = [peak_memory(step) / 2**20 for step in (first, second)]
-        print(f"memory of a step: ours {memory[0]:.0f} MiB, torchvision {memory[1]:.0f} MiB")
+        print(f"memory of a step: ours {memory[0]:.1f} MiB, torchvision {memory[1]:.1f} MiB")
 
 
 if __name__ == "__main__":

@@ -110,24 +110,25 @@ def operators(device: str, small: bool) -> dict[str, Any]:
 
 
 def steps(device: str, small: bool) -> dict[str, Any]:
-    """Training steps of Faster R-CNN and FCN on ResNet-50 against torchvision's, in both precisions."""
-    from benchmarks import faster_rcnn, fcn_resnet50
+    """Training steps of Faster R-CNN, Mask R-CNN and FCN on ResNet-50 against torchvision's, in both precisions."""
+    from benchmarks import faster_rcnn, fcn_resnet50, mask_rcnn
 
     size, batch, regions, rounds = (64, 1, 32, 1) if small else (256, 8, 512, 8)
     table: dict[str, Any] = {}
-    ours, theirs = faster_rcnn.pair(device, size, regions)
     images = faster_rcnn.scenes(batch, size, "cpu")
     given = faster_rcnn.proposals_of(images, 2 * regions)
     images = images.to(device)
     given = replace(given, boxes=given.boxes.to(device), scores=given.scores.to(device), valid=given.valid.to(device))
-    for bf16 in (True, False) if not small else (False,):
-        for words, proposals in (("same proposals", given), ("own proposals", None)):
-            kept = theirs.rpn.__dict__.pop("filter_proposals", None)  # as it was before it was given any
-            del kept
-            first = faster_rcnn.stepper(ours, faster_rcnn.our_losses(ours, images, proposals), device, bf16)
-            second = faster_rcnn.stepper(theirs, faster_rcnn.their_losses(theirs, images, proposals), device, bf16)
-            name = f"Faster R-CNN R-50-FPN, {size} px, batch {batch}, {words}, {'bf16' if bf16 else 'fp32'}"
-            guarded(name, table, lambda a=first, b=second: step_pair(a, b, rounds, device))
+    for words, module, own in (("Faster R-CNN", faster_rcnn, True), ("Mask R-CNN", mask_rcnn, False)):
+        ours, theirs = module.pair(device, size, regions)
+        for bf16 in (True, False) if not small else (False,):
+            for whose, proposals in (("same proposals", given), ("own proposals", None))[: 1 + own]:
+                theirs.rpn.__dict__.pop("filter_proposals", None)  # as it was before it was given any
+                first = faster_rcnn.stepper(ours, module.our_losses(ours, images, proposals), device, bf16)
+                second = faster_rcnn.stepper(theirs, module.their_losses(theirs, images, proposals), device, bf16)
+                name = f"{words} R-50-FPN, {size} px, batch {batch}, {whose}, {'bf16' if bf16 else 'fp32'}"
+                guarded(name, table, lambda a=first, b=second: step_pair(a, b, rounds, device))
+        del ours, theirs  # two pairs would not fit beside each other
     mine, other = fcn_resnet50.pair(device)
     mine.train(), other.train()
     normalised = mine.backbone.normalise(images.images)

@@ -124,6 +124,10 @@ def parser() -> argparse.ArgumentParser:
     whose.add_argument("--weights", metavar="NAME", help="published (fasterrcnn_resnet50_fpn_coco, …) or shipped ones")
     whose.add_argument("--run", dest="trained", metavar="RUN", help="the folder of a run, or its checkpoint")
     predict.add_argument("--confidence", type=float, default=0.5, help="of the objects that are drawn (default: 0.5)")
+    predict.add_argument(
+        "--conventions", choices=("own", "torchvision"), default="own",
+        help="where cells of maps and masks lie: in the middle of their pixels, or as torchvision has it (own)",
+    )  # fmt: skip
     predict.add_argument("--device", default="auto", help="auto (cuda, else cpu), cpu, cuda or mps (default: auto)")
     predict.add_argument("--out", default=".", metavar="FOLDER", help="where the files go (default: here)")
     return top

@@ -36,6 +36,7 @@ EXTRA = {
     "lessons_lib/ops/boxes.py": ("tests/metrics/test_detection.py",),
     "lessons_lib/ops/coverage.py": ("tests/ops/test_assignment.py", "tests/ops/test_coverage_loss.py"),
     "lessons_lib/metrics/detection_matching.py": ("tests/metrics/test_detection.py",),
+    "lessons_lib/metrics/detection_pairs.py": ("tests/metrics/test_detection.py",),
     "lessons_lib/metrics/coco_copies.py": ("tests/metrics/test_coco.py", "tests/errors/test_coco_errors.py"),
     "lessons_lib/models": ("tests/models/test_contract.py", "tests/models/test_published.py"),
     "lessons_lib/models/backbones": (

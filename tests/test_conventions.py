@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 from torchvision import ops
-from torchvision.models.detection import _utils, faster_rcnn
+from torchvision.models.detection import _utils, faster_rcnn, roi_heads
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
@@ -17,6 +17,8 @@ from torchvision.ops.poolers import LevelMapper
 from lessons_lib.data.sample import Instances
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.instance.config import DetectorConfig
+from lessons_lib.models.instance.mask_config import MaskConfig
+from lessons_lib.models.instance.mask_head import channels_of, own_masks
 from lessons_lib.models.instance.truth import pad_truth
 from lessons_lib.models.necks import FPN, enlarge
 from lessons_lib.ops.anchors import anchor_shapes, cell_centres
@@ -24,7 +26,9 @@ from lessons_lib.ops.box_coding import LARGEST_GROWTH, decode_boxes
 from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.grid import PIXELS, Grid
 from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
+from lessons_lib.ops.mask_targets import mask_targets
 from lessons_lib.ops.nms import nms
+from lessons_lib.ops.pasting import paste_masks, paste_probs
 from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool
 from lessons_lib.ops.roi.regions import round_half_away
 
@@ -225,6 +229,45 @@ def test_top_k_detections():
     heads, config = torchvisions_detector().roi_heads, DetectorConfig()
     assert (config.most, config.least_confidence, config.nms) == (100, 0.05, 0.5)
     assert (heads.detections_per_img, heads.score_thresh, heads.nms_thresh) == (100, 0.05, 0.5)
+
+
+def test_mask_pasting():
+    """A full mask over a box that lies between pixels: ours is the box, theirs is larger, on whole pixels."""
+    ones, box = torch.ones(1, 28, 28), boxes([2.75, 2.75, 6.25, 6.25])
+    exact = paste_masks(ones, box, (12, 12))[0].any(0).nonzero()[:, 0].tolist()
+    theirs = roi_heads.paste_masks_in_image(ones[:, None], box, (12, 12))[0, 0] > 0.5
+    assert exact == [3, 4, 5] and theirs.any(0).nonzero()[:, 0].tolist() == [2, 3, 4, 5, 6]
+    assert torch.equal(paste_masks(ones, box, (12, 12), 0.5, "torchvision")[0], theirs)
+
+
+def test_mask_edges():
+    """A mask of one cell over four pixels: 0.625 and 0.875 of it on each axis, and less than a half outside."""
+    found = paste_probs(torch.ones(1, 1, 1), boxes([2, 0, 6, 1]), (1, 8))[0, 0]
+    torch.testing.assert_close(found, torch.tensor([0.125, 0.375, 0.625, 0.875, 0.875, 0.625, 0.375, 0.125]))
+
+
+def test_mask_threshold():
+    half, box = torch.full((1, 2, 2), 0.5), boxes([0, 0, 4, 4])
+    assert paste_probs(half, box, (4, 4)).max() == 0.5 and not paste_masks(half, box, (4, 4)).any()
+
+
+def test_mask_targets():
+    """The left half of eight pixels, cut by a region of the same size: their target is half a pixel to the right."""
+    mask = torch.zeros(1, 8, 8, dtype=torch.bool)
+    mask[:, :, :4] = True
+    region, first = boxes([0, 0, 8, 8]), torch.zeros(1, 1, dtype=torch.int64)
+    ours = mask_targets([mask], region[None], first, first == 0, 8)[0, 0, 0]
+    theirs = roi_heads.project_masks_on_boxes(mask.float(), region, first[0], 8)[0, 0]
+    torch.testing.assert_close(ours, torch.tensor([1, 1, 1, 0.875, 0.125, 0, 0, 0]))
+    torch.testing.assert_close(theirs, torch.tensor([1, 1, 1, 0.5, 0, 0, 0, 0]))
+
+
+def test_mask_channels():
+    labels = torch.tensor([1, 3])
+    assert channels_of(labels, MaskConfig()).tolist() == [1, 3]
+    logits = torch.randn(2, 4, 28, 28)
+    theirs = roi_heads.maskrcnn_inference(logits, [labels])[0][:, 0]
+    torch.testing.assert_close(own_masks(logits, labels, MaskConfig()), theirs)
 
 
 def test_resizing():

@@ -15,7 +15,9 @@ from lessons_lib.data.sample import Instances, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.metrics.boundary import BoundaryScores
 from lessons_lib.metrics.detection import DetectionScores
+from lessons_lib.metrics.proposal_recall import ProposalRecall
 from lessons_lib.metrics.semantic import SemanticScores
+from lessons_lib.models.contract import InstanceModel
 from lessons_lib.models.zoo import MODELS, build_model
 from lessons_lib.ops.box_coding import decode_boxes, encode_boxes
 from lessons_lib.ops.grid import Grid
@@ -65,6 +67,8 @@ def test_models(name):
     losses = alone(step)
     assert all(loss.device.type == "cpu" for loss in losses.values())
     (found,) = alone(lambda: model.predict([batch.images[0]]))
+    if isinstance(model, InstanceModel):
+        alone(lambda: model.predict_with_proposals([batch.images[0]], 50))
     assert (found.boxes if isinstance(found, Instances) else found).device.type == "cpu"
 
 
@@ -117,6 +121,7 @@ METRICS = {
     "boundary": BoundaryScores,
     "box": lambda: DetectionScores("box"),
     "mask": lambda: DetectionScores("mask"),
+    "proposals": ProposalRecall,
 }
 
 
@@ -127,5 +132,7 @@ def test_metrics(name):
     truth, scores = scene.instances, METRICS[name]()
     guess = Instances(truth.boxes, truth.labels, truth.masks, torch.linspace(0.1, 0.9, len(truth)))
     pair = (guess, truth) if name in ("box", "mask") else (scene.label_map, scene.label_map)
+    if name == "proposals":
+        pair = (truth.boxes, truth)
     alone(lambda: scores.update(*pair))
     assert scores.compute()

@@ -13,7 +13,7 @@ FOLDERS = ("ops", "metrics", "models", "data")
 WITHOUT = {  # helpers of the operators beside them, which are not called by themselves
     *("ops/__init__.py", "ops/receptive_field/__init__.py", "ops/receptive_field/rules.py"),
     *("ops/roi/__init__.py", "ops/roi/maxima.py"),
-    *("metrics/__init__.py", "metrics/coco_copies.py", "metrics/detection_matching.py"),
+    *("metrics/__init__.py", "metrics/coco_copies.py", "metrics/detection_matching.py", "metrics/detection_pairs.py"),
 }
 
 

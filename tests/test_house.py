@@ -57,6 +57,7 @@ FORBIDDEN_CALLS = {
     "ops.roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
     "metrics.detection": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
     "metrics.detection_matching": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
+    "metrics.detection_pairs": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
     "metrics.average_precision": r"coco.*|computeiou|evaluate(img)?|accumulate|summarize",
     "ops.roi.position_sensitive": r"(ps_)?roi_pool|(adaptive_)?avg_pool.*",
 }

@@ -44,6 +44,6 @@ def test_a_reader_that_stops_reading_ends_it_quietly(words, tmp_path):
 
 def test_a_wrong_name_is_answered_before_anything_heavy_is_imported(tmp_path):
     code = "import sys; from lessons_lib.__main__ import main; status = main(['train', 'nosuch']); "
-    code += "print(status, [name for name in ('accelerate', 'matplotlib', 'torchvision') if name in sys.modules])"
+    code += "print(status, [name for name in ('torch', 'accelerate', 'matplotlib', 'numpy') if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert run.stdout == "1 []\n" and run.stderr.startswith("error: name must be one of patch, fcn32s")

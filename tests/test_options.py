@@ -66,6 +66,7 @@ CHANGES = {
     ("predict", "--weights"): {"--weights": "fcn8s"},
     ("predict", "--run"): {"--run": "nowhere", "-weights": ""},
     ("predict", "--confidence"): {"--confidence": "0.01"},
+    ("predict", "--conventions"): {"--conventions": "torchvision"},
     ("predict", "--device"): {"--device": "tpu"},
     ("predict", "--out"): {"--out": "elsewhere"},
     ("lab", "--no-browser"): {"--no-browser": None},

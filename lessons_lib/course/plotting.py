@@ -26,7 +26,7 @@ VIVID = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC7
 """Eight colours that stay apart for colour-blind eyes (Okabe and Ito's, with wine for black): labels 1 to 8."""
 
 GROUND, WATER, GRASS, VOID_COLOUR = "#EAE4D8", "#B7CDE6", "#9DB56F", "#2B2B2B"
-_TEXT_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+TEXT_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 
 
 def label_colours() -> Float[np.ndarray, "256 3"]:
@@ -87,7 +87,8 @@ def draw_instances(
     drawn where there are no masks. Colours repeat after 8.
     """
     artists = draw_image(ax, image)
-    overlay = np.full((*image.shape[1:], 4), (0, 0, 0, 0.4))
+    dark = 0.4 if instances.masks is not None else 0.2
+    overlay = np.full((*image.shape[1:], 4), (0, 0, 0, dark))
     for i, mask in enumerate(() if instances.masks is None else instances.masks.cpu().numpy()):
         colour = _instance_colour(instances, i)
         overlay[mask] = (*colour, 0.55)
@@ -99,12 +100,19 @@ def draw_instances(
                 (x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=_instance_colour(instances, i)
             )
             artists.append(ax.add_patch(frame))
-        if names is not None:
-            text = _name(int(instances.labels[i]), names)
-            if instances.scores is not None:
-                text += f" {instances.scores[i].item():.2f}"
-            side = "top" if y0 < image.shape[1] / 10 else "bottom"  # inside the image also at its upper edge
-            artists.append(ax.text(x0, y0, text, fontsize=6, color="black", va=side, bbox=_TEXT_BOX))
+    return artists + (draw_names(ax, image, instances, names) if names is not None else [])
+
+
+def draw_names(ax: Axes, image: Float[Tensor, "3 H W"], instances: Instances, names: Sequence[str]) -> list[Artist]:
+    """Write each instance's name, and its confidence where it has one, at a corner of its box, inside the image."""
+    artists: list[Artist] = []
+    for i, (x0, y0, x1, _) in enumerate(instances.boxes.tolist()):
+        text = _name(int(instances.labels[i]), names)
+        if instances.scores is not None:
+            text += f" {instances.scores[i].item():.2f}"
+        up = "top" if y0 < image.shape[1] / 10 else "bottom"
+        x, side = (x1, "right") if x0 > 0.75 * image.shape[2] else (x0, "left")
+        artists.append(ax.text(x, y0, text, fontsize=6, color="black", va=up, ha=side, bbox=TEXT_BOX))
     return artists
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,13 @@ from lessons_lib.data.files import read_photo
 from lessons_lib.data.sample import Instances
 from lessons_lib.models.backbones import PUBLISHED, published_weights
 from lessons_lib.models.contract import InstanceModel, SemanticModel
-from lessons_lib.models.instance.torchvision_weights import load_torchvision, torchvision_detector
+from lessons_lib.models.instance.faster_rcnn import FasterRCNN
+from lessons_lib.models.instance.mask_rcnn import MaskRCNN
+from lessons_lib.models.instance.torchvision_weights import (
+    load_torchvision,
+    torchvision_detector,
+    torchvision_mask_rcnn,
+)
 from lessons_lib.models.semantic.plain_fcn import plain_fcn
 from lessons_lib.models.zoo import build_model
 from lessons_lib.shipped import FOLDER, load_checkpoint, shipped
@@ -41,6 +47,8 @@ def run_predict(args: argparse.Namespace) -> int:
         raise ValueError(f"confidence must be in [0, 1], got {args.confidence}")
     images = [(Path(name), read_photo(name)) for name in args.images]
     ready = open_weights(args.weights) if args.trained is None else open_run(Path(args.trained))
+    if args.conventions == "torchvision":
+        follow_torchvision(ready.model)
     device = start_machine(args.device).device
     model, folder = ready.model.to(device).eval(), Path(args.out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,13 +87,28 @@ def published_model(name: str, state: dict[str, Tensor], classes: Sequence[str])
         fcn = plain_fcn(len(classes), "resnet50")
         fcn.load_state_dict({key: value for key, value in state.items() if not key.startswith("aux_")})
         return Ready(fcn, list(classes))
-    detector = torchvision_detector(name.removesuffix("_coco"), len(classes))
+    build = torchvision_mask_rcnn if name.startswith("mask") else torchvision_detector
+    detector = build(name.removesuffix("_coco"), len(classes))
     load_torchvision(detector, state)
     if not any("num_batches_tracked" in key for key in state):  # trained with frozen BatchNorm, which had no epsilon
         for layer in detector.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.eps = 0.0
     return Ready(detector, list(classes))
+
+
+def follow_torchvision(model: nn.Module) -> None:
+    """From now on the model takes cells to lie where torchvision does: in maps half a cell off, in masks on pixels.
+
+    Weights that torchvision trained are read so in any case; masks are pasted so only then. ValueError for a model
+    without regions.
+    """
+    detector = model.detector if isinstance(model, MaskRCNN) else model
+    if not isinstance(detector, FasterRCNN):
+        raise ValueError(f"conventions must be own for {type(model).__name__}, which reads no regions")
+    detector.config = replace(detector.config, half_pixel=False)
+    if isinstance(model, MaskRCNN):
+        model.config = replace(model.config, pasting="torchvision")
 
 
 def open_run(folder: Path) -> Ready:
@@ -113,9 +136,10 @@ def table(answer: Tensor | Instances, classes: Sequence[str], confidence: float)
         names = [classes[label] for label in sure.labels.tolist()]
         width = max(map(len, names), default=0)
         scores = [] if sure.scores is None else sure.scores.tolist()
-        for name, score, box in zip(names, scores, sure.boxes.tolist(), strict=True):
+        drawn = [""] * len(sure) if sure.masks is None else [f", {area} pixels" for area in _areas(sure.masks)]
+        for name, score, box, area in zip(names, scores, sure.boxes.tolist(), drawn, strict=True):
             x0, y0, x1, y1 = box
-            lines.append(f"  {name:<{width}}  {score:.3f}  x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}")
+            lines.append(f"  {name:<{width}}  {score:.3f}  x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}{area}")
         return "\n".join(lines)
     counts = torch.bincount(answer.flatten(), minlength=len(classes)) / answer.numel()
     width = max(map(len, classes))
@@ -148,6 +172,10 @@ def save_picture(
         draw_label_map(ax, answer, classes)
     with whole_file(file) as part:
         figure.savefig(part, format="png", dpi=120)
+
+
+def _areas(masks: Tensor) -> list[int]:
+    return masks.sum((1, 2)).tolist()
 
 
 def _sure(found: Instances, confidence: float) -> Instances:

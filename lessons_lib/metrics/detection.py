@@ -4,6 +4,8 @@ Ten IoU thresholds, 101 recalls, crowds, three area ranges, at most 1, 10 or 100
 what pycocotools computes (`coco_eval` runs it), counted for all images, thresholds and ranges together.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -12,7 +14,7 @@ from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.average_precision import interpolated_precision, precision_recall
 from lessons_lib.metrics.detection_matching import AREA_RANGES, in_ranges, match_pairs
 from lessons_lib.metrics.detection_pairs import MOST, Picture, paired
-from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.boxes import box_areas
 from lessons_lib.ops.masks import pairwise_mask_iou
 
 NUMBERS = (
@@ -51,16 +53,15 @@ class DetectionScores:
         crowd = target.is_crowd
         if crowd is None:
             crowd = torch.zeros(len(target), dtype=torch.bool, device=target.labels.device)
+        if areas is None:
+            areas = box_areas(target.boxes.double()) if target.masks is None else target.masks.flatten(1).sum(1)
+        found, objects = (prediction.scores, prediction.labels), (target.labels, areas, crowd)
         if self.kind == "mask":
             iou = pairwise_mask_iou(prediction.known_masks, target.known_masks, crowd)
-            pred_areas = prediction.known_masks.flatten(1).sum(1)
+            self.add(iou, *found, prediction.known_masks.flatten(1).sum(1), *objects)
         else:
-            iou = pairwise_box_iou(prediction.boxes.double(), target.boxes.double(), crowd)
-            pred_areas = box_areas(prediction.boxes.double())
-        gt_areas = areas
-        if gt_areas is None:
-            gt_areas = box_areas(target.boxes.double()) if target.masks is None else target.masks.flatten(1).sum(1)
-        self.add(iou, prediction.scores, prediction.labels, pred_areas, target.labels, gt_areas, crowd)
+            boxes = (prediction.boxes.cpu().double(), target.boxes.cpu().double())
+            self._keep(boxes, (len(boxes[0]), len(boxes[1])), *found, box_areas(boxes[0]), *objects)
 
     def add(
         self,
@@ -76,14 +77,16 @@ class DetectionScores:
 
         ValueError for lengths that do not fit `iou`.
         """
-        counts = {"scores": scores, "labels": labels, "areas": areas}
-        counts |= {"gt_labels": gt_labels, "gt_areas": gt_areas, "is_crowd": is_crowd}
-        for name, values in counts.items():
-            want = iou.shape[name in ("gt_labels", "gt_areas", "is_crowd")]
+        self._keep(iou.cpu(), iou.shape, scores, labels, areas, gt_labels, gt_areas, is_crowd)
+
+    def _keep(self, shapes, size: Sequence[int], *rest: Tensor) -> None:
+        """One more image, after a look at the lengths; `rest` is as in `add`."""
+        names = ("scores", "labels", "areas", "gt_labels", "gt_areas", "is_crowd")
+        for n, (name, values) in enumerate(zip(names, rest, strict=True)):
+            want = size[n // 3]
             if values.shape != (want,):
                 raise ValueError(f"{name} must have shape ({want},), as iou says, got {tuple(values.shape)}")
-        found, objects = (scores.cpu(), labels.cpu(), areas.cpu()), (gt_labels.cpu(), gt_areas.cpu(), is_crowd.cpu())
-        self.pictures.append(Picture(iou.cpu(), *found, *objects))
+        self.pictures.append(Picture(shapes, *(values.cpu() for values in rest)))
 
     def merge(self, other: "DetectionScores") -> None:
         """Add the images of `other`, for example from another process, after one's own."""

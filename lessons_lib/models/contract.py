@@ -69,6 +69,15 @@ class InstanceModel(nn.Module):
         """The objects of each image, in its own pixels, most confident first, at most `max_detections`."""
         return predict_one_by_one(self, lambda image: self.detect(image).best(self.max_detections), images)
 
+    def predict_with_proposals(
+        self, images: Sequence[Float[Tensor, "3 _ _"]], count: int
+    ) -> list[tuple[Instances, Float[Tensor, "_ 4"] | None]]:
+        """What `predict` finds, and of each image the first `count` boxes that were proposed on the way, best first.
+
+        None instead of boxes for a model that proposes none.
+        """
+        return [(found, None) for found in self.predict(images)]
+
 
 def predict_one_by_one(
     model: nn.Module, answer: Callable[[Float[Tensor, "3 _ _"]], Answer], images: Sequence[Float[Tensor, "3 _ _"]]

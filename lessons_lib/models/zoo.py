@@ -16,6 +16,7 @@ from lessons_lib.models.instance.build_masks import mask_rcnn
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.mask_rcnn import MaskRCNN
 from lessons_lib.models.instance.pieces import pieces
+from lessons_lib.models.names import require_model
 from lessons_lib.models.semantic.deconvnet import deconvnet
 from lessons_lib.models.semantic.dilated import dilated, plain
 from lessons_lib.models.semantic.fcn import FCN, fcn_trunk
@@ -73,8 +74,7 @@ def find_model(name: str) -> Entry:
     >>> find_model("faster_rcnn").task
     'detection'
     """
-    if name not in MODELS:
-        raise ValueError(f"name must be one of {', '.join(MODELS)}, got {name!r}")
+    require_model(name)
     return MODELS[name]
 
 

@@ -45,6 +45,22 @@ def pairwise_box_iou(
     return iou_of(intersection, box_areas(pred_boxes), box_areas(gt_boxes), is_crowd)
 
 
+def matched_box_iou(
+    pred_boxes: Float[Tensor, "N 4"], gt_boxes: Float[Tensor, "N 4"], is_crowd: Bool[Tensor, " N"]
+) -> Float[Tensor, " N"]:
+    """IoU of box number i with box number i, by the rules of `pairwise_box_iou`; ValueError as there.
+
+    >>> matched_box_iou(torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[0.0, 0, 2, 4]]), torch.tensor([False]))
+    tensor([0.5000])
+    """
+    check_boxes("pred_boxes", pred_boxes)
+    check_boxes("gt_boxes", gt_boxes)
+    check_crowd(is_crowd, len(gt_boxes))
+    start, end = torch.maximum(pred_boxes[:, :2], gt_boxes[:, :2]), torch.minimum(pred_boxes[:, 2:], gt_boxes[:, 2:])
+    width, height = (end - start).clamp(min=0).unbind(1)
+    return _ratio(width * height, box_areas(pred_boxes), box_areas(gt_boxes), is_crowd)
+
+
 def iou_of(
     intersection: Float[Tensor, "P G"],
     pred_areas: Float[Tensor, " P"],
@@ -56,11 +72,14 @@ def iou_of(
     >>> iou_of(torch.tensor([[2.0]]), torch.tensor([4.0]), torch.tensor([4.0]))  # 2 / (4 + 4 − 2)
     tensor([[0.3333]])
     """
-    pred = pred_areas[:, None]
-    union = pred + gt_areas - intersection
     check_crowd(is_crowd, len(gt_areas))
+    return _ratio(intersection, pred_areas[:, None], gt_areas, is_crowd)
+
+
+def _ratio(intersection: Tensor, pred_areas: Tensor, gt_areas: Tensor, is_crowd: Tensor | None) -> Tensor:
+    union = pred_areas + gt_areas - intersection
     if is_crowd is not None:
-        union = torch.where(is_crowd, pred, union)
+        union = torch.where(is_crowd, pred_areas, union)
     return intersection / torch.where(union > 0, union, 1)
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from lessons_lib.checks import Ints, check_ints, check_tensor, checked_ints
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.roi.align import axis_reads, sample_points
-from lessons_lib.ops.roi.regions import Reads, describe, read_cells, table_of
+from lessons_lib.ops.roi.reads import Reads, read_cells, table_of
+from lessons_lib.ops.roi.regions import describe
 
 CANONICAL_SIZE, CANONICAL_LEVEL = 224.0, 4
 """A box of ImageNet's size, 224 × 224 pixels, is read from level 4, whose stride is 2⁴ = 16."""

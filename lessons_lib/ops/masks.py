@@ -140,27 +140,39 @@ def all_sound(rles: list) -> bool:
     if min(map(min, sizes), default=0) < 0:
         return False
     letters = [text.encode("utf-8") if isinstance(text, str) else text for text in texts]
-    codes = np.frombuffer(b"".join(letters), np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(b"".join(letters), np.uint8) - np.uint8(48)  # below 48 it is far above 63
     ends = np.cumsum([len(text) for text in letters])
-    if len(codes) == 0 or codes.min() < 0 or codes.max() > 63 or (codes[ends - 1] & 32).any():
+    goes_on = codes & 32 > 0
+    if len(codes) == 0 or codes.max() > 63 or goes_on[ends - 1].any():
         return False  # … or the last number of an entry goes on into the next
-    last = np.flatnonzero(codes & 32 == 0)  # the last letter of each number
-    starts = np.concatenate([[0], last[:-1] + 1])
-    length = last - starts + 1
+    last = np.flatnonzero(~goes_on)  # the last letter of each number
+    length = np.diff(last, prepend=-1)
     if length.max() > 7:
         return False
-    numbers = np.add.reduceat((codes & 31) << 5 * (np.arange(len(codes)) - np.repeat(starts, length)), starts)
-    numbers -= np.where(codes[last] & 16, 1 << 5 * length, 0)
+    sign = (codes[last] & 16).astype(np.int64)
+    numbers = (codes[last] & 15) - sign  # the highest bit of a number is its sign
+    for earlier in range(1, length.max()):  # … and the letters before hold its lower bits
+        more = np.flatnonzero(length > earlier)
+        numbers[more] = (numbers[more] << 5) + (codes[last[more] - earlier] & 31)
     until = np.searchsorted(last, ends)  # how many numbers there are up to each entry's end
-    begins = np.concatenate([[0], until[:-1]])
-    place = np.arange(len(numbers)) - np.repeat(begins, until - begins)
-    order = np.lexsort((place, np.where(place == 0, 0, 2 - place % 2), np.repeat(np.arange(len(rles)), until - begins)))
-    runs = numbers[order]  # of each entry: the first, then the odd ones, then the even ones
-    sums = runs.cumsum()
-    fresh = np.flatnonzero(place[order] < 3)  # where a sum begins anew: at numbers 0, 1 and 2
-    runs = sums - np.repeat(sums[fresh] - runs[fresh], np.diff([*fresh, len(runs)]))
-    totals = np.add.reduceat(runs, begins)
-    return bool((runs >= 0).all() and (totals == [height * width for height, width in sizes]).all())
+    return _fill(numbers, np.diff(until, prepend=0), [height * width for height, width in sizes])
+
+
+def _fill(numbers: Int64[np.ndarray, " n"], counts: Int64[np.ndarray, " N"], pixels: list[int]) -> bool:
+    """Whether the numbers of each entry, from the fourth on differences to the one two before, are runs ≥ 0 that fill
+    its pixels. In two columns, numbers of even and of odd place, a run is the sum of the column up to it."""
+    rows = (counts + 1) // 2
+    first = np.cumsum(rows) - rows
+    table = np.zeros((rows.sum(), 2), np.int64)
+    place = np.arange(len(numbers)) + np.repeat(2 * first - (np.cumsum(counts) - counts), counts)
+    table.reshape(-1)[place] = numbers
+    start = table[first, 0]
+    table[first, 0] = 0  # the first number is no part of the sums
+    sums = table.cumsum(0)
+    runs = sums - np.repeat(sums[first] - table[first], rows, axis=0)
+    runs[first, 0] = start
+    flat = runs.reshape(-1)[place]
+    return bool((flat >= 0).all() and (np.add.reduceat(flat, np.cumsum(counts) - counts) == pixels).all())
 
 
 def runs_of_letters(letters: bytes) -> Int64[np.ndarray, " n"] | None:

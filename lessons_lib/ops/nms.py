@@ -103,27 +103,25 @@ def nms_in_blocks(
     groups: Int64[Tensor, "*batch N"] | None = None,
     valid: Bool[Tensor, "*batch N"] | None = None,
 ) -> Bool[Tensor, "*batch N"]:
-    """`nms` in blocks of the sorted boxes: first what stayed before suppresses, then the block settles in itself.
+    """`nms` in blocks of the sorted boxes: a block settles in itself, then what stays suppresses the boxes after it.
 
-    All images and groups go through one line, one group after the other; a block meets only what stayed of its own.
+    What is suppressed leaves the line, so the fewer boxes stay, the fewer blocks there are. All images and groups go
+    through one line, one group after the other; only the last group of a block goes on behind it.
     """
     order, group = _queue(scores, groups, valid)
     keep = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
     planes = _planes(boxes.reshape(-1, 4)[order])  # (5, n)
-    kept, kept_group, count = torch.empty_like(planes), torch.empty_like(group), 0
-    for start, first in zip(range(0, len(order), BLOCK), group[::BLOCK].tolist(), strict=True):
-        block, own = planes[:, start : start + BLOCK], group[start : start + BLOCK]
-        since = int(torch.searchsorted(kept_group[:count], first))  # what stayed of the group that goes on
-        alive = torch.arange(len(own), device=own.device)
-        if since < count:
-            met = _overlap(kept[:, since:count], block, iou_threshold).any(0) & (own == first)
-            alive = alive[~met]
-            block, own = block[:, alive], own[alive]
+    while len(order):
+        block, own = planes[:, :BLOCK], group[:BLOCK]
         overlaps = _overlap(block, block, iou_threshold).triu(1) & (own[:, None] == own)
-        stays = _fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool)).nonzero()[:, 0]
-        end = count + len(stays)
-        kept[:, count:end], kept_group[count:end], count = block[:, stays], own[stays], end
-        keep[order[start + alive[stays]]] = True
+        stays = _fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool))
+        keep[order[:BLOCK][stays]] = True
+        order, group, planes = order[BLOCK:], group[BLOCK:], planes[:, BLOCK:]
+        end = int(torch.searchsorted(group, own[-1:], right=True))  # where the group that goes on ends
+        if end:
+            met = _overlap(block[:, stays & (own == own[-1])], planes[:, :end], iou_threshold).any(0)
+            alive = torch.cat([~met, torch.ones_like(group[end:], dtype=torch.bool)]).nonzero()[:, 0]
+            order, group, planes = order[alive], group[alive], planes[:, alive]
     return keep.view(scores.shape)
 
 

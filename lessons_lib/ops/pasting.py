@@ -6,6 +6,7 @@ the box's outermost cells there is nothing, so the probability fades to 0 within
 weights, and a pasted mask is rows · probabilities · columnsᵀ. No corner is rounded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +42,7 @@ def paste_masks(
     [[[0, 1, 1, 0], [0, 0, 0, 0]]]
     """
     height, width = _check(probs, boxes, size, convention)
+    probs = probs.detach()
     if not threshold >= 0:
         raise ValueError(f"threshold must be ≥ 0, got {threshold}")
     if probs.device.type != "cpu":
@@ -103,7 +105,7 @@ class Cells:
         return (1 - (at[..., None] - cell).abs()).clamp(min=0)
 
 
-def cells_of(boxes: Float[Tensor, "N 4"], counts: Ints, convention: str = "exact") -> tuple[Cells, Cells]:
+def cells_of(boxes: Float[Tensor, "N 4"], counts: Sequence[int], convention: str = "exact") -> tuple[Cells, Cells]:
     """(rows, columns): where the cells of masks over `boxes` lie.
 
     "exact": they divide the box. "torchvision": the mask has one more cell of zeros around it, the box grows with it,

@@ -17,18 +17,24 @@ from lessons_lib.data.scenes.config import CLASSES
 from lessons_lib.training.settings import Settings
 
 
-def notes_of(name: str, settings: Settings, model: nn.Module, seconds: Sequence[float]) -> dict[str, Any]:
-    """What the JSON says of every checkpoint; `seconds` are those of each step, where they were counted."""
+def notes_of(name: str, settings: Settings, model: nn.Module, journal: Sequence[dict]) -> dict[str, Any]:
+    """What the JSON says of every checkpoint; `journal` holds the seconds of each step, where they were counted.
+
+    "seconds" is the time that the steps took, "cpu_seconds" what they cost of one processor: less on a busy machine.
+    """
     s = settings
     device = "CPU, 1 thread" if not torch.cuda.is_available() else torch.cuda.get_device_name()
     notes = {
         "name": name, "classes": list(CLASSES), "parameters": sum(p.numel() for p in model.parameters()),
         "steps": s.steps, "batch": s.batch, "rate": s.lr, "seed": s.seed, "size": s.size,
         "data": f"{s.count} scenes, preset {s.preset}, seed 0", "settings": asdict(s), "device": device,
-        "seconds": round(sum(seconds)), "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "seconds": round(sum(line["seconds"] for line in journal)),
+        "cpu_seconds": round(sum(line["cpu_seconds"] for line in journal)),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }  # fmt: skip
-    if seconds:
-        notes["step_seconds"] = round(statistics.median(seconds), 4)
+    if journal:
+        for name in ("seconds", "cpu_seconds"):
+            notes[f"step_{name}"] = round(statistics.median(line[name] for line in journal), 4)
     return notes
 
 

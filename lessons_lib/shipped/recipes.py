@@ -64,27 +64,22 @@ def semantic_recipe(model: str, kinds: Sequence[str] = ("islands",), steps: int 
     return Recipe(settings, tuple(kinds))
 
 
+def detection_recipe(model: str, steps: int, scenes: int = 8000) -> Recipe:
+    """AdamW on scenes without void, half of them mirrored, warmed up and then slowed down along a cosine."""
+    settings = Settings(
+        model, preset="clear", count=scenes, size=96, steps=steps, lr=3e-3, schedule="warm-up-cosine",
+        weight_decay=1e-4, clip=10.0, recipe=model,
+    )  # fmt: skip
+    return Recipe(settings, judged=("clear",))
+
+
 TRUNK = TrunkRecipe()
 RECIPES = {
     **{name: semantic_recipe(name) for name in ("fcn8s", "fcn16s", "fcn32s", "unet")},
     "hypercolumns": semantic_recipe("hypercolumns", steps=1500),
     "deconvnet": semantic_recipe("deconvnet", ("easy", "islands"), steps=2500),
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
-    "faster_rcnn": Recipe(
-        Settings(
-            "faster_rcnn",
-            preset="clear",
-            count=8000,
-            size=96,
-            steps=11_000,
-            lr=3e-3,
-            schedule="warm-up-cosine",
-            weight_decay=1e-4,
-            clip=10.0,
-            recipe="faster_rcnn",
-        ),
-        judged=("clear",),
-    ),
+    "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""
 
@@ -103,7 +98,7 @@ def follow(name: str, folder: Path, *, seed: int = 0, **how: Any) -> int | None:
     if signal is None and is_main_process():
         model = fresh_model(settings, CLASSES)
         open_checkpoint(folder / CHECKPOINT).restore(model)
-        notes = notes_of(name, settings, model, [line["seconds"] for line in read_journal(folder / JOURNAL)])
+        notes = notes_of(name, settings, model, read_journal(folder / JOURNAL))
         notes["scores"] = {kind: judge(model, settings.model, kind) for kind in recipe.judged}
         write_weights(folder / f"{name}.safetensors", model, notes)
     return signal

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from lessons_lib.models.names import require_model
 from lessons_lib.training.figures import Figures
 from lessons_lib.training.schedule import SCHEDULES
 from lessons_lib.training.settings import AUGMENTATIONS, PRECISIONS, Settings
@@ -151,10 +152,8 @@ def how_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The settings of a command line. Raises ValueError for an unknown model, option or value."""
-    from lessons_lib.models.zoo import find_model
-
     values = {name: getattr(args, name) for name in FIELDS if name not in ("options", "recipe") and hasattr(args, name)}
-    find_model(args.model)
+    require_model(args.model)
     refuse_what_is_not_asked(values.get("data", FIELDS["data"]), values.get("root"), values.get("preset"))
     return Settings(**values, options=model_options(args.model, getattr(args, "options", [])))
 

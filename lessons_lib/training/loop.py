@@ -43,7 +43,9 @@ def fit(
 
     With several processes (torch's DDP around the model) the gradient and the recorded losses are means over the
     processes: the same as one process with all their images where each holds equally many pixels that count, and
-    otherwise a mean that gives each process, not each pixel, the same weight.
+    otherwise a mean that gives each process, not each pixel, the same weight. For a detector what counts are the seats
+    of its samples (with `divide_by` "objects", its positive ones); and it is the same only if each image's anchors and
+    regions are drawn by the same dice, whichever process has it. A run gives each process dice of its own.
 
     Raises:
         FloatingPointError: for a loss that is NaN or infinite: the parameters are still those of the step before.

@@ -50,10 +50,10 @@ class Verdict:
 def overfit(settings: Settings, images: int, device: str = "auto", say: Callable[[str], None] = print) -> Verdict:
     """Trains fresh weights on the first images alone until they are learned, or until the settings' last step.
 
-    Nothing is cropped at random or mirrored, the learning rate stays, and nothing is kept. `say` gets the progress.
+    Nothing is cropped at random, mirrored or kept; the learning rate falls to nothing. `say` gets the progress.
     The settings' `count`, `augment` and `schedule` are ignored. Raises ValueError where there are fewer images.
     """
-    s = replace(settings, count=images, augment="none", schedule="constant", batch=min(settings.batch, images))
+    s = replace(settings, count=images, augment="none", schedule="polynomial", batch=min(settings.batch, images))
     task, machine = TASKS[find_model(s.model).task], start_machine(device, s.precision)
     opened: Any = open_dataset(s.data, s.root, s.split, size=s.size, preset=s.preset)
     prepare, nothing = BY_NAME[s.augment], generator_for(s.seed)

@@ -7,12 +7,15 @@ from typing import Any, cast
 
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from lessons_lib.data.crop import resize_short_side
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.sample import Sample
+from lessons_lib.metrics.proposal_recall import COUNTS, ProposalRecall
+from lessons_lib.models.contract import InstanceModel
+from lessons_lib.training.proposal_table import proposal_scores
 from lessons_lib.training.sampling import Indexed, read_together
 from lessons_lib.training.tasks import Answer, Task, to_cpu
 
@@ -48,7 +51,7 @@ def score(
         raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     total = len(samples) if count is None else min(count, len(samples))
     first, end = (total * (machine.process_index + more) // machine.num_processes for more in (0, 1))
-    metrics = task.metrics(len(classes))
+    metrics, recall = task.metrics(len(classes)), ProposalRecall()
     skipped: list[str] = []
     examples: list[tuple[Sample, Answer]] = []
     quiet = not (machine.is_main_process and sys.stderr.isatty())
@@ -56,14 +59,25 @@ def score(
         for start in range(first, end, TOGETHER):
             indices = list(range(start, min(start + TOGETHER, end)))
             found = [resize_short_side(sample, size) for sample in _read(samples, indices, on_error, skipped)]
-            predicted = cast(Any, model).predict([sample.image.to(machine.device) for sample in found])
-            for sample, answer in zip(found, map(to_cpu, predicted), strict=True):
+            predicted = _predict(model, [sample.image.to(machine.device) for sample in found])
+            for sample, (answer, proposals) in zip(found, predicted, strict=True):
                 task.count(metrics, answer, sample)
+                if proposals is not None:
+                    recall.update(proposals, sample.instances)
                 if len(examples) < EXAMPLES:
                     examples.append((sample, answer))
             bar.update(len(indices))
-    metrics, skipped = _joined(metrics, skipped, machine)
-    return Scored(task.scores(metrics, classes, total - len(skipped)), examples, skipped)
+    (*metrics, recall), skipped = _joined([*metrics, recall], skipped, machine)
+    scores = task.scores(metrics, classes, total - len(skipped)) | proposal_scores(recall)
+    return Scored(scores, examples, skipped)
+
+
+def _predict(model: nn.Module, images: list[Tensor]) -> list[tuple[Answer, Tensor | None]]:
+    """For each image what the model predicts, and the boxes that it proposed on the way, where it proposes any."""
+    if isinstance(model, InstanceModel):
+        both = model.predict_with_proposals(images, COUNTS[-1])
+        return [(to_cpu(found), proposals) for found, proposals in both]
+    return [(to_cpu(answer), None) for answer in cast(Any, model).predict(images)]
 
 
 def _read(samples: Indexed, indices: list[int], on_error: str, skipped: list[str]) -> list[Sample]:

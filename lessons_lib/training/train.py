@@ -117,14 +117,14 @@ def _steps(run: Run, save_every: int, workers: int) -> int | None:
         stack.enter_context(bar)
         stop = stack.enter_context(stop_between_steps(impatient=machine.num_processes == 1))
         journal = stack.enter_context(Journal(run.folder / JOURNAL, run.start)) if run.is_main else None
-        before = time.perf_counter()
+        before, cpu_before = time.perf_counter(), time.process_time()
         run.seed_step(run.start + 1)
         for record in fit(run.model, run.loader(workers), run.optimizer, s.steps, run.start, rate=rate, clip=s.clip):
             asked = agreed(machine, stop.signal)
             if journal is not None:
-                now = time.perf_counter()
-                journal.write(_line(record, rate(record.step), now - before))
-                before = now
+                now, cpu_now = time.perf_counter(), time.process_time()
+                journal.write(_line(record, rate(record.step), now - before, cpu_now - cpu_before))
+                before, cpu_before = now, cpu_now
                 bar.set_postfix_str(f"loss {record.loss:.3f}", refresh=False)
                 bar.update()
                 if asked or record.step % save_every == 0 or record.step == s.steps:
@@ -138,9 +138,10 @@ def _steps(run: Run, save_every: int, workers: int) -> int | None:
     return None
 
 
-def _line(record: Record, rate: float, seconds: float) -> dict[str, Any]:
+def _line(record: Record, rate: float, seconds: float, cpu_seconds: float) -> dict[str, Any]:
     return {
         "step": record.step, "loss": record.loss, "losses": record.losses, "lr": rate, "seconds": round(seconds, 4),
+        "cpu_seconds": round(cpu_seconds, 4),
     }  # fmt: skip
 
 

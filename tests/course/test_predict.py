@@ -12,6 +12,7 @@ from lessons_lib.__main__ import main
 from lessons_lib.course.predict import found_json, open_weights, published_model, table
 from lessons_lib.data.sample import Instances
 from lessons_lib.data.scenes import PRESETS, draw_scenes
+from lessons_lib.ops.masks import decode_rle
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.train import train
 
@@ -40,6 +41,38 @@ def test_a_detector_of_a_run(photo, tmp_path, capsys):
     found = json.loads((tmp_path / "photo_found.json").read_text("utf-8"))
     assert found and set(found[0]) == {"image_id", "category_id", "bbox", "score"}
     assert found[0]["image_id"] == "photo.png"
+
+
+@pytest.mark.parametrize("conventions", ["own", "torchvision"])
+def test_published_masks_over_a_photograph(photo, tmp_path, monkeypatch, capsys, conventions):
+    """With random weights in place of the download: masks are drawn, counted, and written as run lengths."""
+    torch.manual_seed(0)
+    theirs = detection.maskrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+    state, classes = theirs.state_dict(), ["__background__", *(f"thing {n}" for n in range(1, 91))]
+    state["roi_heads.box_predictor.cls_score.weight"] *= 300  # as sure as a trained model
+    monkeypatch.setattr("lessons_lib.course.predict.published_weights", lambda name: (state, classes))
+    words = [
+        "predict",
+        str(photo),
+        "--weights",
+        "maskrcnn_resnet50_fpn_coco",
+        "--out",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
+    assert main([*words, "--confidence", "0.1", "--conventions", conventions]) == 0
+    printed = capsys.readouterr().out
+    assert "thing" in printed and "pixels" in printed
+    found = json.loads((tmp_path / "photo_found.json").read_text("utf-8"))
+    masks = decode_rle([entry["segmentation"] for entry in found], (96, 96))
+    assert set(found[0]) == {"image_id", "category_id", "bbox", "score", "segmentation"} and masks.any()
+    assert (tmp_path / "photo_found.png").stat().st_size > 1000
+
+
+def test_conventions_of_a_model_without_regions(photo, capsys):
+    assert main(["predict", str(photo), "--weights", "fcn8s", "--conventions", "torchvision", "--device", "cpu"]) == 1
+    assert "error: conventions must be own for FCN, which reads no regions" in capsys.readouterr().err
 
 
 def test_the_table_and_json_of_objects(tmp_path):

@@ -8,7 +8,7 @@ import torch
 from lessons_lib.models.backbones import TinyBackbone
 from lessons_lib.models.semantic.deconvnet import TinyDeconvNet, mirrored_channels
 from lessons_lib.models.semantic.hypercolumns import BoxHypercolumns, Hypercolumns
-from lessons_lib.models.semantic.unet import TrunkUNet, UNet, centre_crop, unet_sizes, valid_input_size
+from lessons_lib.models.semantic.unet import TrunkUNet, UNet, UpLevel, centre_crop, unet_sizes, valid_input_size
 from lessons_lib.models.zoo import build_model
 
 
@@ -32,6 +32,7 @@ CALLS = [
     (lambda: centre_crop(X, (3, 4)), "size must be an even number of pixels below (6, 6), got (3, 4)"),
     (lambda: centre_crop(X, (8, 4)), "size must be an even number of pixels below (6, 6), got (8, 4)"),
     (lambda: UNet(0, 2), "in_channels must be ≥ 1, got 0"),
+    (lambda: UpLevel(0), "channels must be ≥ 1, got 0"),
     (lambda: TrunkUNet(TinyBackbone(), 0), "num_classes must be ≥ 1, got 0"),
     (lambda: Hypercolumns(TinyBackbone(), 0), "num_classes must be ≥ 1, got 0"),
     (lambda: BoxHypercolumns(0), "num_classes must be ≥ 1, got 0"),

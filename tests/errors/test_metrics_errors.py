@@ -11,6 +11,7 @@ from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
 from lessons_lib.metrics.coco import CocoScores, evaluate_coco
 from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.panoptic import Panoptic, PanopticScores
+from lessons_lib.metrics.proposal_recall import ProposalRecall
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
 from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.masks import decode_rle, encode_rle, pairwise_mask_iou
@@ -23,6 +24,15 @@ IOU, ROW = torch.zeros(2, 3), (torch.zeros(2), LABELS, torch.zeros(2))
 OBJECTS = (torch.zeros(3, dtype=torch.int64), torch.zeros(3), torch.zeros(3, dtype=torch.bool))
 
 CASES = [
+    (lambda: ProposalRecall(()), "counts must be numbers ≥ 1, ascending, at least one, got ()"),
+    (lambda: ProposalRecall((0, 5)), "counts must be numbers ≥ 1, ascending, at least one, got (0, 5)"),
+    (lambda: ProposalRecall((5, 5)), "counts must be numbers ≥ 1, ascending, at least one, got (5, 5)"),
+    (lambda: ProposalRecall().update(BOXES[0], TRUTH), "boxes must be a float tensor (N, 4), got torch.float32 (4,)"),
+    (
+        lambda: ProposalRecall((1, 2)).merge(ProposalRecall()),
+        "other must be ProposalRecall with counts (1, 2), got counts (10, 50, 100, 300, 1000)",
+    ),
+    (lambda: ProposalRecall((1,)).merge(3), "other must be ProposalRecall with counts (1,), got 3"),
     (lambda: box_areas(BOXES.long()), "boxes must be a float tensor (N, 4), got torch.int64 (2, 4)"),
     (lambda: box_areas([1]), "boxes must be a float tensor (N, 4), got [1]"),
     (lambda: pairwise_box_iou(BOXES[0], BOXES), "pred_boxes must be a float tensor (N, 4), got torch.float32 (4,)"),

@@ -14,16 +14,19 @@ from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.metrics.boundary import BoundaryScores
 from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.semantic import SemanticScores
-from lessons_lib.models.instance.build import detector, usual_config
+from lessons_lib.models.instance.build import detector, faster_rcnn, usual_config
+from lessons_lib.models.instance.build_masks import mask_rcnn
 from lessons_lib.models.semantic.fcn import FCN, fcn_trunk
 from lessons_lib.ops.box_coding import decode_boxes, encode_boxes
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.coverage import pairwise_soft_iou
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.levels import multilevel_roi_align
+from lessons_lib.ops.mask_targets import mask_targets
 from lessons_lib.ops.masks import pairwise_mask_iou
 from lessons_lib.ops.matching import match, overlaps
 from lessons_lib.ops.nms import nms
+from lessons_lib.ops.pasting import paste_masks, paste_probs
 from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool, roi_warp
 from lessons_lib.ops.sampling import sample
 from lessons_lib.ops.subpixel import pixel_shuffle
@@ -74,6 +77,14 @@ OPERATORS = {
     ),
     "pairwise_box_iou": lambda: (pairwise_box_iou, boxes(40), boxes(30)),
     "pairwise_mask_iou": lambda: (pairwise_mask_iou, torch.rand(6, 30, 40) > 0.5, torch.rand(5, 30, 40) > 0.5),
+    "paste_masks": lambda: (lambda p, b: paste_masks(p, b, (40, 50)), torch.rand(9, 7, 7), boxes(9)),
+    "paste_probs": lambda: (lambda p, b: paste_probs(p, b, (40, 50), "torchvision"), torch.rand(9, 7, 7), boxes(9)),
+    "mask_targets": lambda: (
+        lambda m, b, i: mask_targets([m > 0, m[:3] > 0], b, i, i >= 0, 7),
+        (torch.rand(5, 30, 40) > 0.5).int(),
+        torch.stack([boxes(6), boxes(6)]),
+        torch.randint(0, 3, (2, 6)),
+    ),
     "encode_boxes": lambda: (encode_boxes, boxes(40), boxes(40)),
     "decode_boxes": lambda: (decode_boxes, torch.randn(40, 4), boxes(40)),
     "match": lambda: (lambda b, o: match(overlaps(b, o)[0], 0.5, 0.2, force_best=True), boxes(60), boxes(5)),
@@ -129,11 +140,23 @@ def test_a_training_step(change):
     torch.testing.assert_close(found[1], found[0], rtol=1e-2, atol=5e-3)
 
 
+def test_a_training_step_with_masks():
+    found = []
+    for device in ("cpu", DEVICE):
+        torch.manual_seed(0)
+        model = mask_rcnn(11).to(device)
+        losses = model.learn(batch_of().to(device), seeded()).losses
+        sum(losses.values()).backward()
+        found.append(torch.stack([*losses.values(), model.mask_head.predictor.weight.grad.norm()]).detach().cpu())
+    torch.testing.assert_close(found[1], found[0], rtol=1e-2, atol=5e-3)
+
+
 @pytest.mark.skipif(DEVICE != "cuda", reason="a CPU has nobody to wait for")
+@pytest.mark.parametrize("build", [faster_rcnn, mask_rcnn])
 @pytest.mark.parametrize("backbone", ["tiny", "resnet18"])
-def test_a_training_step_never_waits(backbone):
+def test_a_training_step_never_waits(build, backbone):
     torch.manual_seed(0)
-    model, batch = detector(11, backbone, "fpn", usual_config(backbone, "fpn")).cuda(), batch_of().to("cuda")
+    model, batch = build(11, backbone).cuda(), batch_of().to("cuda")
     sum(model(batch).values()).backward()  # the first time, libraries set themselves up
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")

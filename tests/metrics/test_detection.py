@@ -167,7 +167,8 @@ def test_many_at_once_match_as_one_after_the_other():
     hits, counted = match_pairs(paired(scores.pictures))
     start = 0
     for picture in scores.pictures:
-        iou = picture.iou[picture.scores.argsort(descending=True, stable=True)]
+        iou = pairwise_box_iou(*picture.shapes, picture.is_crowd)
+        iou = iou[picture.scores.argsort(descending=True, stable=True)]
         for t, threshold in enumerate(IOU_THRESHOLDS.tolist()):
             matches = match_in_order(iou, threshold, picture.is_crowd)
             on_crowd = torch.tensor([m >= 0 and bool(picture.is_crowd[m]) for m in matches.tolist()], dtype=torch.bool)

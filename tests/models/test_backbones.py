@@ -12,6 +12,7 @@ from torch import nn
 from torchvision.models import Weights, WeightsEnum
 
 from lessons_lib.models.backbones import BACKBONES, Normalisation, TinyBackbone, imagenet_weights, make_backbone
+from lessons_lib.models.backbones.normalisation import BatchNorm
 from lessons_lib.models.backbones.strides import Stage, plan_stages
 
 
@@ -145,3 +146,32 @@ def test_without_a_network_it_says_what_to_do(tmp_path, monkeypatch):
         make_backbone("resnet18", weights=True)
     for part in ("no route to host", "resnet18-f37072fd.pth on a machine", str(tmp_path), "--pretrained"):
         assert part in str(error.value)
+
+
+def test_frozen_batch_norm_is_torchs_and_keeps_no_map():
+    layer = BatchNorm(5).double().eval()
+    with torch.no_grad():
+        for tensor in (*layer.parameters(), layer.running_mean, layer.running_var):
+            tensor.copy_(0.5 + torch.rand(5, generator=torch.Generator().manual_seed(0)))
+    kept = []
+    results = []
+    for frozen in (False, True):
+        layer.requires_grad_(not frozen)
+        x = torch.randn(2, 5, 6, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        saved = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, saved=saved: saved.append(t.numel()) or t, lambda t: t):
+            out = layer(x)
+        (gradient,) = torch.autograd.grad((out**2).sum(), x)
+        results.append((out, gradient))
+        kept.append(max(saved, default=0))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert kept[0] >= x.numel() > 5 >= kept[1]
+
+
+def test_a_frozen_layer_that_trains_again_learns_its_statistics():
+    layer, x = BatchNorm(3), torch.randn(4, 3, 5, 5)
+    layer.requires_grad_(False)
+    layer.train()
+    torch.testing.assert_close(layer(x), nn.BatchNorm2d(3)(x))
+    assert layer.running_mean.abs().max() > 0

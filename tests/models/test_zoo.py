@@ -5,6 +5,7 @@ import torch
 from torchvision import models
 
 from lessons_lib.models.backbones import BACKBONES
+from lessons_lib.models.names import written_names
 from lessons_lib.models.zoo import MODELS, build_model
 
 SMALL = ("tiny", "vgg16")
@@ -59,3 +60,7 @@ def test_a_models_own_options_are_given_to_it_and_others_refused():
         build_model("pieces", 5, area=3)
     with pytest.raises(ValueError, match=r"options of fcn8s must be among its own \(none\), got 'min_area'"):
         build_model("fcn8s", 5, min_area=3)
+
+
+def test_the_names_are_read_from_the_source_without_the_zoo():
+    assert written_names() == list(MODELS)

@@ -36,6 +36,13 @@ def test_a_full_mask_is_its_box():
     assert masks[1].nonzero().aminmax(dim=0)[0].tolist() == [2, 2] and masks[1].sum() == 3 * 5  # middles 2.5 to 4.5
 
 
+def test_gradient_reaches_probabilities_but_not_masks():
+    probs, boxes, size = random_case(3, dtype=torch.float64)
+    probs.requires_grad_()
+    assert not paste_masks(probs, boxes, size).requires_grad
+    torch.autograd.gradcheck(lambda p: paste_probs(p, boxes, (9, 11)), probs)
+
+
 @pytest.mark.parametrize("scale", [1, 2, 5])
 def test_a_mask_moves_with_its_box(scale):
     """Pixel for pixel; with torchvision's convention a fraction of a pixel is lost."""

@@ -15,6 +15,7 @@ import lessons_lib.training.train
 from lessons_lib.__main__ import main
 from lessons_lib.data.sample import VOID, Batch, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
+from lessons_lib.models.instance.build import detector, usual_config
 from lessons_lib.models.instance.pieces import Pieces
 from lessons_lib.models.zoo import MODELS, Entry
 from lessons_lib.training.loop import fit
@@ -82,27 +83,53 @@ def command(*words: str) -> int:
     return main(list(words))
 
 
-def fit_a_share(folder: Path, even: bool, objects: bool = False) -> int:
+class FairDetector(torch.nn.Module):
+    """A small detector whose dice are each image's own, wherever it is trained; every seat of a sample is taken."""
+
+    def __init__(self):
+        super().__init__()
+        config = replace(usual_config("tiny", "fpn"), divide_by="samples", regions=8, after_nms=(60, 60))
+        self.detector = detector(11, "tiny", "fpn", config)
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        def dice(images: int, count: int, device: torch.device) -> torch.Tensor:
+            seeds = [
+                int((image * 255).round().long().sum()) for image in batch.images
+            ]  # its own, and the same everywhere
+            rows = [torch.rand(2000, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+            return torch.stack(rows)[:, :count]
+
+        return self.detector.learn(batch, dice).losses
+
+
+KINDS = {"pixels": TinyModel, "pieces": lambda: Pieces(TinyModel()), "boxes": FairDetector}
+"""What may be fitted: a semantic model, one that finds objects by their masks, and a detector."""
+
+
+def fit_a_share(folder: Path, even: bool, kind: str = "pixels") -> int:
     """Five steps of SGD on batches of 4 pictures, each process with its share; its weights go to a file of its own.
 
-    With `objects`, the model finds objects. With `even`, all images have equally many pixels that count; otherwise a
-    part of the first ones is void.
+    `kind` is one of `KINDS`. With `even`, all images have equally many pixels that count, or objects for a detector;
+    otherwise a part of the first ones is void.
     """
     machine = start_machine("cpu")
     torch.manual_seed(0)
-    model = machine.prepare_model(Pieces(TinyModel()) if objects else TinyModel())
-    share = 4 // machine.num_processes
+    model = machine.prepare_model(KINDS[kind]())
+    share, rate = 4 // machine.num_processes, 0.02 if kind == "boxes" else 0.5
     config = replace(PRESETS["easy"], size=32, void_border=False)
-    batches = []
+    scenes, batches = draw_scenes(range(20), config), []
+    if kind == "boxes":
+        many = draw_scenes(range(300), replace(config, size=64))
+        scenes = [scene for scene in many if len(scene.instances) == 3][:20]
     for step in range(5):
         first = 4 * step + share * machine.process_index
-        batch = collate(draw_scenes(range(first, first + share), config))
+        batch = collate(scenes[first : first + share])
         if not even:
             label_maps = batch.label_maps.clone()
             label_maps[0, :20] = VOID
             batch = Batch(batch.images, label_maps, batch.instances, batch.sizes)
         batches.append(batch)
-    losses = [record.loss for record in fit(model, batches, torch.optim.SGD(model.parameters(), lr=0.5), 5)]
+    losses = [record.loss for record in fit(model, batches, torch.optim.SGD(model.parameters(), lr=rate), 5)]
     state = dict(machine.unwrap_model(model).state_dict(), losses=torch.tensor(losses))
     save_file(state, folder / f"{machine.num_processes}_{machine.process_index}.safetensors")
     machine.end_training()

@@ -14,6 +14,7 @@ from lessons_lib.training.checkpoint import open_checkpoint
 from lessons_lib.training.journal import read_journal
 from tests.training.lives import (
     CAN_BE_KILLED,
+    KINDS,
     Life,
     command,
     fit_a_poisoned_share,
@@ -26,10 +27,10 @@ from tests.training.lives import (
 pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="gloo's processes are tried where a process can fork")
 
 
-@pytest.mark.parametrize("objects", [False, True])
-def test_two_processes_train_as_one_does(objects, tmp_path):
-    assert Life(tmp_path / "one.txt", fit_a_share, tmp_path, True, objects).end() == 0
-    together(tmp_path, fit_a_share, tmp_path, True, objects)
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_train_as_one_does(kind, tmp_path):
+    assert Life(tmp_path / "one.txt", fit_a_share, tmp_path, True, kind).end() == 0
+    together(tmp_path, fit_a_share, tmp_path, True, kind)
     one, first, second = (weights(tmp_path, name) for name in ("1_0", "2_0", "2_1"))
     for name, tensor in one.items():
         assert torch.equal(first[name], second[name]), name
@@ -51,7 +52,7 @@ def test_a_loss_that_is_no_number_in_one_process_stops_both(tmp_path):
     assert all("losses must be finite, got cross_entropy = nan in step 2" in text for text in said)
 
 
-@pytest.fixture(scope="module", params=["tiny", "tiny_pieces"])
+@pytest.fixture(scope="module", params=["tiny", "tiny_pieces", "faster_rcnn"])
 def run(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     words = [

@@ -63,7 +63,7 @@ def _exercise(submission: Submission, exercise_id: str) -> str:
     """The headline, the card, what the answer calls, and the answer, folded."""
     titles = {one.id: one.title for one in written_exercises(exercise_id[:2])}
     state = "passed" if submission.passed[exercise_id] else "not yet"
-    card = submission.cards.get(exercise_id) or "<p>No card: the cell did not get as far as its check.</p>"
+    card = submission.cards.get(exercise_id) or "<p>No card: the cell was not run.</p>"
     calls = submission.calls.get(exercise_id, [])
     names = ", ".join(f"<code>{html.escape(name)}</code>" for name in calls)
     source = html.escape(submission.sources.get(exercise_id, ""))

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch.nn import functional
 
-from lessons_lib.course.exercises.engine.cells import DECORATOR
+from lessons_lib.course.exercises.engine.cells import id_of_definition
 from lessons_lib.course.exercises.engine.exercise import find
 
 WHOLE = ("lessons_lib", "torch.nn", "torchvision", "scipy", "pycocotools", "skimage", "cv2", "sklearn", "einops")
@@ -38,7 +38,7 @@ def shortcuts(notebook: dict[str, Any]) -> dict[str, list[str]]:
     known = _Known(trees)
     found = {}
     for function in (node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)):
-        exercise_id = _id_of(function)
+        exercise_id = id_of_definition(function)
         if exercise_id is None:
             continue
         usual = _identifiers(ast.parse(find(exercise_id).model_source()))
@@ -67,7 +67,7 @@ class _Known:
                 self.meanings.update(_imported(node))
         for tree in trees:
             for node in tree.body:
-                if isinstance(node, ast.FunctionDef | ast.ClassDef) and _id_of(node) is None:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and id_of_definition(node) is None:
                     self.functions[node.name] = node
                 elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
                     meaning = self.meaning(node.value)
@@ -134,12 +134,6 @@ def _identifiers(tree: ast.AST) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name)} | {
         node.attr for node in nodes if isinstance(node, ast.Attribute)
     }
-
-
-def _id_of(node: ast.FunctionDef | ast.ClassDef) -> str | None:
-    """The id in the decorator @exercise(id), if there is one."""
-    found = (DECORATOR.match(f"@{ast.unparse(decorator)}") for decorator in node.decorator_list)
-    return next((match[1] for match in found if match), None)
 
 
 def _trees(notebook: dict[str, Any]) -> Iterator[ast.Module]:

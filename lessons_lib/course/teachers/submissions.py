@@ -5,11 +5,13 @@ not what means harm: run it where that is acceptable, in a container or for peop
 """
 
 import csv
+import html
 import io
 import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import warnings
 from dataclasses import dataclass, field
@@ -124,10 +126,22 @@ def cells_to_run(notebook: dict[str, Any], lesson: str) -> list[dict[str, Any]]:
 
 
 def cards_of(notebook: dict[str, Any]) -> dict[str, str]:
-    """The cards that a notebook's outputs hold, by exercise, as HTML; the last one of each."""
-    outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    shown = [(CARD.match(data.get("text/plain", "")), data.get("text/html")) for data in outputs]
-    return {found[1]: page for found, page in shown if found and page}
+    """The cards that a notebook's outputs hold, by exercise, as HTML; the last one of each.
+
+    Where a cell of an exercise ended in an error before its check, such as a SyntaxError, that error.
+    """
+    cards: dict[str, str] = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "error":
+                error = html.escape(f"{output['ename']}: {output['evalue']}")
+                for one in ids_of_cell(cell) - set(cards):
+                    cards[one] = f"<p>No card: the cell ended in <code>{error}</code>.</p>"
+            data = output.get("data", {})
+            found = CARD.match(data.get("text/plain", ""))
+            if found and "text/html" in data:
+                cards[found[1]] = data["text/html"]
+    return cards
 
 
 def _shipped_cells(lesson: str) -> list[dict[str, Any]]:
@@ -165,7 +179,7 @@ def _run(notebook: dict[str, Any], folder: Path, home: Path, limits: Limits) -> 
 
 
 async def _execute(client: Any, environment: dict[str, str], limits: Limits) -> str:
-    async with client.async_setup_kernel(env=environment):
+    async with client.async_setup_kernel(env=environment, stderr=subprocess.DEVNULL):
         watch = Watch(client.km.provisioner.process.pid, limits)
         try:
             problem = await _execute_cells(client)

@@ -22,3 +22,19 @@ class Normalisation(nn.Module):
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         return (images - self.mean) / self.std
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """BatchNorm2d, that takes less once it is frozen (in eval mode, its weights without gradient).
+
+    Then it is a factor and a shift for each channel, and no map is kept for backward. torch's own keeps one.
+    """
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        if self.training or self.weight.requires_grad:
+            return super().forward(x)
+        assert self.running_mean is not None and self.running_var is not None
+        factor = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * factor
+        factor, shift = (row.to(x.dtype)[:, None, None] for row in (factor, shift))
+        return torch.addcmul(shift, x, factor)

@@ -19,6 +19,8 @@ WEIGHTS = {
 PUBLISHED = {
     "fasterrcnn_resnet50_fpn_coco": "FasterRCNN_ResNet50_FPN_Weights.COCO_V1",
     "fasterrcnn_resnet50_fpn_v2_coco": "FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
+    "maskrcnn_resnet50_fpn_coco": "MaskRCNN_ResNet50_FPN_Weights.COCO_V1",
+    "maskrcnn_resnet50_fpn_v2_coco": "MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
     "fcn_resnet50_coco": "FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1",
 }
 """Whole models that torchvision trained: our name of the weights → torchvision's."""

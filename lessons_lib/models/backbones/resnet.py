@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lessons_lib.models.backbones.backbone import Backbone
-from lessons_lib.models.backbones.normalisation import Normalisation
+from lessons_lib.models.backbones.normalisation import BatchNorm, Normalisation
 from lessons_lib.models.backbones.strides import Stage, plan_stages
 from lessons_lib.ops.grid import PIXELS
 
@@ -26,9 +26,9 @@ class BasicBlock(nn.Module):
     def __init__(self, c_in: int, width: int, stage: Stage, groups: int = 1) -> None:
         super().__init__()
         self.conv1 = _conv3x3(c_in, width, stage.stride, stage.dilation_before, groups)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = BatchNorm(width)
         self.conv2 = _conv3x3(width, width, 1, stage.dilation, groups)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = BatchNorm(width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(c_in, width, stage.stride)
 
@@ -51,11 +51,11 @@ class Bottleneck(nn.Module):
         super().__init__()
         inner = width if groups == 1 else width // 8 * groups  # ResNeXt 32×8d: groups of 8, 16, 32, 64 channels
         self.conv1 = nn.Conv2d(c_in, inner, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
+        self.bn1 = BatchNorm(inner)
         self.conv2 = _conv3x3(inner, inner, stage.stride, stage.dilation_before, groups)
-        self.bn2 = nn.BatchNorm2d(inner)
+        self.bn2 = BatchNorm(inner)
         self.conv3 = nn.Conv2d(inner, width * self.expansion, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(width * self.expansion)
+        self.bn3 = BatchNorm(width * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(c_in, width * self.expansion, stage.stride)
 
@@ -105,7 +105,7 @@ class ResNet(Backbone):
         self.grids = {name: PIXELS.down(1, stage.total) for name, stage in plan.items()}  # all begin at pixel 0
         self.normalise = Normalisation()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.bn1 = BatchNorm(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         first = Stage(1, 4, 1, 1)  # the pooling has strided already
@@ -145,4 +145,4 @@ def _shortcut(c_in: int, c_out: int, stride: int) -> nn.Sequential | None:
     """The projection where shortcut and block differ in channels or size (option B of He et al.), else None."""
     if stride == 1 and c_in == c_out:
         return None
-    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), BatchNorm(c_out))

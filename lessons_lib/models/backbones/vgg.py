@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lessons_lib.models.backbones.backbone import Backbone
-from lessons_lib.models.backbones.normalisation import Normalisation
+from lessons_lib.models.backbones.normalisation import BatchNorm, Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
 from lessons_lib.ops.grid import PIXELS, Grid
 
@@ -100,7 +100,7 @@ def _layer(c_in: int, c_out: int, padding: int, dilation: int, batch_norm: bool)
     convolution = nn.Conv2d(c_in, c_out, 3, padding=padding, dilation=dilation)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
     nn.init.zeros_(convolution.get_parameter("bias"))
-    norm = [nn.BatchNorm2d(c_out)] if batch_norm else []
+    norm = [BatchNorm(c_out)] if batch_norm else []
     return nn.Sequential(convolution, *norm, nn.ReLU(inplace=True))
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.regions import Regions
+from lessons_lib.models.instance.rpn import at_least_float32, rows_of
 from lessons_lib.models.instance.truth import Truth
 from lessons_lib.ops.box_coding import encode_boxes
 
@@ -96,7 +97,7 @@ class BoxPredictor(nn.Module):
 
     def forward(self, vectors: Float[Tensor, "R D"]) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R k 4"]]:
         """(logits, deltas); k is K, the background included, or 1."""
-        return self.classes(vectors).float(), self.deltas(vectors).float().unflatten(1, (-1, 4))
+        return at_least_float32(self.classes(vectors)), at_least_float32(self.deltas(vectors)).unflatten(1, (-1, 4))
 
 
 class BoxHead(nn.Module):
@@ -136,7 +137,7 @@ def region_costs(
     """(cross-entropy, smooth L1) of each region, for OHEM to rank; the second is 0 where there is no object."""
     costs = F.cross_entropy(logits.flatten(0, 1), regions.labels.flatten(), reduction="none")
     own = regions.labels if deltas.shape[2] > 1 else torch.zeros_like(regions.labels)
-    moves = deltas.gather(2, own[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]  # of the true class
+    moves = rows_of(deltas.flatten(0, 1), own.flatten()[:, None])[:, 0].unflatten(0, own.shape)  # of the true class
     target = truth.boxes.gather(1, regions.matched[..., None].expand(-1, -1, 4))
     codes = encode_boxes(target, regions.boxes, config.box_weights)
     codes = torch.where(regions.objects[..., None], codes, moves.detach())

@@ -87,8 +87,8 @@ C4_CONFIG = DetectorConfig(
 
 TINY = DetectorConfig(
     rpn_levels=("p3",), anchor_sizes=((9, 18, 34),), anchor_ratios=(0.4, 1.0, 2.2), rpn_high=0.6, rpn_low=0.3,
-    rpn_samples=64, before_nms=(64, 64), after_nms=(32, 32), regions=16, region_share=0.5, region_levels=("p2",),
-    class_agnostic=True, divide_by="objects", sampling=2,
+    rpn_samples=64, before_nms=(64, 128), after_nms=(32, 64), regions=16, region_share=0.5, region_levels=("p2",),
+    class_agnostic=True, divide_by="objects", sampling=2, least_confidence=0.01,
 )  # fmt: skip
 """What learns scenes of 96 pixels in a minute on one CPU thread: few anchors, few regions, one map for each task."""
 

@@ -39,4 +39,4 @@ def detections(
     scores = probs[region, label]
     keep = nms(found, scores, config.nms, label).nonzero()[:, 0]
     keep = keep[scores[keep].argsort(descending=True, stable=True)][: config.most]
-    return Instances(found[keep], label[keep], None, scores[keep]), region[keep]
+    return Instances(found[keep].float(), label[keep], None, scores[keep].float()), region[keep]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.models.instance.mask_config import MaskConfig
+from lessons_lib.models.instance.rpn import at_least_float32
 
 
 class FCNMaskHead(nn.Module):
@@ -30,14 +31,14 @@ class FCNMaskHead(nn.Module):
 
     def forward(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R K m m"]:
         """The logits of every class's mask."""
-        return self.predictor(self.hidden(features)).float()
+        return at_least_float32(self.predictor(self.hidden(features)))
 
     def of_channel(self, features: Float[Tensor, "R C P P"], channel: Int64[Tensor, " R"]) -> Float[Tensor, "R m m"]:
         """One mask for each region, `forward(features)[r, channel[r]]`; the others lose nothing."""
         hidden, layer = self.hidden(features), self.predictor
         weight, bias = layer.weight[channel, :, 0, 0], layer.get_parameter("bias")[channel]  # (R, D), (R,)
         drawn = torch.bmm(weight[:, None].to(hidden.dtype), hidden.flatten(2))[:, 0] + bias[:, None]
-        return drawn.unflatten(1, hidden.shape[2:]).float()
+        return at_least_float32(drawn.unflatten(1, hidden.shape[2:]))
 
     def hidden(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R D m m"]:
         """What all masks are drawn from."""
@@ -60,7 +61,7 @@ class MLPMaskHead(nn.Module):
     def forward(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R K m m"]:
         """The logits of every class's mask."""
         vectors = F.relu(self.fc2(F.relu(self.fc1(features.flatten(1)))))
-        return self.predictor(vectors).unflatten(1, self.shape).float()
+        return at_least_float32(self.predictor(vectors).unflatten(1, self.shape))
 
     def of_channel(self, features: Float[Tensor, "R C P P"], channel: Int64[Tensor, " R"]) -> Float[Tensor, "R m m"]:
         """One mask for each region, `forward(features)[r, channel[r]]`."""

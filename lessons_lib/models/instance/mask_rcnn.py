@@ -15,11 +15,12 @@ from torch import Tensor
 
 from lessons_lib.data.sample import Batch, Instances
 from lessons_lib.models.backbones import Backbone
-from lessons_lib.models.contract import InstanceModel
+from lessons_lib.models.contract import InstanceModel, predict_one_by_one
 from lessons_lib.models.instance.faster_rcnn import Dice, FasterRCNN, Step
 from lessons_lib.models.instance.features import Features
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.mask_head import MaskHead, channels_of, mask_loss, own_masks, softmax_mask_loss
+from lessons_lib.models.instance.proposing import found_and_proposed
 from lessons_lib.models.instance.regions import Regions, read_regions, take
 from lessons_lib.models.instance.rpn import Proposals
 from lessons_lib.ops.mask_targets import mask_targets
@@ -127,6 +128,18 @@ class MaskRCNN(InstanceModel):
         yield "own_masks", {"probs": probs}
         pasted = paste_masks(probs, objects.boxes, image.shape[1:], self.config.threshold, self.config.pasting)
         yield "detections", {"instances": replace(objects, masks=pasted), "region": region}
+
+    def predict_with_proposals(
+        self, images: Sequence[Float[Tensor, "3 _ _"]], count: int
+    ) -> list[tuple[Instances, Float[Tensor, "_ 4"] | None]]:
+        """As the contract says; see `FasterRCNN.predict_with_proposals`."""
+
+        def both(image: Tensor) -> tuple[Instances, Tensor | None]:
+            return found_and_proposed(
+                self.stages(image), self.detector.config, image.shape[1:], self.max_detections, count
+            )
+
+        return predict_one_by_one(self, both, images)
 
 
 def masks_of(instances: Sequence[Instances]) -> list[Bool[Tensor, "_ _ _"]]:

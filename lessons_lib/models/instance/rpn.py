@@ -63,9 +63,9 @@ class RPNHead(nn.Module):
         for x in maps:
             x = self.convs(x)
             # (B, A, H, W) to (B, H, W, A) before it is flattened: anchors are ordered so
-            objectness.append(self.objectness(x).permute(0, 2, 3, 1).flatten(1).float())
-            moved = self.deltas(x).permute(0, 2, 3, 1)  # (B, H, W, 4A)
-            deltas.append(moved.reshape(len(x), -1, 4).float())
+            objectness.append(at_least_float32(self.objectness(x)).permute(0, 2, 3, 1).flatten(1))
+            moved = at_least_float32(self.deltas(x)).permute(0, 2, 3, 1)  # (B, H, W, 4A)
+            deltas.append(moved.reshape(len(x), -1, 4))
         return objectness, deltas
 
 
@@ -128,12 +128,12 @@ def rpn_losses(
     matched, labels = rpn_labels(anchors, truth, config)
     chosen, valid = sample(labels, random, config.rpn_samples, config.rpn_share)  # (B, S)
     is_object = (labels.gather(1, chosen) == POSITIVE) & valid
-    logits = objectness.gather(1, chosen)
+    logits = rows_of(objectness, chosen)
     costs = F.binary_cross_entropy_with_logits(logits, is_object.to(logits.dtype), reduction="none")
     count = valid.sum().clamp(min=1)
     own, target = anchors[chosen], _pick(truth.boxes, matched.gather(1, chosen))
     codes = encode_boxes(target, own)
-    total = box_loss(_pick(deltas, chosen), codes, is_object, config.rpn_beta)
+    total = box_loss(rows_of(deltas, chosen), codes, is_object, config.rpn_beta)
     divisor = 4 * is_object.sum().clamp(min=1) if config.divide_by == "objects" else count
     return {"rpn_objectness": (costs * valid).sum() / count, "rpn_box": total / divisor}
 
@@ -144,6 +144,18 @@ def box_loss(
     """The sum of the smooth L1 losses of the boxes that count; exactly 0, with gradient 0, where none does."""
     codes = torch.where(counts[..., None], codes, deltas.detach())
     return F.smooth_l1_loss(deltas, codes, beta=beta, reduction="sum")
+
+
+def at_least_float32(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """Half precision, as a network computes under autocast, as float32: boxes and losses need the digits."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def rows_of(table: Float[Tensor, "B N *k"], chosen: Int64[Tensor, "B n"]) -> Float[Tensor, "B n *k"]:
+    """Rows of each image's own table, as `gather` finds them, but without keeping the table for backward."""
+    count = table.shape[1]
+    flat = chosen + torch.arange(len(table), device=chosen.device)[:, None] * count
+    return table.flatten(0, 1).index_select(0, flat.flatten()).unflatten(0, chosen.shape)
 
 
 def _pick(table: Float[Tensor, "B N 4"], chosen: Int64[Tensor, "B n"]) -> Float[Tensor, "B n 4"]:

@@ -12,14 +12,20 @@ from torch import Tensor, nn
 
 from lessons_lib.models.backbones import Normalisation, make_backbone
 from lessons_lib.models.instance.box_head import BoxHead, ConvolutionalTrunk, FullyConnectedTrunk, Trunk
+from lessons_lib.models.instance.build_masks import make_mask_head
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.features import Features
+from lessons_lib.models.instance.mask_config import MaskConfig
+from lessons_lib.models.instance.mask_rcnn import MaskRCNN
 from lessons_lib.models.instance.rpn import RPNHead
 from lessons_lib.models.necks import FPN
 
 CONVENTIONS = DetectorConfig(round_anchors=True, short_side=800, long_side=1333, pad_to=32, half_pixel=False)
 """What torchvision's detectors do with an image, and where they take cells to lie."""
+
+MASK_MODELS = ("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2")
+"""torchvision's names of the models that `torchvision_mask_rcnn` makes."""
 
 DETECTORS = ("fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2")
 """torchvision's names of the detectors that `torchvision_detector` makes."""
@@ -37,6 +43,10 @@ NAMES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
     (r"roi_heads\.box_head\.(\d)\.(\d)\.", lambda m: f"box_head.trunk.convs.{3 * int(m[1]) + int(m[2])}."),
     (r"roi_heads\.box_predictor\.cls_score\.", lambda m: "box_head.predictor.classes."),
     (r"roi_heads\.box_predictor\.bbox_pred\.", lambda m: "box_head.predictor.deltas."),
+    (r"roi_heads\.mask_head\.mask_fcn(\d)\.", lambda m: f"mask_head.trunk.{2 * int(m[1]) - 2}."),  # before 0.13
+    (r"roi_heads\.mask_head\.(\d)\.(\d)\.", lambda m: f"mask_head.trunk.block{m[1]}.{m[2]}."),
+    (r"roi_heads\.mask_predictor\.conv5_mask\.", lambda m: "mask_head.upsample."),
+    (r"roi_heads\.mask_predictor\.mask_fcn_logits\.", lambda m: "mask_head.predictor."),
 )
 """How torchvision's names begin, and ours: levels count from c2 here, and layers one by one instead of in blocks."""
 
@@ -70,15 +80,32 @@ def torchvision_detector(name: str, num_classes: int = 91) -> FasterRCNN:
     return model
 
 
+def torchvision_mask_rcnn(name: str, num_classes: int = 91, pasting: str = "exact") -> MaskRCNN:
+    """The model with masks that torchvision calls `name`, with fresh weights and its conventions, but for the pasting.
+
+    pasting: "exact", or "torchvision" for its own, which lies up to a pixel off. Raises ValueError for another name.
+    """
+    if name not in MASK_MODELS:
+        raise ValueError(f"name must be one of {', '.join(MASK_MODELS)}, got {name!r}")
+    detector = torchvision_detector(name.replace("mask", "faster"), num_classes)
+    config = MaskConfig(norm=name.endswith("_v2"), pasting=pasting)
+    return MaskRCNN(detector, make_mask_head(detector.features, 256, num_classes, config), config)
+
+
 def load_torchvision(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Gives a model of `torchvision_detector` the weights of torchvision's own, whose state dict `state` is.
+    """Gives a model of the functions above the weights of torchvision's own, whose state dict `state` is.
 
     Both ways of naming that torchvision has had are known. Raises ValueError, naming it, for a weight that is missing,
     that the model does not have, or whose shape is another.
     """
     own = model.state_dict()
     renamed = {our_name(name): tensor for name, tensor in state.items()}
-    if "features.neck.laterals.c2.weight" in own:  # without BatchNorm a level's convolution is not in a block here
+    if isinstance(model, MaskRCNN):
+        layers = 3 if model.config.norm else 2  # of a block, ReLU included
+        renamed = {_in_mask_rcnn(name, layers): tensor for name, tensor in renamed.items()}
+    if not any(
+        "neck.laterals.c2.0." in name for name in own
+    ):  # without BatchNorm a level's convolution is not in a block here
         renamed = {re.sub(r"(neck\.\w+\.c\d)\.0\.", r"\1.", name): tensor for name, tensor in renamed.items()}
     counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
     found = counters | renamed  # frozen BatchNorm layers have no counter
@@ -92,6 +119,13 @@ def load_torchvision(model: nn.Module, state: Mapping[str, Tensor]) -> None:
         if name not in own:
             raise ValueError(f"state must hold only weights of the model, got {name}")
     model.load_state_dict(found)
+
+
+def _in_mask_rcnn(name: str, layers: int) -> str:
+    """A weight's name where masks are: the detector is a part, and blocks of `layers` layers are counted through."""
+    if not name.startswith("mask_head."):
+        return f"detector.{name}"
+    return re.sub(r"block(\d)\.(\d)", lambda m: str(layers * int(m[1]) + int(m[2])), name)
 
 
 def our_name(name: str) -> str:

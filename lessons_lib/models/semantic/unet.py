@@ -39,8 +39,7 @@ class UNet(SemanticModel):
         )
         self.pool = nn.MaxPool2d(2)
         upwards = list(reversed(channels[:-1]))
-        self.ups = nn.ModuleList(nn.ConvTranspose2d(2 * c, c, 2, stride=2) for c in upwards)
-        self.joins = nn.ModuleList(_two_convolutions(2 * c, c) for c in upwards)
+        self.levels = nn.ModuleList(UpLevel(c) for c in upwards)
         self.score = nn.Conv2d(channels[0], num_classes, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -63,10 +62,30 @@ class UNet(SemanticModel):
             kept.append(down(x))
             x = self.pool(kept[-1])
         x = deepest(x)
-        for up, join, skip in zip(self.ups, self.joins, reversed(kept), strict=True):
-            higher = up(x)
-            x = join(torch.cat([centre_crop(skip, higher.shape[2:]), higher], dim=1))
+        for level, skip in zip(self.levels, reversed(kept), strict=True):
+            x = level(x, skip)
         return self.score(x)
+
+
+class UpLevel(nn.Module):
+    """One level of the published way up: double the map, put the level's own map before it, convolve twice.
+
+    `channels` is what the level's own map has, and the result; the map from below has twice as many.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        check_ints(1, channels=channels)
+        self.up = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
+        self.join = _two_convolutions(2 * channels, channels)
+
+    def forward(self, deep: Float[Tensor, "B C2 h w"], skip: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C oh ow"]:
+        """The level's map, 2h − 4 by 2w − 4: the middle of `skip` is joined with the doubled `deep`.
+
+        Raises ValueError where `skip` is smaller than 2h × 2w, or larger by an odd number of pixels.
+        """
+        higher = self.up(deep)
+        return self.join(torch.cat([centre_crop(skip, higher.shape[2:]), higher], dim=1))
 
 
 class TrunkUNet(SemanticModel):

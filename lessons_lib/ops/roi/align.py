@@ -5,7 +5,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from lessons_lib.checks import Ints, check_ints, checked_ints
-from lessons_lib.ops.roi.regions import Boxes, Reads, checked_call, describe, weighted_reads
+from lessons_lib.ops.roi.reads import Reads, weighted_reads
+from lessons_lib.ops.roi.regions import Boxes, checked_call, describe
 
 
 def roi_align(

@@ -1,15 +1,12 @@
-"""The regions that all RoI operators read: boxes of a batch in one table, whole cells, and weighted reads."""
+"""The regions that all RoI operators read: boxes of a batch in one table, and whole cells."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
 from numbers import Real
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn import functional as F
 
 from lessons_lib.checks import Ints, checked_ints
 
@@ -58,62 +55,6 @@ def whole_bins(
     first = (fraction + p * step).floor() + whole
     end = (fraction + (p + 1) * step).ceil() + whole
     return first.clamp(0, size).long(), end.clamp(0, size).long()
-
-
-@dataclass(frozen=True, eq=False)
-class Reads:
-    """What every bin reads along one axis: K cells, each times a weight; where not `real`, nothing at all."""
-
-    cell: Int64[Tensor, "R bins K"]
-    weight: Float[Tensor, "R bins K"]
-    real: Bool[Tensor, "R bins K"]
-
-
-def weighted_reads(
-    features: Float[Tensor, "B C H W"], image: Int64[Tensor, " R"], rows: Reads, columns: Reads
-) -> Float[Tensor, "R C P Q"]:
-    """Each bin as the weighted sum of the cells where its rows meet its columns: one sparse matrix times the map."""
-    height, width = features.shape[2:]
-    out = read_cells(table_of([features]), image * (height * width), width, rows, columns)
-    return out.to(features.dtype)
-
-
-def table_of(maps: Sequence[Float[Tensor, "B C _ _"]]) -> Float[Tensor, "cells_1 C"]:
-    """The cells of all images, one per row: those of image b and row y begin at row (b·H + y)·W of their map; the maps
-    follow one another, and after them all comes a row of zeros. Half precision becomes float32.
-    """
-    ends = list(accumulate(len(x) * x.shape[2] * x.shape[3] for x in maps))
-    dtype = torch.promote_types(maps[0].dtype, torch.float32)
-    table = maps[0].new_zeros(ends[-1] + 1, maps[0].shape[1], dtype=dtype)
-    for x, start, end in zip(maps, [0, *ends], ends, strict=False):  # copied, since strided rows would be read slowly
-        table[start:end].view(len(x), *x.shape[2:], x.shape[1]).copy_(x.permute(0, 2, 3, 1))
-    return table
-
-
-def read_cells(
-    table: Float[Tensor, "cells_1 C"],
-    first: Int64[Tensor, " R"],
-    width: int | Int64[Tensor, " R"],
-    rows: Reads,
-    columns: Reads,
-) -> Float[Tensor, "R C P Q"]:
-    """Weighted sums over the rows and columns of maps that stand in one table, cell after cell.
-
-    `first` is where in the table each region's map begins, and `width` how many cells a row of it has. The sums are a
-    sparse matrix, with a row for each bin and a column for each cell, times the table. It is never built:
-    `embedding_bag` goes through the reads. Differentiable in the table and in the weights, so in whatever these came
-    from. A read that is not real finds the row of zeros, since 0 · ∞ and 0 · NaN are no 0.
-    """
-    row = first[:, None, None] + rows.cell * torch.as_tensor(width, device=first.device).view(-1, 1, 1)
-    cells = row[:, :, None, :, None] + columns.cell[:, None, :, None, :]
-    real = rows.real[:, :, None, :, None] & columns.real[:, None, :, None, :]
-    cells = torch.where(real, cells, len(table) - 1)
-    weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]  # (R, P, Q, K, K')
-    per_bin = cells.shape[3] * cells.shape[4]
-    bins = F.embedding_bag(
-        cells.reshape(-1, per_bin), table, per_sample_weights=weights.reshape(-1, per_bin).to(table.dtype), mode="sum"
-    )
-    return bins.view(*cells.shape[:3], table.shape[1]).permute(0, 3, 1, 2)
 
 
 def _table(features: Tensor, boxes: Boxes) -> tuple[Int64[Tensor, " R"], Float[Tensor, "R 4"]]:

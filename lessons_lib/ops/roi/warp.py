@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lessons_lib.checks import Ints
-from lessons_lib.ops.roi.regions import Boxes, Reads, checked_call, weighted_reads
+from lessons_lib.ops.roi.reads import Reads, weighted_reads
+from lessons_lib.ops.roi.regions import Boxes, checked_call
 
 
 def roi_warp(

@@ -16,8 +16,8 @@ def by_the_last_square(size, kernel_size, stride=1, padding=0, output_padding=0,
     return max(stamped) + 1 - 2 * padding + output_padding
 
 
-def by_the_remainder(size, output, kernel_size, stride=1, padding=0, dilation=1):
-    return (output + 2 * padding - dilation * (kernel_size - 1) - 1) % stride
+def by_two_sizes(size, output, kernel_size, stride=1, padding=0, dilation=1):
+    return output - by_the_last_square(size, kernel_size, stride, padding, 0, dilation)
 
 
 def by_trying(size, output, kernel_size, stride=1, padding=0, dilation=1):
@@ -83,7 +83,7 @@ def pyramid_by_averaging(kernel_size):
 
 ANSWERS = {
     "03.1": [by_asking_torch, by_the_last_square],
-    "03.2": [by_the_remainder, by_trying],
+    "03.2": [by_two_sizes, by_trying],
     "03.3": [by_torch, by_the_gradient, by_fold],
     "03.4": [zeros_by_torch, zeros_by_the_kronecker_product],
     "03.5": [pyramid_by_loops, pyramid_by_averaging],

@@ -1,6 +1,7 @@
 """Right answers to lesson 07, each by another method than the model: they all must pass."""
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 
@@ -105,10 +106,44 @@ def column_by_grid_sample(x, stride, start, size):
     return F.grid_sample(x, points.expand(len(x), -1, -1, -1), padding_mode="border", align_corners=False)
 
 
+class LevelWithBlocks(nn.Module):
+    """The crop by negative padding, the join in a class of its own."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(2 * channels, channels, kernel_size=2, stride=2)
+        self.join = nn.Sequential()
+        for position, before in ((0, 2 * channels), (2, channels)):
+            self.join.add_module(str(position), nn.Conv2d(before, channels, 3))
+            self.join.add_module(str(position + 1), nn.ReLU(inplace=True))
+
+    def forward(self, deep, skip):
+        x = self.up(deep)
+        return self.join(torch.cat((crop_by_negative_padding(skip, x.shape[2:]), x), dim=1))
+
+
+class LevelInTwoParts(nn.Module):
+    """The first convolution of the two maps by themselves, and the two results added."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(2 * channels, channels, 2, 2)
+        self.join = nn.ModuleDict({"0": nn.Conv2d(2 * channels, channels, 3), "2": nn.Conv2d(channels, channels, 3)})
+
+    def forward(self, deep, skip):
+        x = self.up(deep)
+        top, left = ((have - want) // 2 for have, want in zip(skip.shape[2:], x.shape[2:], strict=True))
+        skip = skip[:, :, top : top + x.shape[2], left : left + x.shape[3]]
+        of_skip, of_deep = self.join["0"].weight.split(skip.shape[1], 1)
+        y = F.conv2d(skip, of_skip, self.join["0"].bias) + F.conv2d(x, of_deep)
+        return self.join["2"](y.relu()).relu()
+
+
 ANSWERS = {
     "07.1": [edges_by_padding, edges_pixel_by_pixel],
     "07.2": [add_on_a_canvas, add_by_index],
     "07.3": [sizes_in_closed_form, sizes_by_convolving],
     "07.4": [crop_by_narrow, crop_by_negative_padding],
     "07.5": [column_by_four_neighbours, column_by_grid_sample],
+    "07.6": [LevelWithBlocks, LevelInTwoParts],
 }

@@ -4,6 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 
 def pool_by_torch(x, kernel_size=2):
@@ -96,10 +97,43 @@ def mirror_by_turning_all_round(stages):
     return blocks
 
 
+class HourglassByTorch(nn.Module):
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.inner = nn.Conv2d(channels, channels, (3, 3), padding="same")
+        self.score = nn.Conv2d(channels, classes, (3, 3), padding="same")
+        self.pool = nn.MaxPool2d(2, ceil_mode=True, return_indices=True)
+        self.unpool = nn.MaxUnpool2d(2)
+
+    def forward(self, x):
+        pooled, switches = self.pool(x)
+        return self.score(self.unpool(self.inner(pooled).clamp(min=0), switches, output_size=x.shape))
+
+
+class HourglassByMask(nn.Module):
+    """Every value repeated over its window, and all but the switch's pixel set to zero."""
+
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.inner = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.score = nn.Conv2d(channels, classes, 3, 1, 1)
+
+    def forward(self, x):
+        pooled, switches = F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
+        inner = self.inner(pooled).relu()
+        wide, at = (
+            t.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, : x.shape[2], : x.shape[3]]
+            for t in (inner, switches)
+        )
+        pixels = torch.arange(x.shape[2] * x.shape[3]).view(x.shape[2:])
+        return self.score(wide * (at == pixels))
+
+
 ANSWERS = {
     "08.1": [pool_by_torch, pool_by_unfolding],
     "08.2": [unpool_by_torch, unpool_by_indexing, unpool_by_comparing],
     "08.3": [follow_by_recursion, follow_in_lists],
     "08.4": [climb_by_torch, climb_by_recursion],
     "08.5": [mirror_by_chain, mirror_by_turning_all_round],
+    "08.6": [HourglassByTorch, HourglassByMask],
 }

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 
@@ -95,10 +96,53 @@ def mirror_by_walking(size, before, after):
     return torch.tensor([*reversed(walk(before)), *right])
 
 
+class BlockByCopying(nn.Module):
+    """Weights copied from the lesson's own function, layers added one by one."""
+
+    def __init__(self, channels, dilations):
+        super().__init__()
+        self.layers = nn.Sequential()
+        for d in (*dilations, 0):
+            k = 3 if d else 1
+            layer = nn.Conv2d(channels, channels, k, padding=d, dilation=max(d, 1))
+            layer.weight.data = identity_by_kron(channels, channels, channels, k)
+            layer.bias.data.zero_()
+            self.layers.append(layer)
+            if d:
+                self.layers.append(nn.ReLU())
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class BlockInALoop(nn.Module):
+    """The ReLUs in forward; the names of the layers leave their places free."""
+
+    def __init__(self, channels, dilations):
+        super().__init__()
+        self.dilations = dilations
+        self.layers = nn.ModuleDict()
+        for number, d in enumerate((*dilations, 1)):
+            last = number == len(dilations)
+            layer = nn.Conv2d(channels, channels, 1 if last else 3, padding=0 if last else "same", dilation=d)
+            weight = torch.zeros_like(layer.weight)
+            weight[range(channels), range(channels), weight.shape[2] // 2, weight.shape[3] // 2] = 1
+            layer.weight = nn.Parameter(weight)
+            layer.bias = nn.Parameter(torch.zeros(channels))
+            self.layers[str(2 * number)] = layer
+
+    def forward(self, x):
+        *dilated, last = self.layers.values()
+        for layer in dilated:
+            x = torch.relu(layer(x))
+        return last(x)
+
+
 ANSWERS = {
     "09.1": [fields_by_asking_backwards, fields_by_sums],
     "09.2": [stride_by_jumps, stride_by_recursion],
     "09.3": [paths_by_gradient, paths_by_polynomials],
     "09.4": [identity_by_kron, identity_by_blocks],
     "09.5": [mirror_by_numpy, mirror_by_walking],
+    "09.6": [BlockByCopying, BlockInALoop],
 }

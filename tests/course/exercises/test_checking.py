@@ -176,6 +176,12 @@ def test_gradients_are_compared_when_asked_for():
     assert "when its inputs asked for gradients" in fault.sentence
 
 
+def test_a_change_in_place_is_named_also_where_torch_refuses_it():
+    """With a gradient asked for, torch raises at `x += 1`; the fault is the change."""
+    fault = fault_of(changes, gradients=True)
+    assert fault.kind == "changed" and fault.sentence == "changed its input x in place."
+
+
 def test_a_gradient_that_should_be_zero():
     made = Exercise("99.2", "Cut", lambda x, y: x, lambda: [{"x": torch.ones(2), "y": torch.ones(2)}], (), True)
     assert check(made, lambda x, y: x + 0 * y).status == "passed"

@@ -169,6 +169,15 @@ def test_the_last_card_of_each_exercise_is_kept(folder, shipped):
     assert found.calls == {"00.1": []} and found.sources["00.1"].endswith("\n\n1 / 0")
 
 
+def test_an_error_before_the_check_stands_in_for_its_card():
+    error = nbformat.v4.new_output("error", ename="SyntaxError", evalue="1 < 2", traceback=[])
+    card = nbformat.v4.new_output("display_data", {"text/plain": "✓ 00.1 Covered: passed.", "text/html": "<b>card</b>"})
+    cells = code("x", "00.1"), code("y", "00.2")
+    cells[0]["outputs"], cells[1]["outputs"] = [card, error], [error]
+    page = "<p>No card: the cell ended in <code>SyntaxError: 1 &lt; 2</code>.</p>"
+    assert submissions.cards_of(notebook(*cells)) == {"00.1": "<b>card</b>", "00.2": page}
+
+
 def test_the_command_prints_the_table_and_writes_the_pages(folder, shipped, tmp_path, capsys):
     nbformat.write(quick(code(RECORD, "00.1")), folder / "a.ipynb")
     assert main(["check", str(folder)]) == 0

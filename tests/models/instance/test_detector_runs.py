@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from lessons_lib.data.sample import collate
@@ -12,8 +13,9 @@ from lessons_lib.training.settings import Settings
 from lessons_lib.training.train import train
 
 
-def test_taken_up_again_it_ends_with_the_same_bits(tmp_path):
-    settings = Settings("faster_rcnn", preset="clear", count=8, steps=5, batch=2, schedule="constant")
+@pytest.mark.parametrize("model", ["faster_rcnn", "mask_rcnn"])
+def test_taken_up_again_it_ends_with_the_same_bits(tmp_path, model):
+    settings = Settings(model, preset="clear", count=8, steps=5, batch=2, schedule="constant")
     assert train(settings, tmp_path / "whole", device="cpu") is None
     assert train(replace(settings, steps=2), tmp_path / "parts", device="cpu") is None
     assert train(settings, tmp_path / "parts", device="cpu", resume=True) is None

@@ -76,7 +76,7 @@ def test_valid_sizes_are_140_and_16_more_each():
 def test_sizes_are_those_of_the_maps():
     with torch.device("meta"):
         model, seen = UNet(1, 2), []
-        for part in (*model.downs, *model.joins):
+        for part in (*model.downs, *model.levels):
             part.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[-1]))
         model.valid_logits(torch.rand(1, 1, 284, 284))
     assert tuple(seen) == unet_sizes(284)

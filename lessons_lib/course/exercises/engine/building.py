@@ -69,7 +69,7 @@ def _computed(module: nn.Module, inputs: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"the output": output.detach()}
     leaves |= dict(sorted(module.named_parameters()))
     names = [name for name, leaf in leaves.items() if leaf.requires_grad]
-    gradients = [None] * len(names)
+    gradients: list[Tensor | None] = [None] * len(names)
     if output.requires_grad:
         weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(0)).to(output)
         total = (output * weights).sum()

@@ -47,7 +47,7 @@ def _with_model_answers(source: str) -> str:
     """Replace each function or class below @exercise(id) by the exercise's model answer."""
     lines = source.splitlines()
     stubs = [node for node in ast.parse(source).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    for stub, exercise_id in reversed([(node, _id_of(node)) for node in stubs]):
+    for stub, exercise_id in reversed([(node, id_of_definition(node)) for node in stubs]):
         if exercise_id is None:
             continue
         first = min(decorator.lineno for decorator in stub.decorator_list)
@@ -55,7 +55,7 @@ def _with_model_answers(source: str) -> str:
     return "\n".join(lines)
 
 
-def _id_of(stub: ast.FunctionDef | ast.ClassDef) -> str | None:
+def id_of_definition(stub: ast.FunctionDef | ast.ClassDef) -> str | None:
     """The id in the decorator @exercise(id), if there is one."""
     for decorator in stub.decorator_list:
         found = DECORATOR.match("@" + ast.unparse(decorator))

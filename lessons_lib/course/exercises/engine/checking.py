@@ -140,7 +140,7 @@ def _run(exercise: Exercise, mistake: Mistake, trial: Trial) -> Outcome:
     return run(exercise.tried(mistake.function), trial.case, exercise.gradients)
 
 
-def _unfit(exercise: Exercise, function: object, case: Mapping[str, Any]) -> Fault | None:
+def _unfit(exercise: Exercise, function: Any, case: Mapping[str, Any]) -> Fault | None:
     """What keeps the decorated thing from being used as the exercise uses it."""
     wanted = inspect.isclass(exercise.oracle)
     if not callable(function) or inspect.isclass(function) != wanted:

@@ -87,7 +87,7 @@ class Exercise:
             if names != list(messages):
                 raise ValueError(f"the keyword-only arguments must be {list(messages)}, got {names}")
             for name, message in messages.items():
-                self.mistakes.append(Mistake(functools.partial(function, **{name: True}), message, name))
+                self.mistakes.append(Mistake(_with_flags(function, name), message, name))
             self.flagged.append((function, messages))
             return function
 
@@ -97,8 +97,7 @@ class Exercise:
         """Every two flags of one function together, with both their messages."""
         for function, messages in self.flagged:
             for (one, first), (other, second) in itertools.combinations(messages.items(), 2):
-                both = functools.partial(function, **{one: True, other: True})
-                yield Mistake(both, TWO_MISTAKES.format(first, second), f"{one}+{other}")
+                yield Mistake(_with_flags(function, one, other), TWO_MISTAKES.format(first, second), f"{one}+{other}")
 
     def tried(self, answer: Callable[..., Any]) -> Callable[..., Any]:
         """The function of a case that is run and compared: the answer itself, unless the exercise has a trial."""
@@ -116,6 +115,14 @@ class Exercise:
         lines = textwrap.dedent(inspect.getsource(inspect.unwrap(self.answer))).splitlines()
         definition = ast.parse("\n".join(lines)).body[0]
         return "\n".join(lines[definition.lineno - 1 :])
+
+
+def _with_flags(wrong: Callable[..., Any], *names: str) -> Callable[..., Any]:
+    """The function, or the class, with these of its keyword-only arguments True."""
+    flags = dict.fromkeys(names, True)
+    if not inspect.isclass(wrong):
+        return functools.partial(wrong, **flags)
+    return type(wrong.__name__, (wrong,), {"__init__": functools.partialmethod(vars(wrong)["__init__"], **flags)})
 
 
 def check_id(exercise_id: object) -> str:

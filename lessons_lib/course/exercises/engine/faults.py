@@ -1,9 +1,11 @@
 """What is wrong with one outcome of an answer, and whether two outcomes are the same."""
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from lessons_lib.course.exercises.engine.comparing import Fault, mismatch
 from lessons_lib.course.exercises.engine.running import Outcome, Raised
@@ -22,7 +24,7 @@ def find_fault(expected: Outcome, got: Outcome, seconds: float | int) -> Fault |
     """The first thing that is wrong with an outcome, in the order in which a learner would mend them."""
     if got.timed_out:
         return Fault("time", f"did not come to an end: all calls together have {seconds:g} seconds.")
-    if got.raised:
+    if got.raised and not (got.needs_gradients and got.changed):  # torch refuses to change what needs a gradient
         return Fault("raises", _raised_sentence(got.raised, got.needs_gradients))
     if got.changed:
         sentence = f"changed its input {' and '.join(got.changed)} in place."
@@ -47,7 +49,20 @@ def behaves_like(mistake: Outcome, got: Outcome) -> bool:
         return False
     if mismatch(mistake.value, got.value) is not None:
         return False
-    return _gradient_fault(mistake, got) is None and _gradient_fault(got, mistake) is None
+    return _same_gradients(mistake.gradients or {}, got.gradients or {})
+
+
+def _same_gradients(one: Mapping[str, Tensor | None], other: Mapping[str, Tensor | None]) -> bool:
+    """Whether all gradients agree; one that does not exist is like one of zeros."""
+    for name in one.keys() | other.keys():
+        left, right = one.get(name), other.get(name)
+        known = left if left is not None else right
+        if known is None:
+            continue
+        nothing = torch.zeros_like(known)
+        if mismatch(nothing if left is None else left, nothing if right is None else right) is not None:
+            return False
+    return True
 
 
 def is_cut(expected: Outcome, got: Outcome) -> bool:

@@ -65,3 +65,21 @@ def sums_columns(mask):
 @COVERED.mistake("This looks like the number of pixels that are not covered: the mask is True on the object itself.")
 def counts_background(mask):
     return int((~mask).sum())
+
+
+@COVERED.mistake(
+    "This looks like twice the count: nonzero() has two numbers for each covered pixel, its row and its column, and "
+    "numel() counts them all. len(mask.nonzero()) counts pixels."
+)
+def counts_coordinates(mask):
+    return mask.nonzero().numel()
+
+
+@COVERED.mistake("This looks like the number of rows that hold a covered pixel: sum over rows and columns both.")
+def counts_rows_with_a_pixel(mask):
+    return int(mask.any(1).sum())
+
+
+@COVERED.mistake("This looks like the number of columns: mask.shape[1] says how wide the image is, whatever it holds.")
+def counts_columns(mask):
+    return mask.shape[1]

@@ -1,4 +1,4 @@
-"""Lesson 02, exercises 3 to 5: the window in loops, unfolding, and the matrix."""
+"""Lesson 02, exercises 3 and 4: the window in loops, and unfolding."""
 
 import torch
 from torch.nn import functional as F
@@ -64,37 +64,56 @@ def conv2d_loops(x, weight, bias, stride=1, padding=0):
     return torch.stack(rows, -2)
 
 
-@LOOPS.mistake(
-    "This looks like a filter that was turned by 180°. That is the convolution of the textbooks; networks do not flip."
+@LOOPS.flags(
+    flipped="This looks like a filter that was turned by 180°. That is the convolution of the textbooks; networks do "
+    "not flip.",
+    step_one="This looks like a window that starts at pixel i instead of i · stride: the number of positions is right, "
+    "the steps are not.",
+    no_stride="This looks like a window that moves one pixel at a time: step over the rows and columns by stride.",
+    no_bias="This looks like a layer without its bias: each filter adds its own number to every position.",
+    near_only="This looks like padding above and on the left only. The zeros are on all four sides.",
+    far_only="This looks like padding below and on the right only. The zeros are on all four sides.",
+    no_padding="This looks like an image without its padding: zeros on all four sides first.",
+    last_lost="This looks like a range that ends one too early: the last position starts at H − kH itself, so the "
+    "range "
+    "ends at H − kH + 1.",
+    square="This looks like a square kernel. Its height and its width are weight.shape[2] and weight.shape[3].",
+    over_batch="This looks like a sum over the images of the batch too: each image has an output of its own.",
+    turned_out="This looks like an output with rows and columns exchanged: stack the columns of a row first, then the "
+    "rows.",
+    one_channel="This looks like the first input channel alone: each output number sums over all of them.",
 )
-def flips_the_filter(x, weight, bias, stride=1, padding=0):
-    return F.conv2d(x, weight.flip(2, 3), bias, stride, padding)
-
-
-@LOOPS.mistake(
-    "This looks like a window that starts at pixel i instead of i · stride: the positions are right, the steps not."
-)
-def steps_by_one(x, weight, bias, stride=1, padding=0):
-    dense = F.conv2d(x, weight, bias, 1, padding)
-    h, w = (n + 2 * padding - k for n, k in zip(x.shape[2:], weight.shape[2:], strict=True))
-    return dense[:, :, : h // stride + 1, : w // stride + 1]
-
-
-@LOOPS.mistake("This looks like a layer without its bias: each filter adds its own number to every position.")
-def forgets_the_bias(x, weight, bias, stride=1, padding=0):
-    return F.conv2d(x, weight, None, stride, padding) + 0 * bias[:, None, None]
-
-
-@LOOPS.mistake("This looks like padding above and on the left only. The zeros are on all four sides.")
-def pads_two_sides(x, weight, bias, stride=1, padding=0):
-    return F.conv2d(F.pad(x, (padding, 0, padding, 0)), weight, bias, stride)
-
-
-@LOOPS.mistake(
-    "This looks like rows and columns exchanged: the third axis of a tensor counts rows, the fourth columns."
-)
-def exchanges_rows_and_columns(x, weight, bias, stride=1, padding=0):
-    return F.conv2d(x.transpose(2, 3), weight.transpose(2, 3), bias, stride, padding)
+def wrong_loops(
+    x,
+    weight,
+    bias,
+    stride=1,
+    padding=0,
+    *,
+    flipped=False,
+    step_one=False,
+    no_stride=False,
+    no_bias=False,
+    near_only=False,
+    far_only=False,
+    no_padding=False,
+    last_lost=False,
+    square=False,
+    over_batch=False,
+    turned_out=False,
+    one_channel=False,
+):
+    near, far = (0 if no_padding or other else padding for other in (far_only, near_only))
+    weight = weight.flip(2, 3) if flipped else weight
+    weight = weight.expand(-1, -1, -1, weight.shape[2]) if square else weight
+    x, weight = (x[:, :1], weight[:, :1]) if one_channel else (x, weight)
+    dense = F.conv2d(F.pad(x, (near, far, near, far)), weight, None if no_bias else bias)
+    h, w = dense.shape[2:]
+    starts = dense[:, :, : h - last_lost, : w - last_lost]
+    out = starts if no_stride else starts[:, :, ::stride, ::stride]
+    out = dense[:, :, : out.shape[2], : out.shape[3]] if step_one else out
+    out = out.sum(0) if over_batch else out
+    return out.transpose(-1, -2) if turned_out else out
 
 
 UNFOLD = Exercise(
@@ -125,101 +144,44 @@ def unfold(x, kernel_size, stride=1, padding=0):
     return torch.stack(seen, 2).flatten(1, 2)  # (B, C*kH*kW, oH*oW)
 
 
-@UNFOLD.mistake(
-    "This looks like taps before channels. All taps of channel 0 come first, then those of channel 1, and so on."
+@UNFOLD.flags(
+    taps_first="This looks like taps before channels. All taps of channel 0 come first, then those of channel 1, and "
+    "so "
+    "on.",
+    columns_first="This looks like positions that are read down the columns. They are read row by row.",
+    as_rows="This looks like windows as rows. Here each window is a column: (B, C·kH·kW, positions).",
+    taps_down="This looks like taps that are read down the columns of the window. They are read row by row: u, then v.",
+    no_permute="This looks like a reshape where axes must be exchanged: the windows were collected position by "
+    "position, "
+    "so their axis has to move to the end before the reshape (permute, or torch.stack(…, -1)).",
+    no_stride="This looks like a window that moves one pixel at a time: slice with the step stride.",
+    no_padding="This looks like an image without its padding: zeros on all four sides first.",
+    swapped="This looks like (kW, kH): kernel_size is (kH, kW), rows first.",
 )
-def taps_before_channels(x, kernel_size, stride=1, padding=0):
-    columns = F.unfold(x, kernel_size, stride=stride, padding=padding)
-    return columns.unflatten(1, (x.shape[1], -1)).transpose(1, 2).flatten(1, 2)
-
-
-@UNFOLD.mistake("This looks like positions that are read down the columns. They are read row by row.")
-def places_down_the_columns(x, kernel_size, stride=1, padding=0):
-    columns = F.unfold(x, kernel_size, stride=stride, padding=padding)
-    o_h = (x.shape[2] + 2 * padding - kernel_size[0]) // stride + 1
-    return columns.unflatten(2, (o_h, -1)).transpose(2, 3).flatten(2)
-
-
-@UNFOLD.mistake("This looks like windows as rows. Here each window is a column: (B, C·kH·kW, positions).")
-def windows_as_rows(x, kernel_size, stride=1, padding=0):
-    return F.unfold(x, kernel_size, stride=stride, padding=padding).transpose(1, 2)
-
-
-@UNFOLD.mistake(
-    "This looks like taps that are read down the columns of the window. They are read row by row: u, then v."
-)
-def taps_down_the_columns(x, kernel_size, stride=1, padding=0):
-    columns = F.unfold(x, kernel_size, stride=stride, padding=padding)
-    taps = columns.unflatten(1, (x.shape[1], *kernel_size))
-    return taps.transpose(2, 3).flatten(1, 3)
-
-
-# 02.5
-
-
-def matrix_cases():
-    """Filters of one and more channels over small images, not all of them square."""
-    generator = torch.Generator().manual_seed(5)
-    layers = [
-        (1, 1, 1, 2, (1, 3), 1, 0),
-        (1, 1, 3, 3, (4, 4), 2, 1),
-        (2, 2, 2, 3, (3, 4), 1, 1),
-        (1, 2, 3, 2, (5, 3), 2, 0),
-    ]
-    return [
-        {
-            "weight": torch.randn(c_out, c_in, k_h, k_w, generator=generator, dtype=torch.float64),
-            "size": size,
-            "stride": stride,
-            "padding": padding,
-        }
-        for c_out, c_in, k_h, k_w, size, stride, padding in layers
-    ]
-
-
-MATRIX = Exercise(
-    "02.5",
-    "Convolution as a matrix",
-    difficulty=3,
-    minutes=15,
-    oracle=convolution.convolution_matrix,
-    cases=matrix_cases,
-    gradients=True,
-    hints=(
-        "A matrix is known by what it does to the unit vectors: its column i is what it returns for unit vector i.",
-        "Here a unit vector is an image that is black but for one pixel. torch.eye(n) holds all n, one per row.",
-        "Reshape the eye to n images (C_in, H, W), convolve them all as one batch, flatten each output, and transpose.",
-    ),
-)
-
-
-@MATRIX.model
-def convolution_matrix(weight, size, stride=1, padding=0):
-    n = weight.shape[1] * size[0] * size[1]
-    units = torch.eye(n, dtype=weight.dtype).view(n, weight.shape[1], *size)  # each lights one pixel
-    return F.conv2d(units, weight, None, stride, padding).flatten(1).T  # (C_out*oH*oW, C_in*H*W)
-
-
-@MATRIX.mistake("This looks like the transpose: a row belongs to an output pixel, a column to an input pixel.")
-def gives_the_transpose(weight, size, stride=1, padding=0):
-    return convolution_matrix(weight, size, stride, padding).T
-
-
-@MATRIX.mistake(
-    "This looks like a filter that was turned by 180°: networks do not flip, row 0 begins with weight (0, 0)."
-)
-def matrix_of_the_flipped_filter(weight, size, stride=1, padding=0):
-    return convolution_matrix(weight.flip(2, 3), size, stride, padding)
-
-
-@MATRIX.mistake("This looks like height and width exchanged: size is (H, W), rows first.")
-def matrix_of_the_turned_image(weight, size, stride=1, padding=0):
-    return convolution_matrix(weight, size[::-1], stride, padding)
-
-
-@MATRIX.mistake(
-    "This looks like columns for the padding too. The zeros around the image are no input: the matrix has H·W columns "
-    "for each channel, and weights that fall on padding appear nowhere."
-)
-def keeps_columns_for_the_padding(weight, size, stride=1, padding=0):
-    return convolution_matrix(weight, [n + 2 * padding for n in size], stride, 0)
+def wrong_unfold(
+    x,
+    kernel_size,
+    stride=1,
+    padding=0,
+    *,
+    taps_first=False,
+    columns_first=False,
+    as_rows=False,
+    taps_down=False,
+    no_permute=False,
+    no_stride=False,
+    no_padding=False,
+    swapped=False,
+):
+    kernel_size = kernel_size[::-1] if swapped else kernel_size
+    s, p = 1 if no_stride else stride, 0 if no_padding else padding
+    columns = F.unfold(x, kernel_size, stride=s, padding=p)
+    if no_permute:
+        return columns.transpose(1, 2).reshape(columns.shape)
+    o_h = (x.shape[2] + 2 * p - kernel_size[0]) // s + 1
+    taps = columns.unflatten(2, (o_h, -1)).unflatten(1, (x.shape[1], *kernel_size))  # (B, C, kH, kW, oH, oW)
+    taps = taps.transpose(4, 5) if columns_first else taps
+    taps = taps.transpose(2, 3) if taps_down else taps
+    taps = taps.flatten(4).flatten(2, 3)
+    columns = (taps.transpose(1, 2) if taps_first else taps).flatten(1, 2)
+    return columns.transpose(1, 2) if as_rows else columns

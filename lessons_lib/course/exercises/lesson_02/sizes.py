@@ -38,42 +38,46 @@ def output_size(size, kernel_size, stride=1, padding=0, dilation=1):
     return (size + 2 * padding - reach) // stride + 1
 
 
-@SIZE.mistake(
-    "This looks like a window that forgets its dilation: with two squares between taps, three taps span five."
+@SIZE.flags(
+    no_dilation="This looks like a window that forgets its dilation: with dilation 2, three taps span five squares.",
+    every_tap="This looks like a window that is dilation times as long. But only the k − 1 gaps stretch, not the k "
+    "taps.",
+    short_reach="This looks like a reach of dilation · (kernel_size − 1): the last tap needs a square too, so add 1 "
+    "to it.",
+    one_end="This looks like padding at one end only. The zeros are at both ends: 2 · padding more squares.",
+    no_padding="This looks like a row without its padding: 2 · padding squares more.",
+    no_stride="This looks like a window that moves one square at a time: divide what is left over by the stride.",
+    steps="This looks like a count of steps, not of positions: before its first step the window has one position "
+    "already.",
+    plus_inside="This looks like the + 1 inside the division. The first position costs no step: divide first, then "
+    "add 1.",
+    exact="This looks like / where // belongs: a window cannot take half a position, so the rest is dropped.",
+    up="This looks like rounding up. A window that extends past the end is dropped, unless a pooling layer says ceil.",
 )
-def forgets_dilation(size, kernel_size, stride=1, padding=0, dilation=1):
-    return (size + 2 * padding - kernel_size) // stride + 1
-
-
-@SIZE.mistake(
-    "This looks like a window that is dilation times as long. But only the k − 1 gaps stretch, not the k taps."
-)
-def stretches_every_tap(size, kernel_size, stride=1, padding=0, dilation=1):
-    return (size + 2 * padding - dilation * kernel_size) // stride + 1
-
-
-@SIZE.mistake("This looks like padding at one end only. The zeros are at both ends: 2 · padding more squares.")
-def pads_one_end(size, kernel_size, stride=1, padding=0, dilation=1):
-    return (size + padding - dilation * (kernel_size - 1) - 1) // stride + 1
-
-
-@SIZE.mistake(
-    "This looks like a count of steps, not of positions: before its first step the window has one position already."
-)
-def counts_steps(size, kernel_size, stride=1, padding=0, dilation=1):
-    return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride
-
-
-@SIZE.mistake("This looks like / where // belongs: a window cannot take half a position, so the rest is dropped.")
-def divides_without_floor(size, kernel_size, stride=1, padding=0, dilation=1):
-    return (size + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1
-
-
-@SIZE.mistake(
-    "This looks like rounding up. A window that extends past the end is dropped, unless a pooling layer says ceil."
-)
-def rounds_up(size, kernel_size, stride=1, padding=0, dilation=1):
-    return -(-(size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride) + 1
+def wrong_size(
+    size,
+    kernel_size,
+    stride=1,
+    padding=0,
+    dilation=1,
+    *,
+    no_dilation=False,
+    every_tap=False,
+    short_reach=False,
+    one_end=False,
+    no_padding=False,
+    no_stride=False,
+    steps=False,
+    plus_inside=False,
+    exact=False,
+    up=False,
+):
+    reach = kernel_size if no_dilation else dilation * kernel_size if every_tap else dilation * (kernel_size - 1) + 1
+    ends = 0 if no_padding else 1 if one_end else 2
+    spare = size + ends * padding - reach + short_reach + plus_inside
+    s = 1 if no_stride else stride
+    rounded = spare / s if exact else -(-spare // s) if up else spare // s
+    return rounded + (0 if steps or plus_inside else 1)
 
 
 # 02.2
@@ -121,29 +125,49 @@ def paddings_for(size, output, kernel_size, stride=1, dilation=1):
     return found
 
 
-@PADDINGS.mistake("This looks like padding at one end only: p zeros are at both ends and make the row 2 · p longer.")
-def solves_for_one_end(size, output, kernel_size, stride=1, dilation=1):
-    most = stride * output + dilation * kernel_size
-    reach = dilation * (kernel_size - 1) + 1
-    return [p for p in range(most) if size + p >= reach and (size + p - reach) // stride + 1 == output]
-
-
-@PADDINGS.mistake(
-    "This looks like the formula inverted without its floor: with stride s, up to s − 1 pixels may be "
-    "left over, so several paddings can give one output."
+@PADDINGS.flags(
+    one_end="This looks like padding at one end only: p zeros are at both ends and make the row 2 · p longer.",
+    no_dilation="This looks like a window that forgets its dilation: its reach is dilation · (kernel_size − 1) + 1.",
+    no_stride="This looks like a window that moves one square at a time: the stride divides what is left over.",
+    steps="This looks like a count of steps: the first position needs no step, so add 1 after the division.",
+    from_one="This looks like a search that begins at 1: no padding at all can be the answer too.",
+    negative="This looks like negative paddings among the answers. There is no padding below 0: it would cut pixels "
+    "off.",
+    short_search="This looks like a search that stops too early: large outputs take paddings larger than the kernel.",
+    first_only="This looks like a search that ends at the first find. Several paddings can give one output: return "
+    "all.",
+    exact_fit="This looks like the formula inverted without its floor: with stride s, up to s − 1 pixels may be "
+    "left over, so several paddings can give one output.",
+    half_down="This looks like the inverted formula, rounded down where 2 · p is odd. p zeros at both ends make an "
+    "even "
+    "number; and the floor allows several: try them all.",
 )
-def only_the_exact_fit(size, output, kernel_size, stride=1, dilation=1):
-    twice = stride * (output - 1) + dilation * (kernel_size - 1) + 1 - size
-    return [twice // 2] if twice >= 0 and twice % 2 == 0 else []
-
-
-@PADDINGS.mistake("This looks like a window that forgets its dilation: its reach is dilation · (kernel_size − 1) + 1.")
-def solves_without_dilation(size, output, kernel_size, stride=1, dilation=1):
-    most = stride * output + kernel_size
-    fits = (p for p in range(most) if size + 2 * p >= kernel_size)
-    return [p for p in fits if (size + 2 * p - kernel_size) // stride + 1 == output]
-
-
-@PADDINGS.mistake("This looks like a search that begins at 1: no padding at all can be the answer too.")
-def never_tries_zero(size, output, kernel_size, stride=1, dilation=1):
-    return [p for p in convolution.paddings_for(size, output, kernel_size, stride, dilation) if p > 0]
+def wrong_paddings(
+    size,
+    output,
+    kernel_size,
+    stride=1,
+    dilation=1,
+    *,
+    one_end=False,
+    no_dilation=False,
+    no_stride=False,
+    steps=False,
+    from_one=False,
+    negative=False,
+    short_search=False,
+    first_only=False,
+    exact_fit=False,
+    half_down=False,
+):
+    ends, s = 1 if one_end else 2, 1 if no_stride else stride
+    reach = kernel_size if no_dilation else dilation * (kernel_size - 1) + 1
+    first = -(stride * output + size) if negative else 1 if from_one else 0
+    if exact_fit or half_down:
+        missing = s * (output - 1 + steps) + reach - size
+        fits = missing >= ends * first and (half_down or missing % ends == 0)
+        return [missing // ends] if fits else []
+    last = kernel_size if short_search else stride * (output + 1) + dilation * kernel_size
+    spare = {p: size + ends * p - reach for p in range(first, last)}
+    found = [p for p, rest in spare.items() if rest >= 0 and rest // s + (0 if steps else 1) == output]
+    return found[:1] if first_only else found

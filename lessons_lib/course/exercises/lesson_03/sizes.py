@@ -1,8 +1,6 @@
-"""Exercises 03.1, 03.2 and 03.5: the size of the output, the way back, and the bilinear kernel."""
+"""Exercises 03.1 and 03.2: the size of the output, and the way back."""
 
 import itertools
-
-import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.ops import transposed
@@ -46,39 +44,70 @@ def size_of_the_convolution(size, kernel_size, stride=1, padding=0, output_paddi
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1 + output_padding
 
 
-@SIZE.mistake("This looks like size · stride. The last stamp begins (size − 1) · stride squares after the first.")
-def a_stride_for_every_pixel(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
-    return size * stride + dilation * (kernel_size - 1) + 1 - 2 * padding + output_padding
+@SIZE.mistake("This looks like size · stride alone: the kernel, the padding and the output padding count too.")
+def stride_times_size(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
+    return size * stride
 
 
-@SIZE.mistake("This looks like padding that makes the output larger. Here it is what is cut off both ends.")
-def padding_added(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
-    return (size - 1) * stride + dilation * (kernel_size - 1) + 1 + 2 * padding + output_padding
-
-
-@SIZE.mistake("This looks like output_padding at both ends: it restores squares at the far end only.")
-def output_padding_twice(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
-    return (size - 1) * stride + dilation * (kernel_size - 1) + 1 - 2 * padding + 2 * output_padding
-
-
-@SIZE.mistake("This looks like a stamp that forgets its dilation: with gaps, k taps span d(k − 1) + 1 squares.")
-def stamp_without_dilation(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
-    return (size - 1) * stride + kernel_size - 2 * padding + output_padding
+@SIZE.flags(
+    every_pixel="This looks like size · stride. The last stamp begins (size − 1) · stride squares after the first.",
+    no_stride="This looks like pixels that stay side by side: the stride moves their stamps apart.",
+    padding_added="This looks like padding that makes the output larger. Here it is what is cut off both ends.",
+    one_end="This looks like padding cut off at one end only: 2 · padding squares go.",
+    no_padding="This looks like the whole canvas: padding squares are cut off at both ends.",
+    extra_twice="This looks like output_padding at both ends: it restores squares at the far end only.",
+    no_extra="This looks like a size without its output_padding: that many squares more at the far end.",
+    no_dilation="This looks like a stamp that forgets its dilation: with gaps, k taps span d(k − 1) + 1 squares.",
+    every_tap="This looks like a stamp of dilation · kernel_size squares. Only the k − 1 gaps stretch, not the k taps.",
+    short_reach="This looks like a stamp of dilation · (kernel_size − 1) squares: its last tap needs a square too, so "
+    "add 1.",
+)
+def wrong_size(
+    size,
+    kernel_size,
+    stride=1,
+    padding=0,
+    output_padding=0,
+    dilation=1,
+    *,
+    every_pixel=False,
+    no_stride=False,
+    padding_added=False,
+    one_end=False,
+    no_padding=False,
+    extra_twice=False,
+    no_extra=False,
+    no_dilation=False,
+    every_tap=False,
+    short_reach=False,
+):
+    reach = kernel_size if no_dilation else dilation * kernel_size if every_tap else dilation * (kernel_size - 1) + 1
+    ends = 0 if no_padding else 1 if one_end else 2
+    cut = ends * padding * (-1 if padding_added else 1)
+    extra = output_padding * (0 if no_extra else 2 if extra_twice else 1)
+    steps = size if every_pixel else size - 1
+    return steps * (1 if no_stride else stride) + reach - short_reach - cut + extra
 
 
 # 03.2
 
 
 def way_back_cases():
-    """Pairs of a convolution's input and output: the lecture's, all remainders of stride 3, and random ones."""
-    named = [(4, 3, 2, 1, 1), (3, 3, 2, 1, 1), (17, 5, 3, 2, 1), (16, 5, 3, 2, 1), (18, 5, 3, 2, 1), (224, 7, 2, 3, 1)]
-    grid = itertools.product(range(1, 9), range(1, 5), range(1, 5), range(3), range(1, 3))
-    cases = named + [c for c in grid if c[0] + 2 * c[3] >= c[4] * (c[1] - 1) + 1][::29]
-    return [
-        {"size": (n + 2 * p - d * (k - 1) - 1) // s + 1, "output": n}
-        | {"kernel_size": k, "stride": s, "padding": p, "dilation": d}
-        for n, k, s, p, d in cases
-    ]
+    """The lecture's pair, all remainders of stride 3, dilations larger than the stride, and random ones.
+
+    The output paddings that torch allows are those below the larger of stride and dilation.
+    """
+    settings = [(2, 3, 2, 1, 1), (6, 5, 3, 2, 1), (112, 7, 2, 3, 1), (3, 3, 1, 0, 2), (2, 3, 2, 1, 4)]
+    grid = itertools.product(range(1, 7), range(1, 5), range(1, 5), range(3), range(1, 4))
+    settings += [c for c in grid if (c[0] - 1) * c[2] - 2 * c[3] + c[4] * (c[1] - 1) >= 0][::41]
+    names = ("size", "kernel_size", "stride", "padding", "dilation")
+    cases = []
+    for setting in settings:
+        n, k, s, p, d = setting
+        least = (n - 1) * s - 2 * p + d * (k - 1) + 1
+        given = dict(zip(names, setting, strict=True))
+        cases += [{"size": n, "output": least + extra} | given for extra in range(max(s, d))]
+    return cases
 
 
 WAY_BACK = Exercise(
@@ -107,81 +136,51 @@ def always_the_largest(size, output, kernel_size, stride=1, padding=0, dilation=
     return stride - 1
 
 
-@WAY_BACK.mistake("This looks like output − size · stride: the size also depends on the kernel and the padding.")
-def missing_from_stride_times_size(size, output, kernel_size, stride=1, padding=0, dilation=1):
-    return output - size * stride
-
-
 @WAY_BACK.mistake("This looks like output mod stride. What counts is what the floor of the convolution dropped.")
 def remainder_of_the_output(size, output, kernel_size, stride=1, padding=0, dilation=1):
     return output % stride
 
 
-@WAY_BACK.mistake(
-    "This looks like padding at one end: output + 2 · padding − reach squares lie after the first window."
+@WAY_BACK.mistake("This looks like output − size · stride: the size also depends on the kernel and the padding.")
+def missing_from_stride_times_size(size, output, kernel_size, stride=1, padding=0, dilation=1):
+    return output - size * stride
+
+
+@WAY_BACK.flags(
+    remainder="This looks like a remainder mod stride. It is right while output padding stays below the stride, but "
+    "with "
+    "a dilation larger than the stride, more squares may be missing: take the difference of the two sizes.",
+    under_stride="This looks like a search that tries 0 to stride − 1 only. With a dilation larger than the stride the "
+    "output padding may be larger too; better than a search is the difference of the two sizes.",
+    sign="This looks like the difference turned round: the output less the size without output padding.",
+    every_pixel="This looks like size · stride: the last stamp begins (size − 1) · stride squares after the first.",
+    no_dilation="This looks like a window that forgets its dilation: it spans d(k − 1) + 1 squares.",
+    every_tap="This looks like a window of dilation · kernel_size squares: only the k − 1 gaps stretch.",
+    one_end="This looks like padding at one end: 2 · padding squares are cut off.",
+    no_padding="This looks like a canvas that nothing is cut from: padding squares go at both ends.",
+    padding_added="This looks like padding that makes the output larger: it is cut off both ends.",
 )
-def remainder_with_one_padding(size, output, kernel_size, stride=1, padding=0, dilation=1):
-    return (output + padding - dilation * (kernel_size - 1) - 1) % stride
-
-
-@WAY_BACK.mistake("This looks like a window that forgets its dilation: it spans d(k − 1) + 1 squares.")
-def remainder_without_dilation(size, output, kernel_size, stride=1, padding=0, dilation=1):
-    return (output + 2 * padding - kernel_size) % stride
-
-
-# 03.5
-
-BILINEAR = Exercise(
-    "03.5",
-    "The pyramid",
-    difficulty=2,
-    minutes=15,
-    oracle=transposed.bilinear_kernel,
-    cases=lambda: [{"kernel_size": k} for k in (4, 3, 2, 1, 5, 8, 16, 7)],
-    hints=(
-        "Begin with one axis: the weight falls in equal steps from the middle to both ends, and is never 0.",
-        "factor = (k + 1) // 2 is how far the slope reaches; the middle is (k − 1) / 2, between two taps for even k.",
-        "slope = 1 − |i − middle| / factor; the kernel is slope[:, None] * slope.",
-    ),
-)
-
-
-@BILINEAR.model
-def bilinear_kernel(kernel_size):
-    factor = (kernel_size + 1) // 2
-    middle = (kernel_size - 1) / 2
-    slope = 1 - (torch.arange(kernel_size) - middle).abs() / factor
-    return slope[:, None] * slope
-
-
-@BILINEAR.mistake("This looks like the middle of an odd kernel for an even one: there it lies between two taps.")
-def middle_of_an_odd_kernel(kernel_size):
-    factor = (kernel_size + 1) // 2
-    slope = 1 - (torch.arange(kernel_size) - (factor - 1)).abs() / factor
-    return slope[:, None] * slope
-
-
-@BILINEAR.mistake(
-    "This looks like weights that sum to 1. An upsampling kernel sums to factor²: one pixel becomes many."
-)
-def sums_to_one(kernel_size):
-    kernel = bilinear_kernel(kernel_size)
-    return kernel / kernel.sum()
-
-
-@BILINEAR.mistake("This looks like a cone: bilinear is a product of two slopes, not one slope of the distance.")
-def a_cone(kernel_size):
-    offset = (torch.arange(kernel_size) - (kernel_size - 1) / 2) / ((kernel_size + 1) // 2)
-    return (1 - (offset[:, None] ** 2 + offset**2).sqrt()).clamp(min=0)
-
-
-@BILINEAR.mistake("This looks like a sum of the two slopes. It is their product: zero where either is zero.")
-def sum_of_slopes(kernel_size):
-    slope = 1 - (torch.arange(kernel_size) - (kernel_size - 1) / 2).abs() / ((kernel_size + 1) // 2)
-    return (slope[:, None] + slope) / 2
-
-
-@BILINEAR.mistake("This looks like a slope over k / 2: for odd kernels the factor is (k + 1) // 2, a whole number.")
-def slope_over_half_the_kernel(kernel_size):
-    slope = 1 - (torch.arange(kernel_size) - (kernel_size - 1) / 2).abs() / (kernel_size / 2)
-    return slope[:, None] * slope
+def wrong_way_back(
+    size,
+    output,
+    kernel_size,
+    stride=1,
+    padding=0,
+    dilation=1,
+    *,
+    remainder=False,
+    under_stride=False,
+    sign=False,
+    every_pixel=False,
+    no_dilation=False,
+    every_tap=False,
+    one_end=False,
+    no_padding=False,
+    padding_added=False,
+):
+    reach = kernel_size if no_dilation else dilation * kernel_size if every_tap else dilation * (kernel_size - 1) + 1
+    ends = 0 if no_padding else 1 if one_end else -2 if padding_added else 2
+    missing = output - ((size if every_pixel else size - 1) * stride - ends * padding + reach)
+    missing = -missing if sign else missing
+    missing = missing % stride if remainder else missing
+    return None if under_stride and not 0 <= missing < stride else missing

@@ -1,4 +1,4 @@
-"""Exercises of lesson 04 on kernels: taps of a phase (04.1), overlap (04.2), what a kernel prints (04.4)."""
+"""Exercises of lesson 04 on counts: taps of a phase (04.1), overlap (04.2)."""
 
 import torch
 from torch.nn import functional as F
@@ -30,11 +30,6 @@ def taps_per_phase(kernel_size, stride):
     return [len(range(phase, kernel_size, stride)) for phase in range(stride)]
 
 
-@TAPS.mistake("This looks like rounding down: the tap that is left over falls on some pixel too, so round up.")
-def rounds_down(kernel_size, stride):
-    return [max(0, kernel_size - phase) // stride for phase in range(stride)]
-
-
 @TAPS.mistake(
     "This looks like an average, k/s for every phase. Right on average; but the point is that the phases differ."
 )
@@ -42,16 +37,48 @@ def shares_equally(kernel_size, stride):
     return [kernel_size / stride] * stride
 
 
-@TAPS.mistake(
-    "This looks like the phases in reverse: phase 0 holds tap 0, so it is among the phases that get most, not least."
-)
-def reversed_phases(kernel_size, stride):
-    return taps_per_phase(kernel_size, stride)[::-1]
-
-
 @TAPS.mistake("This looks like k and s exchanged: there is one count for each of the s phases, not for each tap.")
 def exchanged(kernel_size, stride):
     return taps_per_phase(stride, kernel_size)
+
+
+@TAPS.mistake("This looks like rounding down: the tap that is left over falls on some pixel too, so round up.")
+def rounds_down(kernel_size, stride):
+    return [max(0, kernel_size - phase) // stride for phase in range(stride)]
+
+
+@TAPS.flags(
+    down="This looks like rounding down: the tap that is left over falls on some pixel too, so round up (−(−a // b), "
+    "or "
+    "count with range).",
+    down_plus_one="This looks like rounding down and adding 1, which is one too many where the division leaves "
+    "nothing.",
+    exact="This looks like / where whole taps are counted: round up.",
+    no_phase="This looks like the same count for all phases: phase φ begins φ taps later, so k − φ are left.",
+    from_one="This looks like phases counted from 1: the first phase is 0, and holds tap 0.",
+    at_least_one="This looks like at least one tap everywhere. Where the kernel is smaller than the stride, some "
+    "phases "
+    "get none.",
+    backwards="This looks like the phases in reverse: phase 0 holds tap 0, so it is among the phases that get most.",
+)
+def wrong_taps(
+    kernel_size,
+    stride,
+    *,
+    down=False,
+    down_plus_one=False,
+    exact=False,
+    no_phase=False,
+    from_one=False,
+    at_least_one=False,
+    backwards=False,
+):
+    left = [kernel_size - (0 if no_phase else phase) - from_one for phase in range(stride)]
+    counts = [
+        n / stride if exact else n // stride + down_plus_one if down or down_plus_one else -(-n // stride) for n in left
+    ]
+    counts = [max(1, n) for n in counts] if at_least_one else counts
+    return counts[::-1] if backwards else counts
 
 
 # 04.2
@@ -96,18 +123,6 @@ def overlap_1d(size, kernel_size, stride=1, padding=0):
 
 
 @OVERLAP.mistake(
-    "This looks like padding that adds pixels. In a transposed convolution it takes them away, at both ends."
-)
-def pads_instead_of_cropping(size, kernel_size, stride=1, padding=0):
-    return F.pad(overlap_1d(size, kernel_size, stride), (padding, padding))
-
-
-@OVERLAP.mistake("This looks like cropping at one end only: padding takes its pixels from both ends.")
-def crops_one_end(size, kernel_size, stride=1, padding=0):
-    return overlap_1d(size, kernel_size, stride)[padding:]
-
-
-@OVERLAP.mistake(
     "This looks like a row without ends: the pixels at the border have fewer stamps around them, so fewer taps."
 )
 def forgets_the_border(size, kernel_size, stride=1, padding=0):
@@ -116,73 +131,42 @@ def forgets_the_border(size, kernel_size, stride=1, padding=0):
     return torch.tensor([taps[pixel % stride] for pixel in pixels])
 
 
-@OVERLAP.mistake(
-    "This looks like stamps that lie one pixel apart. Each stamp starts stride pixels after the previous one."
+@OVERLAP.flags(
+    short_canvas="This looks like a row of size · stride pixels. The last stamp begins at (size − 1) · stride and is "
+    "kernel_size long.",
+    one_apart="This looks like stamps that lie one pixel apart. Each stamp starts stride pixels after the previous "
+    "one.",
+    assigned="This looks like stamps that replace what was under them. Taps that meet are counted: += instead of =.",
+    no_padding="This looks like the whole row: padding pixels are cut off at both ends.",
+    start_only="This looks like cropping at the start only: padding takes its pixels from both ends.",
+    end_only="This looks like cropping at the end only: padding takes its pixels from both ends.",
+    padding_adds="This looks like padding that adds pixels. In a transposed convolution it takes them away, at both "
+    "ends.",
+    padded_input="This looks like padding around the input, as in a convolution. Here it cuts the output.",
+    decimals="This looks like decimal numbers. Taps are counted: whole numbers, dtype=torch.int64.",
 )
-def stamps_one_apart(size, kernel_size, stride=1, padding=0):
-    row = torch.zeros((size - 1) * stride + kernel_size, dtype=torch.int64)
+def wrong_overlap(
+    size,
+    kernel_size,
+    stride=1,
+    padding=0,
+    *,
+    short_canvas=False,
+    one_apart=False,
+    assigned=False,
+    no_padding=False,
+    start_only=False,
+    end_only=False,
+    padding_adds=False,
+    padded_input=False,
+    decimals=False,
+):
+    size, padding = (size + 2 * padding, 0) if padded_input else (size, padding)
+    length = size * stride if short_canvas else (size - 1) * stride + kernel_size
+    row = torch.zeros(length, dtype=torch.float32 if decimals else torch.int64)
     for i in range(size):
-        row[i : i + kernel_size] += 1
-    return row[padding : len(row) - padding]
-
-
-# 04.4
-
-
-def weight_cases():
-    """Kernels that the stride divides or not, not square, smaller than the stride, of several channels."""
-    generator = torch.Generator().manual_seed(4)
-    shapes = (((1, 1, 3, 3), 2), ((1, 1, 4, 4), 2), ((2, 3, 5, 3), 2), ((2, 1, 4, 5), 3), ((1, 2, 2, 3), 3))
-    return [
-        {"weight": torch.randn(shape, generator=generator, dtype=torch.float64), "stride": stride}
-        for shape, stride in shapes
-    ]
-
-
-SUMS = Exercise(
-    "04.4",
-    "What a kernel prints",
-    difficulty=3,
-    minutes=20,
-    oracle=checkerboard.phase_sums,
-    cases=weight_cases,
-    gradients=True,
-    hints=(
-        "An input of ones stamps the kernel everywhere at the same strength. Which weights fall on phase (0, 0)?",
-        "Those of the rows 0, s, 2s, … and the columns 0, s, 2s, …: weight[:, :, 0::s, 0::s].",
-        "Sum each slice weight[:, :, i::s, j::s] over its last two axes, and stack the s × s sums to a tile.",
-    ),
-)
-
-
-@SUMS.model
-def phase_sums(weight, stride):
-    tile = [[weight[:, :, i::stride, j::stride].sum((2, 3)) for j in range(stride)] for i in range(stride)]
-    return torch.stack([torch.stack(row, -1) for row in tile], -2)  # (C_in, C_out, s, s)
-
-
-@SUMS.mistake("This looks like means. Taps that meet in a pixel add up; nothing divides by how many there are.")
-def means_of_the_phases(weight, stride):
-    counts = phase_sums(torch.ones_like(weight), stride)
-    return phase_sums(weight, stride) / counts.clamp(min=1)
-
-
-@SUMS.mistake("This looks like a kernel that was turned by 180°: a stamp is laid down as it is.")
-def sums_of_the_turned_kernel(weight, stride):
-    return phase_sums(weight.flip(2, 3), stride)
-
-
-@SUMS.mistake(
-    "This looks like rows and columns exchanged: the third axis of the weight counts rows, the fourth columns."
-)
-def sums_transposed(weight, stride):
-    return phase_sums(weight.transpose(2, 3), stride)
-
-
-@SUMS.mistake(
-    "This looks like blocks of weights that lie side by side. The taps of one phase lie stride apart: i::stride."
-)
-def sums_of_blocks(weight, stride):
-    missing = [-n % stride for n in weight.shape[2:]]
-    padded = F.pad(weight, (0, missing[1], 0, missing[0]))
-    return padded.unflatten(3, (stride, -1)).unflatten(2, (stride, -1)).sum((3, 5))
+        start = i if one_apart else i * stride
+        here = row[start : start + kernel_size]
+        here[:] = 1 if assigned else here + 1
+    first, last = (0 if no_padding or other else padding for other in (end_only, start_only))
+    return F.pad(row, (first, last)) if padding_adds else row[first : len(row) - last]

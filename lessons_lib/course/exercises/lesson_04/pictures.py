@@ -57,37 +57,69 @@ def deviation_of_the_picture(image, stride):
 
 
 @AMPLITUDE.mistake(
-    "This looks like a division by s² − 1. The tile is no sample from something larger: divide by s² (correction=0)."
-)
-def divides_by_one_less(image, stride):
-    if stride == 1:
-        return phase_amplitude(image, stride)
-    return phase_amplitude(image, stride) * (stride**2 / (stride**2 - 1)) ** 0.5
-
-
-@AMPLITUDE.mistake(
-    "This looks like a mosaic of means of blocks, pixels side by side. A phase takes every stride-th pixel."
-)
-def blocks_instead_of_phases(image, stride):
-    h, w = (n // stride for n in image.shape[-2:])
-    blocks = [
-        image[..., i * h : (i + 1) * h, j * w : (j + 1) * w].mean((-2, -1))
-        for i in range(stride)
-        for j in range(stride)
-    ]
-    return torch.stack(blocks, -1).std(-1, correction=0)
-
-
-@AMPLITUDE.mistake(
     "This looks like the mean of the phases' deviations. It must be the deviation of the phases' means: average first."
 )
 def deviation_before_the_mean(image, stride):
     return checkerboard.split_phases(image, stride).std((-2, -1), correction=0).mean((-2, -1))
 
 
+@AMPLITUDE.mistake(
+    "This looks like the mean of the tiles' deviations. Average all tiles to one first, then take its deviation: what "
+    "differs from tile to tile is the image, not the pattern."
+)
+def deviation_within_each_tile(image, stride):
+    return checkerboard.split_phases(image, stride).std((-4, -3), correction=0).mean((-2, -1))
+
+
 @AMPLITUDE.mistake("This looks like rows only: the tile is square, columns have phases too.")
 def rows_only(image, stride):
     return checkerboard.split_phases(image, stride).mean((-3, -2, -1)).std(-1, correction=0)
+
+
+@AMPLITUDE.flags(
+    rest="This looks like rows and columns beyond the last whole tile that count too. Leave them out first.",
+    blocks="This looks like a mosaic of means of blocks, pixels side by side. A phase takes every stride-th pixel.",
+    one_less="This looks like a division by s² − 1. The tile is no sample from something larger: divide by s² "
+    "(correction=0).",
+    variance="This looks like the variance. The amplitude is its root, the standard deviation.",
+    divided="This looks like the standard deviation divided by s². The tile has s² pixels, and their standard "
+    "deviation "
+    "is the amplitude as it is.",
+    spread="This looks like the largest mean less the smallest. The amplitude is their standard deviation.",
+    over_batch="This looks like one number for all images together. Each image and channel has its own: average over "
+    "the "
+    "last two axes only.",
+    first_axes="This looks like rows and columns taken from the first two axes. They are the last two: image[..., "
+    "i::s, "
+    "j::s].",
+)
+def wrong_amplitude(
+    image,
+    stride,
+    *,
+    rest=False,
+    blocks=False,
+    one_less=False,
+    variance=False,
+    divided=False,
+    spread=False,
+    over_batch=False,
+    first_axes=False,
+):
+    image = image.permute(*range(2, image.dim()), 0, 1) if first_axes else image
+    h, w = (n if rest else n // stride * stride for n in image.shape[-2:])
+    image, (a, b) = image[..., :h, :w], (h // stride, w // stride)
+    places = [(i, j) for i in range(stride) for j in range(stride)]
+    if blocks:
+        phases = [image[..., i * a : (i + 1) * a, j * b : (j + 1) * b] for i, j in places]
+    else:
+        phases = [image[..., i::stride, j::stride] for i, j in places]
+    means = torch.stack([phase.mean() if over_batch or first_axes else phase.mean((-2, -1)) for phase in phases], -1)
+    if spread:
+        return means.amax(-1) - means.amin(-1)
+    squares = (means - means.mean(-1, keepdim=True)).square().sum(-1) / (stride**2 - one_less)
+    amplitude = squares if variance else squares.sqrt()
+    return amplitude / stride**2 if divided else amplitude
 
 
 # 04.5
@@ -129,38 +161,57 @@ def resize_conv2d(x, weight, bias, stride=2):
     return F.conv2d(enlarged, weight, bias, padding=weight.shape[-1] // 2)
 
 
-@RESIZE.mistake(
-    "This looks like copies of the whole image side by side. x.repeat tiles; x.repeat_interleave repeats each pixel."
+@RESIZE.flags(
+    tiled="This looks like copies of the whole image side by side. x.repeat tiles; x.repeat_interleave repeats each "
+    "pixel.",
+    zeros="This looks like zeros between the pixels: a transposed convolution again, checkerboard included. Repeat "
+    "pixels.",
+    bilinear="This looks like bilinear resizing. It cures as well, but asked for here is the repetition of pixels "
+    "(nearest).",
+    factor_two="This looks like a factor of 2 whatever the stride.",
+    rows_only="This looks like an enlargement of one axis only: repeat along dim 2 and along dim 3.",
+    convolves_first="This looks like the convolution before the resizing: then the result consists of flat blocks. "
+    "Resize "
+    "first.",
+    no_bias="This looks like a layer without its bias: each filter adds its own number to every pixel.",
+    rotated="This looks like a filter that was turned by 180°. F.conv2d takes it as it is.",
+    no_padding="This looks like a convolution without padding: (k − 1)/2 zeros on each side keep the size.",
+    padding_one="This looks like padding 1 whatever the kernel. A kernel of k keeps the size with (k − 1)/2.",
+    wide_padding="This looks like k − 1 zeros on each side: half of that keeps the size.",
 )
-def tiles_the_picture(x, weight, bias, stride=2):
-    return F.conv2d(x.repeat(1, 1, stride, stride), weight, bias, padding=weight.shape[-1] // 2)
+def wrong_resize(
+    x,
+    weight,
+    bias,
+    stride=2,
+    *,
+    tiled=False,
+    zeros=False,
+    bilinear=False,
+    factor_two=False,
+    rows_only=False,
+    convolves_first=False,
+    no_bias=False,
+    rotated=False,
+    no_padding=False,
+    padding_one=False,
+    wide_padding=False,
+):
+    k = weight.shape[-1]
+    around = 0 if no_padding else 1 if padding_one else k - 1 if wide_padding else k // 2
+    s = 2 if factor_two else stride
+    t = 1 if rows_only else s
 
+    def convolved(y):
+        return F.conv2d(y, weight.flip(2, 3) if rotated else weight, None if no_bias else bias, padding=around)
 
-@RESIZE.mistake(
-    "This looks like zeros between the pixels: a transposed convolution again, checkerboard included. Repeat pixels."
-)
-def stuffs_zeros(x, weight, bias, stride=2):
-    stuffed = x.new_zeros(*x.shape[:2], x.shape[2] * stride, x.shape[3] * stride)
-    stuffed[:, :, ::stride, ::stride] = x
-    return F.conv2d(stuffed, weight, bias, padding=weight.shape[-1] // 2)
+    def enlarged(y):
+        if tiled:
+            return y.repeat(1, 1, s, t)
+        if zeros:
+            apart = y.new_zeros(*y.shape[:2], y.shape[2] * s, y.shape[3] * t)
+            apart[:, :, ::s, ::t] = y
+            return apart
+        return F.interpolate(y, scale_factor=(s, t), mode="bilinear" if bilinear else "nearest")
 
-
-@RESIZE.mistake(
-    "This looks like the convolution before the resizing: then the result consists of flat blocks. Resize first."
-)
-def convolves_first(x, weight, bias, stride=2):
-    small = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
-    return small.repeat_interleave(stride, 2).repeat_interleave(stride, 3)
-
-
-@RESIZE.mistake("This looks like a layer without its bias: each filter adds its own number to every pixel.")
-def forgets_the_bias(x, weight, bias, stride=2):
-    return resize_conv2d(x, weight, 0 * bias, stride)
-
-
-@RESIZE.mistake(
-    "This looks like bilinear resizing. It cures as well, but asked for here is the repetition of pixels (nearest)."
-)
-def resizes_bilinearly(x, weight, bias, stride=2):
-    enlarged = F.interpolate(x, scale_factor=stride, mode="bilinear")
-    return F.conv2d(enlarged, weight, bias, padding=weight.shape[-1] // 2)
+    return enlarged(convolved(x)) if convolves_first else convolved(enlarged(x))

@@ -43,37 +43,56 @@ def pixel_shuffle(x, factor):
     return split.permute(0, 1, 4, 2, 5, 3).reshape(b, c, h * factor, w * factor)
 
 
-@SHUFFLE.mistake(
-    "This looks like the channels in TensorFlow's order, where neighbours belong to different output channels. In "
-    "PyTorch's, r² neighbouring channels make one output channel: split them as (C, r, r)."
+@SHUFFLE.flags(
+    positions_first="This looks like the channels in TensorFlow's order, where neighbours belong to different output "
+    "channels. In PyTorch's, r² neighbouring channels make one output channel: split them as (C, r, r).",
+    columns_first="This looks like i and j exchanged: channel 1 belongs to the right of channel 0 in each block, not "
+    "below "
+    "it.",
+    no_permute="This looks like a reshape alone. The numbers stay in the order that they have in memory, so the "
+    "channels "
+    "come one after the other instead of being woven: permute the axes before the last reshape.",
+    tiles="This looks like r × r small images laid side by side: i came before h, and j before w. Neighbours in the "
+    "output "
+    "must come from different channels, so h comes first and i after it.",
+    upside_down="This looks like blocks filled from below: channel 0 belongs to the first row of each block.",
+    from_the_right="This looks like blocks filled from the right: channel 0 belongs to the first column of each block.",
+    sides_exchanged="This looks like height and width exchanged in the last reshape: (B, C, H·r, W·r).",
+    batch_inside="This looks like a split in which the batch and the output channels changed places: the batch stays "
+    "the "
+    "first axis.",
+    one_channel="This looks like one output channel whatever the input: r² channels make one, so there are "
+    "channels / r² of them.",
 )
-def weaves_position_by_position(x, factor):
-    return subpixel.pixel_shuffle(subpixel.channel_major(x.transpose(0, 1), factor).transpose(0, 1), factor)
-
-
-@SHUFFLE.mistake(
-    "This looks like i and j exchanged: channel 1 belongs to the right of channel 0 in each block, not below it."
-)
-def weaves_columns_first(x, factor):
-    return subpixel.pixel_shuffle(x.transpose(2, 3), factor).transpose(2, 3)
-
-
-@SHUFFLE.mistake(
-    "This looks like a reshape alone. The numbers stay in the order that they have in memory, so the channels come "
-    "one after the other instead of being woven: permute the axes before the last reshape."
-)
-def reshapes_without_permuting(x, factor):
-    return x.reshape(len(x), -1, x.shape[2] * factor, x.shape[3] * factor)
-
-
-@SHUFFLE.mistake(
-    "This looks like r × r small images laid side by side: i came before h, and j before w. Neighbours in the output "
-    "must come from different channels, so h comes first and i after it."
-)
-def lays_tiles_side_by_side(x, factor):
+def wrong_shuffle(
+    x,
+    factor,
+    *,
+    positions_first=False,
+    columns_first=False,
+    no_permute=False,
+    tiles=False,
+    upside_down=False,
+    from_the_right=False,
+    sides_exchanged=False,
+    batch_inside=False,
+    one_channel=False,
+):
     b, channels, h, w = x.shape
-    split = x.reshape(b, channels // factor**2, factor, factor, h, w)
-    return split.permute(0, 1, 2, 4, 3, 5).reshape(b, -1, h * factor, w * factor)
+    c = channels // factor**2
+    if positions_first:
+        split = x.reshape(b, factor, factor, c, h, w).permute(0, 3, 1, 2, 4, 5)
+    else:
+        split = x.reshape(c, b, factor, factor, h, w).transpose(0, 1) if batch_inside else None
+        split = x.reshape(b, c, factor, factor, h, w) if split is None else split
+    split = split.transpose(2, 3) if columns_first else split
+    split = split.flip(2) if upside_down else split
+    split = split.flip(3) if from_the_right else split
+    if not no_permute:
+        split = split.permute(0, 1, 2, 4, 3, 5) if tiles else split.permute(0, 1, 4, 2, 5, 3)
+    sides = (w * factor, h * factor) if sides_exchanged else (h * factor, w * factor)
+    out = split.reshape(b, c, *sides)
+    return out[:, :1] if one_channel else out
 
 
 # 05.2
@@ -108,20 +127,6 @@ def pixel_unshuffle(x, factor):
 
 
 @UNSHUFFLE.mistake(
-    "This looks like phases before channels, TensorFlow's order. All r² phases of channel 0 come first, then those of "
-    "channel 1: stack the slices behind the channel axis instead of concatenating them along it."
-)
-def puts_phases_before_channels(x, factor):
-    return torch.cat([x[:, :, i::factor, j::factor] for i in range(factor) for j in range(factor)], 1)
-
-
-@UNSHUFFLE.mistake("This looks like i and j exchanged: channel 1 starts one column to the right, not one row down.")
-def counts_columns_first(x, factor):
-    phases = [x[:, :, i::factor, j::factor] for j in range(factor) for i in range(factor)]
-    return torch.stack(phases, 2).flatten(1, 2)
-
-
-@UNSHUFFLE.mistake(
     "This looks like the image cut into r × r parts. A phase is spread over the whole image: every r-th pixel of "
     "every r-th row."
 )
@@ -136,6 +141,28 @@ def cuts_into_parts(x, factor):
 )
 def reshapes_only(x, factor):
     return x.reshape(len(x), -1, x.shape[2] // factor, x.shape[3] // factor)
+
+
+@UNSHUFFLE.flags(
+    phases_first="This looks like phases before channels, TensorFlow's order. All r² phases of channel 0 come first, "
+    "then "
+    "those of channel 1: stack the slices behind the channel axis instead of concatenating them along it.",
+    columns_first="This looks like i and j exchanged: channel 1 starts one column to the right, not one row down.",
+    from_the_end="This looks like phases counted from the end of a block: channel 0 holds its first row and column.",
+    first_phase="This looks like the first phase alone: the other r² − 1 phases are channels too.",
+    averages="This looks like averages of the blocks. Nothing is averaged: every pixel goes to one of the channels.",
+)
+def wrong_unshuffle(
+    x, factor, *, phases_first=False, columns_first=False, from_the_end=False, first_phase=False, averages=False
+):
+    places = [(i, j) for i in range(factor) for j in range(factor)]
+    places = [(j, i) for i, j in places] if columns_first else places
+    places = [(factor - 1 - i, factor - 1 - j) for i, j in places] if from_the_end else places
+    phases = torch.stack([x[:, :, i::factor, j::factor] for i, j in places], 1 if phases_first else 2)
+    kept = 2 if phases_first else 1  # the axis of the channels
+    if averages:
+        return phases.mean(3 - kept)
+    return phases.select(3 - kept, 0) if first_phase else phases.flatten(1, 2)
 
 
 # 05.3
@@ -180,14 +207,6 @@ def channel_major(weight, factor):
 
 
 @ORDER.mistake(
-    "This looks like the inverse: it takes PyTorch's order and makes TensorFlow's. Split as (r², C), not (C, r²)."
-)
-def goes_the_other_way(weight, factor):
-    split = weight.reshape(len(weight) // factor**2, factor**2, *weight.shape[1:])
-    return split.transpose(0, 1).reshape(weight.shape)
-
-
-@ORDER.mistake(
     "This looks like filters that stayed where they were. That is right for one output channel only: with more, theirs "
     "are C apart where yours are side by side."
 )
@@ -195,9 +214,28 @@ def keeps_the_order(weight, factor):
     return weight.clone()
 
 
-@ORDER.mistake(
-    "This looks like the right order with i and j exchanged: in both frameworks the columns of a block vary fastest."
+@ORDER.flags(
+    other_way="This looks like the inverse: it takes PyTorch's order and makes TensorFlow's. Split as (r², C), not "
+    "(C, r²).",
+    blocks_turned="This looks like the right order with i and j exchanged: in both frameworks the columns of a block "
+    "vary "
+    "fastest.",
+    factor_once="This looks like r filters for each output channel. A block has r rows and r columns: split by r².",
+    input_axis="This looks like the input channels put in another order. What differs is the order of the filters, the "
+    "first axis (biases have no other).",
+    backwards="This looks like positions counted from the end of the block: 0 is the upper left one in both "
+    "frameworks.",
 )
-def turns_the_blocks(weight, factor):
-    split = weight.reshape(factor, factor, len(weight) // factor**2, *weight.shape[1:])
-    return split.transpose(0, 2).reshape(weight.shape)
+def wrong_order(
+    weight, factor, *, other_way=False, blocks_turned=False, factor_once=False, input_axis=False, backwards=False
+):
+    weight = weight.transpose(0, 1) if input_axis else weight
+    positions = factor if factor_once else factor**2
+    rest = len(weight) // positions
+    split = weight.reshape(*((rest, positions) if other_way else (positions, rest)), *weight.shape[1:])
+    axis = 1 if other_way else 0
+    split = split.flip(axis) if backwards else split
+    if blocks_turned and not factor_once:
+        split = split.unflatten(axis, (factor, factor)).transpose(axis, axis + 1).flatten(axis, axis + 1)
+    ordered = split.transpose(0, 1).reshape(weight.shape)
+    return ordered.transpose(0, 1) if input_axis else ordered

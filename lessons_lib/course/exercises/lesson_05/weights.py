@@ -41,45 +41,50 @@ def transposed_weight(weight, factor):
     return F.pixel_shuffle(turned, factor)  # (C_in, C, r*kH, r*kW)
 
 
-@TRANSPOSED.mistake(
-    "This looks like filters that were woven without being rotated. What a convolution gathers with its first tap, a "
-    "transposed convolution stamps with its last."
+@TRANSPOSED.flags(
+    not_rotated="This looks like filters that were woven without being rotated. What a convolution gathers with its "
+    "first "
+    "tap, a transposed convolution stamps with its last.",
+    rotated_after="This looks like a kernel that was rotated after the weaving. That rotates every r × r block too, "
+    "and "
+    "sends each phase to the wrong position: rotate the small filters first.",
+    rows_only="This looks like filters flipped along their rows only. A rotation by 180° flips both axes: flip(2, 3).",
+    transposed_taps="This looks like filters transposed, rows for columns. They are rotated by 180°: flip(2, 3).",
+    out_first="This looks like channels out before channels in. A transposed convolution reads its weight as "
+    "(C_in, C_out, …), the reverse of a convolution.",
+    side_by_side="This looks like the r² filters laid beside one another as blocks. Taps that are next to each other "
+    "in the "
+    "stamp belong to different phases.",
+    phases_exchanged="This looks like i and j exchanged: filter 1 of a group belongs to the right neighbour, not the "
+    "lower.",
+    positions_first="This looks like TensorFlow's order of filters. In PyTorch's, r² neighbouring filters make one "
+    "output "
+    "channel.",
 )
-def forgets_to_turn(weight, factor):
-    return subpixel.pixel_shuffle(weight.transpose(0, 1), factor)
-
-
-@TRANSPOSED.mistake(
-    "This looks like a kernel that was rotated after the weaving. That rotates every r × r block too, and sends each "
-    "phase to the wrong position: rotate the small filters first."
-)
-def turns_after_weaving(weight, factor):
-    return subpixel.pixel_shuffle(weight.transpose(0, 1), factor).flip(2, 3)
-
-
-@TRANSPOSED.mistake(
-    "This looks like channels out before channels in. A transposed convolution reads its weight as (C_in, C_out, …), "
-    "the reverse of a convolution."
-)
-def keeps_channels_out_first(weight, factor):
-    return transposed_weight(weight, factor).transpose(0, 1)
-
-
-@TRANSPOSED.mistake(
-    "This looks like the r² filters laid beside one another as blocks. Taps that are next to each other in the stamp "
-    "belong to different phases."
-)
-def lays_filters_side_by_side(weight, factor):
-    groups = weight.flip(2, 3).unflatten(0, (-1, factor, factor))  # (C, i, j, C_in, kH, kW)
-    return groups.permute(3, 0, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
-
-
-@TRANSPOSED.mistake(
-    "This looks like i and j exchanged: filter 1 of a group belongs to the right neighbour, not the lower."
-)
-def exchanges_the_phases(weight, factor):
-    turned = weight.flip(2, 3).transpose(0, 1)
-    return subpixel.pixel_shuffle(turned.transpose(2, 3), factor).transpose(2, 3)
+def wrong_stamp(
+    weight,
+    factor,
+    *,
+    not_rotated=False,
+    rotated_after=False,
+    rows_only=False,
+    transposed_taps=False,
+    out_first=False,
+    side_by_side=False,
+    phases_exchanged=False,
+    positions_first=False,
+):
+    weight = subpixel.channel_major(weight, factor) if positions_first else weight
+    if transposed_taps:
+        weight = weight.transpose(2, 3)
+    elif not (not_rotated or rotated_after):
+        weight = weight.flip(2) if rows_only else weight.flip(2, 3)
+    groups = weight.unflatten(0, (-1, factor, factor))  # (C, i, j, C_in, kH, kW)
+    groups = groups.transpose(1, 2) if phases_exchanged else groups
+    order = (3, 0, 1, 4, 2, 5) if side_by_side else (3, 0, 4, 1, 5, 2)
+    stamp = groups.permute(order).flatten(4, 5).flatten(2, 3)
+    stamp = stamp.flip(2, 3) if rotated_after else stamp
+    return stamp.transpose(0, 1) if out_first else stamp
 
 
 # 05.5
@@ -115,32 +120,50 @@ def icnr(filters, factor):
     return filters.repeat_interleave(factor**2, dim=0)
 
 
-@ICNR.mistake(
-    "This looks like the whole set repeated, 0 1 0 1 …, which is right in TensorFlow's order. In PyTorch's, the copies "
-    "of a filter are side by side: 0 0 0 0 1 1 1 1."
+@ICNR.flags(
+    set_repeated="This looks like the whole set repeated, 0 1 0 1 …, which is right in TensorFlow's order. In "
+    "PyTorch's, "
+    "the copies of a filter are side by side: 0 0 0 0 1 1 1 1.",
+    first_for_all="This looks like copies of the first filter alone. Each output channel has a filter of its own, and "
+    "r² "
+    "copies of that.",
+    shared_out="This looks like copies divided by r², as if they were summed. They are not: each makes its own pixel, "
+    "as "
+    "bright as the filter says.",
+    shared_by_r="This looks like copies divided by r. Nothing is divided: each copy makes its own pixel, as bright as "
+    "the "
+    "filter says.",
+    one_lit="This looks like one filter of every r² and zeros for the rest: only the first pixel of each block would "
+    "be "
+    "lit, which is the strongest checkerboard there is.",
+    too_few="This looks like r copies of each filter. A block has r rows and r columns: r² pixels, r² copies.",
+    inputs_repeated="This looks like copies along the input channels. The copies are filters: repeat along the first "
+    "axis.",
+    four_axes="This looks like code for weights of four axes only. Biases have one: repeat along dim 0, whatever "
+    "follows.",
 )
-def repeats_the_set(filters, factor):
-    return filters.repeat(factor**2, *[1] * (filters.dim() - 1))
-
-
-@ICNR.mistake(
-    "This looks like copies divided by r², as if they were summed. They are not: each makes its own pixel, as "
-    "bright as the filter says."
-)
-def shares_the_weight_out(filters, factor):
-    return filters.repeat_interleave(factor**2, dim=0) / factor**2
-
-
-@ICNR.mistake(
-    "This looks like one filter of every r² and zeros for the rest: only the first pixel of each block would be lit, "
-    "which is the strongest checkerboard there is."
-)
-def lights_one_pixel(filters, factor):
-    first = torch.arange(len(filters) * factor**2) % factor**2 == 0
-    copies = filters.repeat_interleave(factor**2, dim=0)
-    return copies * first.view(-1, *[1] * (filters.dim() - 1)).to(filters.dtype)
-
-
-@ICNR.mistake("This looks like r copies of each filter. A block has r rows and r columns: r² pixels, r² copies.")
-def copies_too_few(filters, factor):
-    return filters.repeat_interleave(factor, dim=0)
+def wrong_start(
+    filters,
+    factor,
+    *,
+    set_repeated=False,
+    first_for_all=False,
+    shared_out=False,
+    shared_by_r=False,
+    one_lit=False,
+    too_few=False,
+    inputs_repeated=False,
+    four_axes=False,
+):
+    if four_axes:
+        _, _, _, _ = filters.shape
+    times = factor if too_few else factor**2
+    filters = filters[:1].expand(filters.shape) if first_for_all else filters
+    axis = 1 if inputs_repeated else 0
+    copies = filters.repeat_interleave(times, dim=axis)
+    if set_repeated:
+        copies = torch.cat([filters] * times, axis)
+    if one_lit:
+        lit = torch.arange(copies.shape[axis]) % times == 0
+        copies = copies * lit.view(-1, *[1] * (filters.dim() - 1 - axis)).to(filters.dtype)
+    return copies / factor**2 if shared_out else copies / factor if shared_by_r else copies

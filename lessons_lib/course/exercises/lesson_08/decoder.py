@@ -1,18 +1,19 @@
-"""Lesson 08, exercises 3 to 5: switches followed, a decoder that shears its maps, the channels of a mirror."""
+"""Exercises 08.3 and 08.4: switches followed, and a decoder that shears its maps."""
 
 import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
-from lessons_lib.models.semantic import deconvnet
 from lessons_lib.ops import unpooling
 
 # 08.3
 
 
 def follow_cases():
-    """One pooling, two and three, odd sides, several samples and channels."""
+    """Three poolings of several channels, one and two by themselves, odd sides, several samples."""
     cases = []
-    for shape, poolings in (((1, 1, 4, 4), 1), ((1, 1, 8, 8), 2), ((2, 3, 13, 10), 2), ((1, 2, 11, 18), 3)):
+    shapes = (((2, 2, 11, 18), 3), ((1, 1, 4, 4), 1), ((1, 1, 4, 4), 2), ((1, 1, 8, 8), 2), ((2, 3, 13, 10), 2),
+              ((1, 1, 8, 8), 3), ((2, 1, 4, 4), 2), ((1, 2, 4, 4), 2))  # fmt: skip
+    for shape, poolings in shapes:
         x, kept = torch.randn(*shape, generator=torch.Generator().manual_seed(8), dtype=torch.float64), []
         for _ in range(poolings):
             x, switches = unpooling.max_pool(x)
@@ -85,6 +86,38 @@ def looks_up_the_other_way(switches):
     return positions[:, :, : switches[-1].shape[2], : switches[-1].shape[3]].clone()
 
 
+@FOLLOW.mistake(
+    "This looks like every pooling's corner: rows and columns doubled, as if each value had gone to the top left. The "
+    "earlier switches say where it really stood."
+)
+def doubles_rows_and_columns(switches):
+    positions = switches[-1]
+    for later, earlier in zip(reversed(switches[1:]), reversed(switches[:-1]), strict=True):
+        width = earlier.shape[3]
+        before = 2 * width
+        positions = positions // width * 2 * before + positions % width * 2 + 0 * later.sum()
+    return positions
+
+
+@FOLLOW.flags(
+    one_channel="This looks like the first channel's switches used for all. Each channel of each sample has its own.",
+    one_sample="This looks like the first sample's switches used for all. Each sample has its own.",
+    two_only="This looks like two poolings followed and no more. The list may be longer: go on to the first map.",
+    last_two="This looks like a jump from the last pooling to the first: those between were left out. Look up one "
+    "after another.",
+    flat="This looks like a row for each channel. The result has the shape of the last switches, (B, C, h, w).",
+)
+def wrong_follow(switches, *, one_channel=False, one_sample=False, two_only=False, last_two=False, flat=False):
+    positions = switches[-1]
+    chain = switches[-2:-1] if two_only else switches[:1] if last_two and len(switches) > 1 else switches[:-1]
+    for earlier in reversed(chain):
+        table = earlier.flatten(2)
+        table = table[:, :1].expand_as(table) if one_channel else table
+        table = table[:1].expand_as(table) if one_sample else table
+        positions = table.gather(2, positions.flatten(2)).view_as(positions)
+    return positions.flatten(2) if flat else positions.clone()
+
+
 # 08.4
 
 
@@ -96,9 +129,11 @@ def unpool_level_by_level(x, kept):
 
 
 def climb_cases():
-    """Even sides, where the bug sleeps; odd widths, odd heights, both; one to three poolings."""
+    """Odd widths, odd heights, both; even sides, where the bug sleeps; one to three poolings."""
     cases = []
-    for shape, poolings in (((1, 1, 8, 8), 2), ((1, 2, 6, 7), 1), ((2, 1, 9, 6), 2), ((1, 1, 13, 11), 3)):
+    shapes = (((1, 1, 13, 11), 3), ((1, 1, 2, 3), 1), ((1, 1, 3, 2), 1), ((1, 1, 2, 2), 1), ((1, 1, 8, 8), 2),
+              ((1, 2, 6, 7), 1), ((2, 1, 9, 6), 2))  # fmt: skip
+    for shape, poolings in shapes:
         generator = torch.Generator().manual_seed(sum(shape))
         x, kept = torch.rand(*shape, generator=generator, dtype=torch.float64), []
         for _ in range(poolings):
@@ -138,113 +173,35 @@ def climb(x, kept):
 
 
 @CLIMB.mistake(
-    "This looks like the bug itself: the canvas is twice the pooled map, so where a side is odd the switches are read "
-    "on a wider map than they were counted on, and each row slips a little further."
+    "This looks like the encoder's order: the first pooling's switches for the deepest map. Go from the last pooling "
+    "back to the first."
 )
-def cuts_afterwards(x, kept):
+def climbs_from_the_first(x, kept):
+    for (height, width), switches in kept:
+        canvas = torch.zeros(*x.shape[:2], height * width, dtype=x.dtype)
+        x = canvas.scatter(2, switches.flatten(2), x.flatten(2)).view(*x.shape[:2], height, width)
+    return x
+
+
+@CLIMB.flags(
+    cuts_after="This looks like the bug itself: the canvas is twice the pooled map, so where a side is odd the "
+    "switches are read on a wider map than they were counted on, and each row slips a little further.",
+    never_cuts="This looks like a canvas that is never cut: where a side was odd the map comes back one row or column "
+    "too large, and sheared.",
+    width_only="This looks like a bug half mended: the width is right and the height is still twice the pooled map. "
+    "Take both from the size that was kept.",
+    exchanged="This looks like a canvas with height and width changed over: sizes are (height, width), and a switch is "
+    "row · width + column.",
+    corners="This looks like values put into the corners, since the corner is right on every size. The sizes were the "
+    "bug, not the switches.",
+)
+def wrong_climb(x, kept, *, cuts_after=False, never_cuts=False, width_only=False, exchanged=False, corners=False):
     for (height, width), switches in reversed(kept):
-        h, w = 2 * x.shape[2], 2 * x.shape[3]
-        canvas = x.new_zeros(*x.shape[:2], h * w).scatter(2, switches.flatten(2), x.flatten(2))
-        x = canvas.unflatten(2, (h, w))[:, :, :height, :width]
+        h, w = (2 * x.shape[2], 2 * x.shape[3]) if cuts_after or never_cuts else (height, width)
+        h = 2 * x.shape[2] if width_only else h
+        switches = unpooling.corner_switches((h, w)).expand_as(x) if corners else switches
+        switches = switches[:, :, : x.shape[2], : x.shape[3]]
+        canvas = x.new_zeros(*x.shape[:2], h * w).scatter(2, switches.flatten(2), x[:, :, :, :].flatten(2))
+        x = canvas.unflatten(2, (w, h)).transpose(2, 3) if exchanged else canvas.unflatten(2, (h, w))
+        x = x if never_cuts or width_only else x[:, :, :height, :width]
     return x
-
-
-@CLIMB.mistake(
-    "This looks like a canvas that is never cut: where a side was odd the map comes back one row or column too large, "
-    "and sheared."
-)
-def never_cuts(x, kept):
-    for _, switches in reversed(kept):
-        h, w = 2 * x.shape[2], 2 * x.shape[3]
-        if switches.shape != x.shape:
-            switches = unpooling.corner_switches((h, w)).expand(*x.shape)
-        x = x.new_zeros(*x.shape[:2], h * w).scatter(2, switches.flatten(2), x.flatten(2)).unflatten(2, (h, w))
-    return x
-
-
-@CLIMB.mistake(
-    "This looks like a canvas with height and width changed over: sizes are (height, width), and a switch is "
-    "row · width + column."
-)
-def swaps_height_and_width(x, kept):
-    for (height, width), switches in reversed(kept):
-        canvas = x.new_zeros(*x.shape[:2], height * width).scatter(2, switches.flatten(2), x.flatten(2))
-        x = canvas.unflatten(2, (width, height)).transpose(2, 3)
-    return x
-
-
-@CLIMB.mistake(
-    "This looks like values put into the corners, since the corner is right on every size. The sizes were the bug, not "
-    "the switches."
-)
-def gives_up_on_switches(x, kept):
-    for size, _ in reversed(kept):
-        x = unpooling.max_unpool(x, unpooling.corner_switches(size), size)
-    return x
-
-
-# 08.5
-
-MIRROR = Exercise(
-    "08.5",
-    "Channels of the mirror",
-    difficulty=1,
-    minutes=10,
-    oracle=deconvnet.mirrored_channels,
-    cases=lambda: [
-        {"stages": [(64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)]},
-        {"stages": [(16, 24), (32, 40), (48,)]},
-        {"stages": [(8,), (12,), (12, 20)]},
-        {"stages": [(5, 7, 9)]},
-    ],
-    hints=(
-        "Write the encoder's layers as one chain: 64, 64, 128, 128, … A mirrored layer goes from its original's output "
-        "back to its original's input.",
-        "So the decoder's channels are the inputs of the encoder's layers, read from the end. The input of a stage's "
-        "first layer is the last number of the stage above.",
-        "The very first input is the image, with 3 channels; the mirror keeps the first layer's channels there. Then "
-        "cut the chain into blocks as long as the stages.",
-    ),
-)
-
-
-@MIRROR.model
-def mirrored_channels(stages):
-    blocks = []
-    for number in reversed(range(len(stages))):
-        stage = stages[number]
-        above = stages[number - 1][-1] if number > 0 else stage[0]
-        inputs = (above, *stage[:-1])
-        blocks.append(inputs[::-1])
-    return blocks
-
-
-@MIRROR.mistake(
-    "This looks like the stages read backwards as they are. Then a block ends with its own stage's channels, but the "
-    "next switches belong to a map with those of the stage above."
-)
-def only_reverses(stages):
-    return [tuple(reversed(stage)) for stage in reversed(stages)]
-
-
-@MIRROR.mistake(
-    "This looks like channels that drop in a block's first layer. They drop in its last one, just before the next "
-    "unpooling; until then the block keeps its own."
-)
-def drops_at_once(stages):
-    above = [stages[0][0], *(stage[-1] for stage in stages[:-1])]
-    return [(channels,) * len(stage) for stage, channels in zip(reversed(stages), reversed(above), strict=True)]
-
-
-@MIRROR.mistake("This looks like the encoder's order: the decoder begins with the deepest stage.")
-def keeps_the_encoders_order(stages):
-    return mirrored_channels(stages)[::-1]
-
-
-@MIRROR.mistake(
-    "This looks like a mirror down to the image's 3 channels. The last block keeps the first layer's channels: a "
-    "1 × 1 convolution for the scores comes after it."
-)
-def ends_with_three(stages):
-    blocks = mirrored_channels(stages)
-    return [*blocks[:-1], (*blocks[-1][:-1], 3)]

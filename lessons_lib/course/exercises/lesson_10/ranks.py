@@ -1,6 +1,7 @@
-"""Lesson 10, exercises 4 and 5: matching by confidence, and the average precision."""
+"""Exercises 10.4 and 10.5: matching by confidence, and the average precision."""
 
 import torch
+from scipy.optimize import linear_sum_assignment
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.metrics import average_precision as ap
@@ -11,9 +12,15 @@ from lessons_lib.metrics import average_precision as ap
 def table_cases():
     """Two that want the same object; a threshold that is just reached; no object, no detection; random tables."""
     generator = torch.Generator().manual_seed(14)
-    rivals = torch.tensor([[0.6, 0.7], [0.6, 0.9], [0.55, 0.5]])
-    cases = [{"iou": rivals, "threshold": threshold} for threshold in (0.5, 0.65, 0.95)]
+    rivals = torch.tensor([[0.6, 0.7], [0.62, 0.9], [0.55, 0.52]])
+    cases = [{"iou": torch.rand(5, 4, generator=generator), "threshold": 0.4}]
+    cases += [{"iou": rivals, "threshold": threshold} for threshold in (0.5, 0.65, 0.95)]
+    cases.append({"iou": torch.tensor([[0.5]]), "threshold": 0.5})
+    cases.append({"iou": torch.tensor([[0.25]]), "threshold": 0.5})
+    cases.append({"iou": torch.tensor([[0.25], [0.75]]), "threshold": 0.5})
+    cases.append({"iou": torch.tensor([[0.75], [0.875]]), "threshold": 0.5})
     cases.append({"iou": torch.tensor([[0.5, 0.25], [0.125, 0.75]]), "threshold": 0.5})
+    cases.append({"iou": torch.tensor([[0.9, 0.8], [0.85, 0.5]]), "threshold": 0.45})
     cases.append({"iou": torch.zeros(0, 3), "threshold": 0.5})
     cases.append({"iou": torch.zeros(2, 0), "threshold": 0.5})
     for shape in ((4, 3), (6, 2), (3, 5), (7, 7)):
@@ -47,54 +54,6 @@ def match_in_order(iou, threshold):
     return torch.tensor(matches, dtype=torch.int64)
 
 
-def _matched(iou, choose):
-    """One object or −1 for each row, by `choose(row, taken)`."""
-    taken, matches = set(), []
-    for row in iou.tolist():
-        best = choose(row, taken)
-        taken.add(best)
-        matches.append(best)
-    return torch.tensor(matches, dtype=torch.int64)
-
-
-def _favourite(row, allowed):
-    return max(allowed, key=lambda g: row[g], default=-1)
-
-
-@MATCH.mistake(
-    "This looks like an object taken twice. The second detection of an object is a false positive: finding a thing "
-    "twice is not finding two things."
-)
-def shares_objects(iou, threshold):
-    return _matched(iou, lambda row, taken: _favourite(row, [g for g, v in enumerate(row) if v >= threshold]))
-
-
-@MATCH.mistake(
-    "This looks like the rule of Pascal VOC: a detection whose favourite is taken is wrong. In COCO it looks for the "
-    "best of the free objects."
-)
-def keeps_to_the_favourite(iou, threshold):
-    def choose(row, taken):
-        best = _favourite(row, range(len(row)))
-        return best if best >= 0 and row[best] >= threshold and best not in taken else -1
-
-    return _matched(iou, choose)
-
-
-@MATCH.mistake("This looks like IoU > threshold. Reaching it is enough: ≥.")
-def wants_more_than_the_threshold(iou, threshold):
-    return _matched(
-        iou, lambda row, taken: _favourite(row, [g for g, v in enumerate(row) if v > threshold and g not in taken])
-    )
-
-
-@MATCH.mistake("This looks like the first free object over the threshold. Take the one of highest IoU.")
-def takes_the_first(iou, threshold):
-    return _matched(
-        iou, lambda row, taken: next((g for g, v in enumerate(row) if v >= threshold and g not in taken), -1)
-    )
-
-
 @MATCH.mistake(
     "This looks like pairs taken by IoU, the largest first. In AP the most confident one chooses first, however well a "
     "later detection would fit."
@@ -110,106 +69,56 @@ def goes_by_iou(iou, threshold):
 
 
 @MATCH.mistake(
-    "This looks like every detection with its best free object, whatever the IoU. Below the threshold nothing is found."
+    "This looks like the best assignment, the one with the largest sum. AP does not optimise: the most confident "
+    "detection chooses first, and the next one takes what is left."
 )
-def forgets_the_threshold(iou, threshold):
-    return _matched(iou, lambda row, taken: _favourite(row, [g for g in range(len(row)) if g not in taken]))
+def assigns_at_best(iou, threshold):
+    matches = [-1] * len(iou)
+    for p, g in zip(*linear_sum_assignment(iou, maximize=True), strict=True):
+        matches[p] = int(g) if iou[p, g] >= threshold else -1
+    return torch.tensor(matches, dtype=torch.int64)
 
 
-# 10.5
-
-
-def hit_cases():
-    """The lesson's list; all right; all wrong; nothing; precision that rises again; long random lists.
-
-    No recall is one of the 101 levels but for rounding, so that every way to write the levels is right.
-    """
-    generator = torch.Generator().manual_seed(15)
-    lists = [([1, 0, 1], 4), ([1, 1], 2), ([0, 0, 0], 3), ([], 2), ([0, 1, 1, 1], 3), ([1, 0, 0, 1, 1, 0, 1], 7)]
-    cases = [{"hits": torch.tensor(hits, dtype=torch.bool), "positives": n} for hits, n in lists]
-    for length, n in ((20, 17), (40, 31), (9, 37)):
-        cases.append({"hits": torch.rand(length, generator=generator) < 0.6, "positives": n})
-    return cases
-
-
-AVERAGE = Exercise(
-    "10.5",
-    "Average precision",
-    difficulty=3,
-    minutes=25,
-    oracle=ap.average_precision,
-    cases=hit_cases,
-    hints=(
-        "First the two lists: found = hits.double().cumsum(0); precision = found / (1, 2, …, n), recall = found / "
-        "positives.",
-        "At a level r the value is the best precision of all ranks whose recall is ≥ r, and 0 where there is none. "
-        "The levels are 0, 0.01, …, 1.",
-        "precision[recall >= r].max() for each r in torch.linspace(0, 1, 101, dtype=torch.float64), if that is not "
-        "empty; then the mean of all 101.",
-    ),
+@MATCH.mistake(
+    "This looks like objects that choose: each takes the detection that fits it best. In AP the detections choose, the "
+    "most confident first."
 )
+def lets_objects_choose(iou, threshold):
+    matches = [-1] * len(iou)
+    for g in range(iou.shape[1] if len(iou) else 0):
+        p = int(iou[:, g].argmax())
+        matches[p] = g if iou[p, g] >= threshold and matches[p] < 0 else matches[p]
+    return torch.tensor(matches, dtype=torch.int64)
 
 
-@AVERAGE.model
-def average_precision(hits, positives):
-    found = hits.double().cumsum(0)
-    precision = found / torch.arange(1, len(hits) + 1)
-    recall = found / positives
-    levels = torch.linspace(0, 1, 101, dtype=torch.float64)
-    best = [max(precision[recall >= r].tolist(), default=0.0) for r in levels]
-    return torch.tensor(best, dtype=torch.float64).mean()
-
-
-def _curve(hits, positives):
-    return ap.precision_recall(hits, positives)
-
-
-@AVERAGE.mistake(
-    "This looks like precision as it stands at the first rank that reaches the recall. COCO takes the best precision "
-    "of that rank and all later ones: the curve has no dents."
+@MATCH.flags(
+    shares="This looks like an object taken twice. The second detection of an object is a false positive: finding a "
+    "thing twice is not finding two things.",
+    favourite="This looks like the rule of Pascal VOC: a detection whose favourite is taken is wrong. In COCO it looks "
+    "for the best of the free objects.",
+    blocks="This looks like an object that is taken by a detection below the threshold. Such a detection takes "
+    "nothing: the object stays free for the next.",
+    more="This looks like IoU > threshold. Reaching it is enough: ≥.",
+    first="This looks like the first free object over the threshold. Take the one of highest IoU.",
+    no_threshold="This looks like every detection with its best free object, whatever the IoU. Below the threshold "
+    "nothing is found.",
+    from_the_end="This looks like the last row first. The rows stand from the most confident down.",
+    hits="This looks like whether each detection found something. Which object it takes is asked for, or −1.",
+    from_1="This looks like objects counted from 1. They are numbered from 0, and −1 means none.",
 )
-def leaves_the_dents(hits, positives):
-    precision, recall = _curve(hits, positives)
-    first = torch.searchsorted(recall, ap.RECALLS)
-    return torch.cat([precision, precision.new_zeros(1)])[first].mean()
-
-
-@AVERAGE.mistake("This looks like 11 recalls, 0, 0.1, …, 1, as Pascal VOC had it until 2009. COCO reads at 101.")
-def reads_eleven_points(hits, positives):
-    return ap.interpolated_precision(*_curve(hits, positives))[::10].mean()
-
-
-@AVERAGE.mistake(
-    "This looks like recall counted against the objects that were found. Then nobody ever misses anything: divide by "
-    "all objects, `positives`."
-)
-def forgets_the_missed(hits, positives):
-    return ap.average_precision(hits, max(int(hits.sum()), 1))
-
-
-@AVERAGE.mistake(
-    "This looks like the mean precision over the hits, or the exact area under the curve with dents. It is an average "
-    "precision too, of other books; COCO's is read at 101 recalls."
-)
-def averages_over_the_hits(hits, positives):
-    precision, _ = _curve(hits, positives)
-    return precision[hits].sum() / positives
-
-
-@AVERAGE.mistake(
-    "This looks like the exact area under the curve without dents, as Pascal VOC from 2010 on. Close, but COCO takes "
-    "the mean of 101 values, and recall 0 is one of them."
-)
-def takes_the_exact_area(hits, positives):
-    precision, _ = _curve(hits, positives)
-    envelope = precision.flip(0).cummax(0).values.flip(0) if len(precision) else precision
-    return envelope[hits].sum() / positives
-
-
-@AVERAGE.mistake(
-    "This looks like the mean over the recalls that were reached. Those that were not count too, as 0: they are the "
-    "price of a missed object."
-)
-def averages_what_was_reached(hits, positives):
-    points = ap.interpolated_precision(*_curve(hits, positives))
-    return points[points > 0].mean().nan_to_num(0)
+def wrong_match(iou, threshold, *, shares=False, favourite=False, blocks=False, more=False, first=False,
+                no_threshold=False, from_the_end=False, hits=False, from_1=False):  # fmt: skip
+    taken, matches = set(), []
+    rows = iou.tolist()[::-1] if from_the_end else iou.tolist()
+    for row in rows:
+        enough = [g for g, value in enumerate(row)
+                  if no_threshold or value > threshold or (value == threshold and not more)]  # fmt: skip
+        free = [g for g in range(len(row)) if g not in taken or shares]
+        wanted = range(len(row)) if favourite else free if blocks else [g for g in free if g in enough]
+        best = next(iter(wanted), -1) if first else max(wanted, key=lambda g: row[g], default=-1)
+        found = best if best in enough and best in free else -1
+        taken.add(best if blocks else found)
+        matches.append(found + (from_1 and found >= 0))
+    matches = matches[::-1] if from_the_end else matches
+    found = torch.tensor(matches, dtype=torch.int64)
+    return found >= 0 if hits else found

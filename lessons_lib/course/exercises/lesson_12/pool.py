@@ -1,94 +1,30 @@
-"""Exercises of lesson 12, the rounding half: C's rounding and RoIPool."""
+"""Exercise 12.2: RoIPool."""
 
 import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.ops.roi import pool, regions
 
-# 12.1
-
-
-def rounding_cases():
-    """Halves of both signs, ordinary numbers, and the largest number below a half."""
-    generator = torch.Generator().manual_seed(1)
-    return [
-        {"x": torch.tensor([0.5, 1.5, 2.5, 3.5])},
-        {"x": torch.tensor([-0.5, -1.5, -2.5])},
-        {"x": torch.tensor([0.0, 0.2, -0.7, 7.0, -3.0, 12.6])},
-        {"x": torch.tensor(0.49999997)},
-        {"x": (torch.randn(2, 6, generator=generator, dtype=torch.float64) * 8).T},
-    ]
-
-
-ROUND = Exercise(
-    "12.1",
-    "Rounding as C does it",
-    difficulty=1,
-    minutes=10,
-    oracle=regions.round_half_away,
-    cases=rounding_cases,
-    hints=(
-        "Cut the fraction off first, with x.trunc(). Then ask whether what you cut off was at least a half.",
-        "x.sign() says in which direction 'away from zero' lies.",
-        "x.trunc() + x.sign() * ((x - x.trunc()).abs() >= 0.5)",
-    ),
-)
-
-
-@ROUND.model
-def round_half_away(x):
-    whole = x.trunc()
-    return whole + x.sign() * ((x - whole).abs() >= 0.5)
-
-
-@ROUND.mistake("This looks like torch.round, which takes halves to the even neighbour: 2.5 becomes 2, in C it is 3.")
-def halves_to_even(x):
-    return x.round()
-
-
-@ROUND.mistake(
-    "This looks like ⌊x + 0.5⌋. It takes −2.5 up to −2, and it fails for the largest number below 0.5, whose "
-    "sum with 0.5 is "
-    "rounded up to 1 before the floor sees it."
-)
-def floor_of_a_half_more(x):
-    return (x + 0.5).floor()
-
-
-@ROUND.mistake(
-    "This looks like sign · ⌊|x| + 0.5⌋: almost. The largest number below 0.5 plus 0.5 is 1 in "
-    "floating-point arithmetic. Cut "
-    "the fraction off first, then compare it."
-)
-def adds_before_it_cuts(x):
-    return x.sign() * (x.abs() + 0.5).floor()
-
-
-@ROUND.mistake("This looks like truncation: 0.7 becomes 0. Rounding goes to the nearer whole number.")
-def cuts_off(x):
-    return x.trunc()
-
-
-# 12.2
+NAMES = ("features", "boxes", "output_size", "spatial_scale")
 
 
 def pool_cases():
-    """Two images; boxes with halves, with bins that share cells, across the border, and outside."""
+    """Two images; boxes with halves, with bins that share cells, across the upper left border, and outside."""
     generator = torch.Generator().manual_seed(2)
     features = torch.randn(2, 2, 6, 7, generator=generator, dtype=torch.float64)
     ramp = torch.arange(64.0, dtype=torch.float64).view(1, 1, 8, 8)
     calls = [
-        (ramp, [[0, 0, 0, 7, 7]], (2, 2), 1.0),
-        (ramp, [[0, 40, 8, 100, 90]], (2, 3), 1 / 16),
         (features, [[1, 20, 4, 75, 58], [0, 0, 0, 40, 40]], (3, 2), 1 / 16),
+        (ramp, [[0, 1, 0, 3, 4]], (2, 1), 1.0),
+        (ramp, [[0, 40, 8, 100, 90]], (2, 3), 1 / 16),
+        (ramp, [[0, 47.7, 8, 95.6, 90]], (1, 2), 1 / 16),
+        (ramp, [[0, -3, -4, 1, 2]], (2, 2), 1.0),
         (features, [[1, -30, 20, 20, 130], [0, 300, 300, 320, 330]], (2, 2), 1 / 16),
+        (features, [[0, -75, -40, 20, 55], [1, -60, -50, -20, -10]], (3, 3), 1 / 16),
         (features[1:], [[0, 50, 50, 52, 51], [0, 16, 16, 32, 32]], (1, 1), 1 / 16),
     ]
-    names = ("features", "boxes", "output_size", "spatial_scale")
-    return [
-        dict(zip(names, (f, torch.tensor(b, dtype=torch.float64), size, scale), strict=True))
-        for f, b, size, scale in calls
-    ]
+    calls = [(f, torch.tensor(boxes, dtype=torch.float64), size, scale) for f, boxes, size, scale in calls]
+    return [dict(zip(NAMES, call, strict=True)) for call in calls]
 
 
 POOL = Exercise(
@@ -98,6 +34,7 @@ POOL = Exercise(
     minutes=25,
     oracle=pool.roi_pool,
     cases=pool_cases,
+    gradients=True,
     hints=(
         "For each box: its image is whole number box[0]; x0, y0, x1, y1 are regions.round_half_away(box[1:] "
         "* spatial_scale).",
@@ -125,64 +62,50 @@ def roi_pool(features, boxes, output_size, spatial_scale):
     return torch.stack(out).view(len(boxes), P, Q, -1).permute(0, 3, 1, 2)
 
 
-def pool_with(features, boxes, output_size, spatial_scale, one_more=1, rounding=regions.round_half_away, **parts):
-    """RoIPool with one of its parts exchanged."""
-    end_of, over = parts.get("end_of", lambda p, h, P: -((p + 1) * h // -P)), parts.get("over", "amax")
-    out = features.new_zeros(len(boxes), features.shape[1], *output_size)
-    for r, box in enumerate(boxes):
-        x0, y0, x1, y1 = rounding(box[1:] * spatial_scale).long().tolist()
-        h, w = max(y1 - y0 + one_more, 1), max(x1 - x0 + one_more, 1)
-        for p in range(output_size[0]):
-            rows = slice(max(y0 + p * h // output_size[0], 0), max(y0 + end_of(p, h, output_size[0]), 0))
-            for q in range(output_size[1]):
-                columns = slice(max(x0 + q * w // output_size[1], 0), max(x0 + end_of(q, w, output_size[1]), 0))
-                window = features[parts.get("image", int(box[0])), :, rows, columns]
-                if window.numel():
-                    out[r, :, p, q] = getattr(window, over)((1, 2))
-    return out
-
-
-@POOL.mistake(
-    "This looks like an exclusive end. RoIPool rounds to cells and counts the cell of the end in: x1 − x0 + 1 columns."
+@POOL.flags(
+    exclusive_end="This looks like an exclusive end. RoIPool rounds to cells and counts the cell of the end in: "
+    "x1 − x0 + 1 columns.",
+    mean="This looks like the mean of each bin. RoIPool takes the largest feature; position-sensitive pooling takes "
+    "the mean.",
+    ends_down="This looks like bins whose ends are rounded down too, so that they never overlap. They end at ⌈ ⌉: "
+    "where cells do not divide evenly, neighbours share one.",
+    truncates="This looks like a box that is truncated instead of rounded: 6.9 cells are nearer to 7 than to 6.",
+    floors="This looks like a box rounded down. Each of its four numbers goes to the nearest cell.",
+    to_even="This looks like torch.round, which takes halves to the even neighbour. The operator rounds them away from "
+    "zero; use regions.round_half_away.",
+    first_image="This looks like every box read from the first image. The first number of a row says which image of "
+    "the batch is meant. It is no class.",
+    wraps="This looks like negative cells used as Python indices: a window that begins at −2 begins two cells before "
+    "the END. Clamp its start and its end to 0.",
+    swaps="This looks like x and y exchanged: a row is (image, x0, y0, x1, y1), x for columns and y for rows.",
+    swaps_bins="This looks like P and Q exchanged: P bins go down the rows, Q across the columns.",
+    unscaled="This looks like a box in pixels on a map of cells: its scale was forgotten.",
+    minus_infinity="This looks like −∞ for a bin without cells, which then spreads through the network. Such a bin is "
+    "0.",
+    rounds_first="This looks like a box that is rounded before it is scaled: its cells then have fractions that are "
+    "cut off. Scale first, then round.",
 )
-def leaves_the_last_cell_out(features, boxes, output_size, spatial_scale):
-    return pool_with(features, boxes, output_size, spatial_scale, one_more=0)
+def wrong_pool(features, boxes, output_size, spatial_scale, *, exclusive_end=False, mean=False, ends_down=False,
+               truncates=False, floors=False, to_even=False, first_image=False, wraps=False, swaps=False,
+               swaps_bins=False, unscaled=False, minus_infinity=False, rounds_first=False):  # fmt: skip
+    rounding = torch.round if to_even else torch.trunc if truncates else regions.round_half_away
+    rounding = torch.floor if floors else rounding
+    P, Q = reversed(output_size) if swaps_bins else output_size
+    scale, out = 1.0 if unscaled else spatial_scale, []
 
+    def window(start, length, p, bins):
+        low, high = start + p * length // bins, start - ((p + 1) * length // -bins)
+        high = start + (p + 1) * length // bins if ends_down else high
+        return slice(low, high) if wraps else slice(max(low, 0), max(high, 0))
 
-@POOL.mistake(
-    "This looks like the mean of each bin. RoIPool takes the largest feature; position-sensitive pooling "
-    "takes the mean."
-)
-def takes_the_mean(features, boxes, output_size, spatial_scale):
-    return pool_with(features, boxes, output_size, spatial_scale, over="mean")
-
-
-@POOL.mistake(
-    "This looks like bins whose ends are rounded down too, so that they never overlap. They end at ⌈ ⌉: "
-    "where cells do not "
-    "divide evenly, neighbours share one."
-)
-def rounds_the_ends_down(features, boxes, output_size, spatial_scale):
-    return pool_with(features, boxes, output_size, spatial_scale, end_of=lambda p, h, P: (p + 1) * h // P)
-
-
-@POOL.mistake("This looks like a box that is truncated instead of rounded: 6.9 cells are nearer to 7 than to 6.")
-def cuts_the_box_off(features, boxes, output_size, spatial_scale):
-    return pool_with(features, boxes, output_size, spatial_scale, rounding=torch.trunc)
-
-
-@POOL.mistake(
-    "This looks like torch.round, which takes halves to the even neighbour. The operator rounds them away "
-    "from zero; use "
-    "regions.round_half_away."
-)
-def rounds_to_even(features, boxes, output_size, spatial_scale):
-    return pool_with(features, boxes, output_size, spatial_scale, rounding=torch.round)
-
-
-@POOL.mistake(
-    "This looks like every box read from the first image. The first number of a row says which image of the batch is "
-    "meant. It is no class."
-)
-def reads_the_first_image(features, boxes, output_size, spatial_scale):
-    return pool_with(features, boxes, output_size, spatial_scale, image=0)
+    for box in boxes:
+        cells = rounding(box[1:]) * scale if rounds_first else rounding(box[1:] * scale)
+        x0, y0, x1, y1 = cells[[1, 0, 3, 2]].long().tolist() if swaps else cells.long().tolist()
+        h, w = (max(end - start + (not exclusive_end), 1) for start, end in ((y0, y1), (x0, x1)))
+        for p in range(P):
+            for q in range(Q):
+                image = features[0 if first_image else int(box[0])]
+                part = image[:, window(y0, h, p, P), window(x0, w, q, Q)].flatten(1)
+                nothing = features.new_full((features.shape[1],), -torch.inf if minus_infinity else 0.0)
+                out.append(nothing if part.numel() == 0 else part.mean(1) if mean else part.amax(1))
+    return torch.stack(out).view(len(boxes), *output_size, -1).permute(0, 3, 1, 2)

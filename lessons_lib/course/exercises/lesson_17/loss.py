@@ -1,170 +1,21 @@
-"""Lesson 17, exercises 3 to 5: the score term, a bug in a stop loss, and the loss of a batch."""
+"""Exercise 17.5: the loss of a batch."""
 
 import torch
-from torch.nn import functional as F
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.ops import coverage
 
-# 17.3
-
-
-def score_cases():
-    """The lesson's five scores, every count of a short list, scores of exactly 0 and 1, and too few predictions."""
-    lists = [
-        ([0.85, 0.8, 0.7, 0.4, 0.15], 4),
-        *(([0.2, 0.9, 0.6], n) for n in range(4)),
-        ([1.0, 0.0, 0.5], 1),
-        ([0.0, 1.0, 0.5], 1),
-        ([0.3, 0.8], 5),
-    ]
-    return [{"scores": torch.tensor(scores, dtype=torch.float64), "count": count} for scores, count in lists]
-
-
-SCORE = Exercise(
-    "17.3",
-    "The score term",
-    difficulty=2,
-    minutes=15,
-    oracle=coverage.score_loss,
-    cases=score_cases,
-    hints=(
-        "What should each score be? The first n should be 1 and the others 0, whatever their masks look like.",
-        "bracket = (torch.arange(1, len(scores) + 1) <= count); a 1 costs −log s, a 0 costs −log(1 − s).",
-        "log(0) is −∞. As torch does, hold every logarithm at −100: .log().clamp(min=-100). Then sum.",
-    ),
-)
-
-
-@SCORE.model
-def score_loss(scores, count):
-    bracket = torch.arange(1, len(scores) + 1) <= count  # [t ≤ n]
-    log_yes = scores.log().clamp(min=-100)
-    log_no = (1 - scores).log().clamp(min=-100)
-    return -torch.where(bracket, log_yes, log_no).sum()
-
-
-def _term(scores, bracket):
-    return F.binary_cross_entropy(scores, bracket.to(scores.dtype), reduction="sum")
-
-
-@SCORE.mistake(
-    "This looks like the mean over the predictions. The loss is their sum: compare the weights of the terms."
-)
-def takes_the_mean(scores, count):
-    return coverage.score_loss(scores, count) / len(scores)
-
-
-@SCORE.mistake(
-    "This looks like [t < n] with t from 1: the last object would teach its score to be 0. Or count t from 0, as "
-    "torch.arange does, and keep t < n."
-)
-def is_off_by_one(scores, count):
-    return _term(scores, torch.arange(1, len(scores) + 1) < count)
-
-
-@SCORE.mistake(
-    "This looks like a sum over the first n predictions only. The later ones count too, with −log(1 − s): from them "
-    "the network learns to stop."
-)
-def forgets_to_stop(scores, count):
-    return -scores[:count].log().clamp(min=-100).sum()
-
-
-@SCORE.mistake(
-    "This looks like log(0): one score of exactly 0 or 1 on the wrong side makes the loss infinite. torch holds the "
-    "logarithm at −100, so such a score costs 100."
-)
-def lets_the_logarithm_run_away(scores, count):
-    return -torch.where(torch.arange(len(scores)) < count, scores.log(), (1 - scores).log()).sum()
-
-
-@SCORE.mistake(
-    "This looks like the n highest scores being asked for 1. The bracket goes by position: the first n, so that the "
-    "sequence has an end."
-)
-def asks_the_highest(scores, count):
-    return _term(scores.sort(descending=True).values, torch.arange(len(scores)) < count)
-
-
-# 17.4
-
-
-def logit_cases():
-    """Ordinary logits, an empty image, and a network that is very sure: rightly and wrongly."""
-    lists = [
-        ([2.0, 1.0, -0.5], 2),
-        ([0.0, 0.0], 1),
-        ([-1.0, 3.0, 0.3, 0.1], 0),
-        ([900.0, -900.0], 1),
-        ([-900.0, 900.0], 1),
-    ]
-    return [{"logits": torch.tensor(logits, dtype=torch.float64), "count": count} for logits, count in lists]
-
-
-STOP = Exercise(
-    "17.4",
-    "Find the bug: the stop loss",
-    difficulty=1,
-    minutes=10,
-    oracle=coverage.score_loss_with_logits,
-    cases=logit_cases,
-    gradients=True,
-    hints=(
-        "What does with_logits in the function's name say about its input? And what does the first line do to it?",
-        "The sigmoid is applied twice: the scores can then only be between 0.5 and 0.73. Which of the two must go?",
-        "Remove your own: the function with logits also stays exact where a sigmoid is rounded to 0 or 1. Sum them.",
-    ),
-)
-
-
-@STOP.model
-def stop_loss(logits, count):
-    bracket = (torch.arange(len(logits)) < count).to(logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits, bracket, reduction="sum")
-
-
-@STOP.mistake(
-    "This looks like the bug itself: a sigmoid, then a function that applies another. The loss can never come near 0."
-)
-def squashes_twice(logits, count):
-    return coverage.score_loss_with_logits(logits.sigmoid(), count)
-
-
-@STOP.mistake(
-    "This looks like the right formula on rounded scores: sigmoid(900) is exactly 1, a logarithm is clamped at −100, "
-    "and the gradient is 0. A network that is very wrong would never learn it. Work on the logits."
-)
-def rounds_before_the_logarithm(logits, count):
-    return coverage.score_loss(logits.sigmoid(), count)
-
-
-@STOP.mistake(
-    "This looks like the mean, which is what binary_cross_entropy_with_logits gives unless you ask for a sum."
-)
-def takes_the_mean_of_logits(logits, count):
-    return coverage.score_loss_with_logits(logits, count) / len(logits)
-
-
-@STOP.mistake(
-    "This looks like a softmax over the predictions. Scores do not compete: all n of them should be 1 at once."
-)
-def lets_scores_compete(logits, count):
-    return coverage.score_loss(logits.softmax(0), count)
-
-
-# 17.5
-
 
 def batch_cases():
-    """Images with different counts, one of them empty, more objects than predictions, and three weights λ."""
+    """Images with different counts, one of them empty, more objects than predictions, and several weights λ."""
     generator = torch.Generator().manual_seed(4)
 
     def rand(*shape):
         return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
     cases = []
-    for counts, predictions, lam in (((2,), 3, 1.0), ((3, 0, 1), 4, 1.0), ((1, 3), 2, 0.5), ((0, 2), 3, 2.0)):
+    for counts, predictions, lam in (((3, 0, 1), 4, 0.7), ((1,), 1, 2.0), ((2,), 3, 1.0), ((1, 3), 2, 0.5),
+                                     ((0, 2), 3, 2.0), ((3, 3), 4, 1.0)):  # fmt: skip
         cases.append(
             {
                 "pred_masks": rand(len(counts), predictions, 4, 5),
@@ -204,40 +55,66 @@ def coverage_loss(pred_masks, gt_masks, score_logits, lam=1.0):
     return {"coverage": -torch.stack(covered).mean(), "score": lam * torch.stack(score).mean()}
 
 
-@BATCH.mistake("This looks like coverage with a plus. A loss is made small: more IoU must make it smaller, so −Σ IoU.")
-def rewards_misses(pred_masks, gt_masks, score_logits, lam=1.0):
-    losses = coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam)
-    return losses | {"coverage": -losses["coverage"]}
+def _pairs(iou, greedy, square, in_order):
+    """The chosen (rows, columns) of a table."""
+    if in_order:
+        return torch.arange(min(iou.shape)), torch.arange(min(iou.shape))
+    table = iou[: iou.shape[1]] if square else iou
+    return coverage.greedy_assignment(table) if greedy else coverage.best_assignment(table)
 
 
-@BATCH.mistake("This looks like λ on both terms. It weighs the score term against the masks, so it stands there only.")
-def weighs_both_terms(pred_masks, gt_masks, score_logits, lam=1.0):
-    losses = coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam)
-    return losses | {"coverage": lam * losses["coverage"]}
-
-
-@BATCH.mistake(
-    "This looks like the mean IoU of the matched pairs. Here they are summed: each object that is found counts in full."
+@BATCH.flags(
+    plus="This looks like coverage with a plus. A loss is made small: more IoU must make it smaller, so −Σ IoU.",
+    one_minus="This looks like Σ(1 − IoU). It differs by the number of pairs; here coverage is −Σ IoU.",
+    sums_images="This looks like the sum over the images. Both terms are means over the images, so that the size of a "
+    "batch does not matter.",
+    mean_of_pairs="This looks like the mean IoU of the matched pairs. Here they are summed: each object that is found "
+    "counts in full.",
+    per_object="This looks like coverage divided by the number of objects. The IoUs of an image are summed, and only "
+    "the images are averaged.",
+    no_lam="This looks like λ left out: it weighs the score term.",
+    lam_on_both="This looks like λ on both terms. It weighs the score term against the masks, so it stands there only.",
+    lam_on_coverage="This looks like λ on the wrong term: it weighs the score term, not the masks.",
+    greedy="This looks like greedy matching. It can cover less than the best one: use coverage.best_assignment.",
+    square="This looks like the square variant, in which only the first n predictions may be matched. Here any of "
+    "them may.",
+    in_order="This looks like mask t for object t. The list of objects has no order: match first.",
+    by_matching="This looks like scores by matching: 1 for the matched predictions. The bracket goes by position: the "
+    "first n scores should be 1, whichever masks were matched.",
+    skips_empty="This looks like images without objects being left out. Their scores should all be 0, and only they "
+    "teach the network to begin with a stop.",
+    largest_count="This looks like one n for the whole batch, the largest: padded entries are no objects. Each image "
+    "has its own n.",
+    first_count="This looks like the first image's n for all images. Each image has its own.",
+    all_count="This looks like n = the number of predictions: every score should be 1 then. n is the number of "
+    "objects.",
+    mean_of_scores="This looks like the mean over the predictions. The score term of an image is a sum.",
+    sigmoid_twice="This looks like a sigmoid before a function that applies one itself: score_logits are logits.",
+    one_total="This looks like one number. Return the two terms by name: {“coverage”: …, “score”: …}.",
 )
-def averages_the_pairs(pred_masks, gt_masks, score_logits, lam=1.0):
-    iou = [coverage.pairwise_soft_iou(pred, gt) for pred, gt in zip(pred_masks, gt_masks, strict=True)]
-    means = [one[coverage.best_assignment(one)].sum() / max(1, min(one.shape)) for one in iou]
-    return coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam) | {"coverage": -torch.stack(means).mean()}
-
-
-@BATCH.mistake(
-    "This looks like images without objects being left out. Their scores should all be 0, and only they teach the "
-    "network to begin with a stop."
-)
-def skips_empty_images(pred_masks, gt_masks, score_logits, lam=1.0):
-    kept = [b for b, gt in enumerate(gt_masks) if len(gt)]
-    return coverage.coverage_loss(pred_masks[kept], [gt_masks[b] for b in kept], score_logits[kept], lam)
-
-
-@BATCH.mistake(
-    "This looks like one n for the whole batch, the largest: padded entries are no objects. Each image has its own n."
-)
-def takes_the_largest_count(pred_masks, gt_masks, score_logits, lam=1.0):
-    most = max(map(len, gt_masks))
-    score = lam * coverage.score_loss_with_logits(score_logits, most).mean()
-    return coverage.coverage_loss(pred_masks, gt_masks, score_logits, lam) | {"score": score}
+def wrong_batch(pred_masks, gt_masks, score_logits, lam=1.0, *, plus=False, one_minus=False, sums_images=False,
+                mean_of_pairs=False, per_object=False, no_lam=False, lam_on_both=False, lam_on_coverage=False,
+                greedy=False, square=False, in_order=False, by_matching=False, skips_empty=False, largest_count=False,
+                first_count=False, all_count=False, mean_of_scores=False, sigmoid_twice=False,
+                one_total=False):  # fmt: skip
+    counts, covered, score = [len(gt) for gt in gt_masks], [], []
+    for pred, gt, logits in zip(pred_masks, gt_masks, score_logits, strict=True):
+        if skips_empty and len(gt) == 0:
+            continue
+        iou = coverage.pairwise_soft_iou(pred, gt)
+        rows, columns = _pairs(iou, greedy, square, in_order)
+        cover = (iou[rows, columns] - float(one_minus)).sum()
+        cover = cover / max(1, len(rows)) if mean_of_pairs else cover / max(1, len(gt)) if per_object else cover
+        covered.append(cover)
+        n = max(counts) if largest_count else counts[0] if first_count else len(pred) if all_count else len(gt)
+        logits = logits.sigmoid() if sigmoid_twice else logits
+        if by_matching:
+            matched = torch.isin(torch.arange(len(pred)), rows)
+            logits, n = torch.cat([logits[matched], logits[~matched]]), len(rows)
+        term = coverage.score_loss_with_logits(logits, n)
+        score.append(term / len(pred) if mean_of_scores else term)
+    average = torch.sum if sums_images else torch.mean
+    losses = {"coverage": average(torch.stack(covered)), "score": average(torch.stack(score))}
+    losses["coverage"] = losses["coverage"] * (1 if plus else -1) * (lam if lam_on_both or lam_on_coverage else 1)
+    losses["score"] = losses["score"] * (1 if no_lam or lam_on_coverage else lam)
+    return losses["coverage"] + losses["score"] if one_total else losses

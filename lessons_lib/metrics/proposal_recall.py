@@ -1,0 +1,76 @@
+"""Recall of proposals: which share of the objects lies under one of the first N boxes that a detector proposes.
+
+What no proposal covers the rest of the detector can never find; what a thousand cover and thirty do not is lost by
+keeping thirty. So the recall against N says whether a missed object was missed by the RPN or after it.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lessons_lib.data.sample import Instances
+from lessons_lib.metrics.detection_matching import match_pairs
+from lessons_lib.metrics.detection_pairs import Picture, paired
+from lessons_lib.ops.boxes import box_areas, check_boxes, pairwise_box_iou
+
+COUNTS = (10, 50, 100, 300, 1000)
+"""The numbers of proposals that recall is measured at."""
+
+
+class ProposalRecall:
+    """Collects the proposals of images, then computes the recall at `counts` of all; the classes play no part.
+
+    COCO's rules (AR of the COCO API without categories): proposals take their turn, best first, each takes the object
+    of highest IoU that is still free, and crowds are no objects. ValueError for counts that are not ascending and ≥ 1.
+
+    >>> recall = ProposalRecall(counts=(1, 2))
+    >>> box, label = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([1])
+    >>> boxes = torch.tensor([[0.0, 0, 1, 1], [0.0, 0, 4, 3]])  # of IoU 1/16 and 3/4
+    >>> recall.update(boxes, Instances(box, label, None))
+    >>> recall.compute()["recall50"]
+    {1: 0.0, 2: 1.0}
+    """
+
+    def __init__(self, counts: Sequence[int] = COUNTS):
+        self.counts = tuple(counts)
+        if not self.counts or self.counts[0] < 1 or any(a >= b for a, b in pairwise(self.counts)):
+            raise ValueError(f"counts must be numbers ≥ 1, ascending, at least one, got {self.counts}")
+        self.pictures: list[Picture] = []
+
+    def update(self, boxes: Float[Tensor, "P 4"], target: Instances) -> None:
+        """Add one image: its proposals as xyxy boxes, best first, and its objects. ValueError for other boxes."""
+        check_boxes("boxes", boxes)
+        crowd = target.is_crowd
+        if crowd is None:
+            crowd = torch.zeros(len(target), dtype=torch.bool, device=target.labels.device)
+        boxes, objects = boxes[: self.counts[-1]].cpu().double(), target.boxes.cpu().double()
+        iou = pairwise_box_iou(boxes, objects, crowd.cpu())
+        rank = (iou >= 0.5).any(1).nonzero()[:, 0]  # the others take no object at any threshold
+        labels, gt_labels = torch.zeros_like(rank), torch.zeros(len(target), dtype=torch.int64, device="cpu")
+        areas = (box_areas(boxes[rank]), box_areas(objects))
+        self.pictures.append(Picture(iou[rank], -rank.double(), labels, areas[0], gt_labels, areas[1], crowd.cpu()))
+
+    def merge(self, other: "ProposalRecall") -> None:
+        """Add the images of `other`, for example from another process, after one's own."""
+        if not isinstance(other, ProposalRecall) or other.counts != self.counts:
+            got = f"counts {other.counts}" if isinstance(other, ProposalRecall) else repr(other)
+            raise ValueError(f"other must be ProposalRecall with counts {self.counts}, got {got}")
+        self.pictures += other.pictures
+
+    def compute(self) -> dict[str, dict[int, float]]:
+        """{"recall50": recall at IoU 0.5 by the number of proposals, "recall": its mean over IoU 0.5, 0.55, …, 0.95}.
+
+        Where an image has fewer proposals, all of them count. NaN where there is no object.
+        """
+        objects = sum(int((~picture.is_crowd).sum()) for picture in self.pictures)
+        if objects == 0:
+            return {name: dict.fromkeys(self.counts, float("nan")) for name in ("recall50", "recall")}
+        pairs = paired(self.pictures, self.counts[-1])
+        hits = match_pairs(pairs)[0][0]  # (T, n), of objects of any size
+        rank = -pairs.scores
+        found = {count: (hits & (rank < count)).sum(1).double() / objects for count in self.counts}
+        first = {count: values[0].item() for count, values in found.items()}
+        return {"recall50": first, "recall": {count: values.mean().item() for count, values in found.items()}}
