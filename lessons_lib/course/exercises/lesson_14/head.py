@@ -89,10 +89,10 @@ def connects_everything(channels, width, depth, masks):
 
 
 def mask_head_cases():
-    """One region, one convolution; several regions, two convolutions; no region."""
+    """One region, one convolution; several regions, three convolutions; no region."""
     generator = torch.Generator().manual_seed(2)
     cases = []
-    for regions, channels, width, depth, masks, side in ((1, 2, 3, 1, 2, 2), (3, 3, 2, 2, 4, 3), (0, 2, 2, 1, 3, 2)):
+    for regions, channels, width, depth, masks, side in ((1, 2, 3, 1, 2, 4), (2, 3, 2, 3, 4, 7), (0, 2, 2, 1, 3, 4)):
         made = {"channels": channels, "width": width, "depth": depth, "masks": masks}
         cases.append(made | {"features": torch.randn(regions, channels, side, side, generator=generator)})
     return cases
