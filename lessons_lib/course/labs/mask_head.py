@@ -33,7 +33,7 @@ PORTRAIT, OWN, CHOSEN = "portrait", "your photograph", "the chosen class"
 SIDE = 96
 """Pixels of the shorter side of a photograph, as small as the scenes that the network has learned from."""
 FOUND, SHOWN = "#F0E442", "#D55E00"
-Image = Float[Tensor, "3 H W"]
+Image = Float[Tensor, "3 _ _"]
 
 
 @dataclass(frozen=True, eq=False)
