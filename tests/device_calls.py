@@ -109,6 +109,7 @@ CALLS = {
 
 NOT_CALLED = {
     "masks.pairwise_rle_iou": "run lengths are text",
+    "masks.pairwise_rle_ious": "run lengths are text",
     "receptive_field.chain.input_gradient": "runs a network of the caller's",
     "receptive_field.seen.seen_pixels": "runs a network of the caller's",
     "pasting.cells_of": "through paste_masks",

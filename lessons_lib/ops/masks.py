@@ -14,6 +14,9 @@ from torch import Tensor
 from lessons_lib.checks import checked_ints
 from lessons_lib.ops.boxes import check_crowd, iou_of
 
+TOGETHER = 16
+"""Images whose run lengths are checked together: enough to share the cost, few enough for a processor's cache."""
+
 
 def pairwise_mask_iou(
     pred_masks: Bool[Tensor, "P H W"], gt_masks: Bool[Tensor, "G H W"], is_crowd: Bool[Tensor, " G"] | None = None
@@ -84,12 +87,42 @@ def pairwise_rle_iou(
     >>> pairwise_rle_iou(rles[:1], rles).tolist()
     [[1.0, 0.5]]
     """
-    if not (isinstance(pred_rles, list) and isinstance(gt_rles, list) and all_sound([*pred_rles, *gt_rles])):
-        checked_runs("pred_rles", pred_rles)  # says which is not
-        checked_runs("gt_rles", gt_rles)
+    return pairwise_rle_ious([(pred_rles, gt_rles, is_crowd)])[0]
+
+
+def pairwise_rle_ious(
+    images: Sequence[tuple[Sequence[dict], Sequence[dict], Bool[Tensor, " _"] | None]],
+) -> list[Float64[Tensor, "_ _"]]:
+    """`pairwise_rle_iou` of many images, each given as (pred_rles, gt_rles, is_crowd).
+
+    The letters of several images are checked together: for one image alone that takes longer than its IoU. A
+    ValueError names the image too, where there is more than one.
+
+    >>> rles = encode_rle(torch.tensor([[[True, True]], [[True, False]]]))
+    >>> [iou.tolist() for iou in pairwise_rle_ious([(rles[:1], rles, None), (rles[:1], [], None)])]
+    [[[1.0, 0.5]], [[]]]
+    """
+    ious = []
+    for start in range(0, len(images), TOGETHER):
+        part = images[start : start + TOGETHER]
+        lists = [rles for pred, gt, _ in part for rles in (pred, gt)]
+        sound = all(isinstance(rles, list) for rles in lists) and all_sound([rle for rles in lists for rle in rles])
+        for number, image in enumerate(part, start):
+            ious.append(_rle_iou(*image, sound, f"images[{number}]: " if len(images) > 1 else ""))
+    return ious
+
+
+def _rle_iou(
+    pred_rles: Sequence[dict], gt_rles: Sequence[dict], is_crowd: Tensor | None, sound: bool, where: str
+) -> Float64[Tensor, "P G"]:
+    """The IoU in one image, whose letters are known to be sound or are looked at one entry after the other."""
+    if not sound:
+        checked_runs(f"{where}pred_rles", pred_rles)
+        checked_runs(f"{where}gt_rles", gt_rles)
     sizes = {tuple(rle["size"]) for rle in (*pred_rles, *gt_rles)}
     if len(sizes) > 1:
-        raise ValueError(f"pred_rles and gt_rles must be of one size, got {' and '.join(map(str, sorted(sizes)))}")
+        got = " and ".join(map(str, sorted(sizes)))
+        raise ValueError(f"{where}pred_rles and gt_rles must be of one size, got {got}")
     check_crowd(is_crowd, len(gt_rles))
     if not pred_rles or not gt_rles:
         return torch.zeros(len(pred_rles), len(gt_rles), dtype=torch.float64)

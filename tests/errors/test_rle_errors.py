@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from lessons_lib.ops.masks import decode_rle, pairwise_rle_iou
+from lessons_lib.ops.masks import decode_rle, pairwise_rle_iou, pairwise_rle_ious
 
 GOOD = {"size": [2, 2], "counts": "121"}
 LETTERS = "['counts'] must be numbers in COCO's letters, got "
@@ -46,6 +46,7 @@ def test_every_function_names_the_entry(entry, words):
         "rles": lambda: decode_rle([GOOD, entry], (2, 2)),
         "pred_rles": lambda: pairwise_rle_iou([GOOD, entry], [GOOD]),
         "gt_rles": lambda: pairwise_rle_iou([GOOD], [GOOD, entry]),
+        "images[1]: gt_rles": lambda: pairwise_rle_ious([([GOOD], [GOOD], None), ([GOOD], [GOOD, entry], None)]),
     }
     for name, call in calls.items():
         with pytest.raises(ValueError, match=re.escape(f"{name}[1]{words}")):

@@ -17,6 +17,7 @@ from lessons_lib.ops.masks import (
     encode_rle,
     pairwise_mask_iou,
     pairwise_rle_iou,
+    pairwise_rle_ious,
     runs_of_letters,
 )
 
@@ -46,6 +47,19 @@ def test_iou_is_the_loops_and_the_run_lengths_too(seed, p, g, height, width):
     plain = torch.tensor([[iou_by_loops(a, b, False) for b in gt] for a in pred], dtype=torch.float64).reshape(p, g)
     assert torch.equal(pairwise_mask_iou(pred, gt), plain)
     assert torch.equal(pairwise_rle_iou(encode_rle(pred), encode_rle(gt)), plain)
+
+
+def test_the_iou_of_many_images_is_that_of_each():
+    """More images than are checked together, each of its own size, some without masks."""
+    images, wants = [], []
+    for seed in range(40):
+        masks = random_masks(seed, 5, 1 + seed % 7, 1 + seed % 3)
+        pred, gt = masks[: seed % 4], masks[seed % 5 :]
+        crowd = torch.arange(len(gt)) % 2 == 0 if seed % 6 else None
+        images.append((encode_rle(pred), encode_rle(gt), crowd))
+        wants.append(pairwise_mask_iou(pred, gt, crowd))
+    assert all(map(torch.equal, pairwise_rle_ious(images), wants))
+    assert pairwise_rle_ious([]) == []
 
 
 def test_by_hand():
