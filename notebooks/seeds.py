@@ -152,6 +152,11 @@ def stand_in_for_missing() -> None:
 
 def heading(path: Path) -> dict[str, Any]:
     """What must be equal for two runs to stand in one table."""
+    return {"lesson": path.stem, "experiment": fingerprint(path), **machine_and_versions()}
+
+
+def machine_and_versions() -> dict[str, Any]:
+    """Where numbers are made: another processor or version rounds otherwise."""
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -160,8 +165,6 @@ def heading(path: Path) -> dict[str, Any]:
         ]
         processor = models[0] if models else processor
     return {
-        "lesson": path.stem,
-        "experiment": fingerprint(path),
         "machine": {"processor": processor, "capability": torch.backends.cpu.get_cpu_capability(), "threads": 1},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }

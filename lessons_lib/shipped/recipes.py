@@ -80,6 +80,7 @@ RECIPES = {
     "deconvnet": semantic_recipe("deconvnet", ("easy", "islands"), steps=2500),
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
     "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
+    "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""
 

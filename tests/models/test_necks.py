@@ -140,3 +140,11 @@ def test_one_map_alone(kind):
     assert {name: tuple(x.shape) for name, x in out.items()} == (
         {"p4": (1, 8, 4, 4), "p5": (1, 8, 2, 2)} if kind == "fpn" else {"t4": (1, 80, 4, 4)}
     )
+
+
+def test_tdm_starts_as_he_et_al_start_networks_with_relu():
+    torch.manual_seed(0)
+    for layer in (layer for layer in TDM(make_backbone("tiny"), out_channels=64).modules() if hasattr(layer, "weight")):
+        fan_in = layer.weight[0].numel()
+        assert layer.weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.05)
+        assert layer.bias.abs().max() == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from lessons_lib.course.course_map import dots
 from lessons_lib.course.exercise_list import written_exercises
 from notebooks import minutes
 
@@ -23,6 +24,16 @@ def test_the_head_says_how_long_the_lesson_takes(path):
     assert abs(said - minutes.minutes_of(notebook, lesson)) <= minutes.CLOSE
     head = notebook.cells[0].source
     assert lesson == "00" or minutes.with_minutes(head, said, len(written_exercises(lesson))) == head
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_every_exercise_says_its_difficulty_and_minutes(path):
+    """Written by python notebooks/minutes.py, from the exercises themselves."""
+    lesson = path.name[:2]
+    text = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    effort = {one.id: f"*{dots(one.difficulty)} about {one.minutes} minutes*" for one in written_exercises(lesson)}
+    assert minutes.with_effort(text, effort) == text
+    assert lesson == "00" or set(minutes.HEADLINE.findall(text)) == set(effort)
 
 
 def test_the_line_of_an_exercise_is_put_under_its_headline():

@@ -1,5 +1,6 @@
 """Masks: IoU of all pairs against a loop and pycocotools, crowds and empty masks, run lengths there and back."""
 
+import itertools
 import random
 
 import pytest
@@ -128,3 +129,17 @@ def test_the_look_at_all_run_lengths_is_that_at_each(seed):
     except ValueError:
         sound = False
     assert all_sound(rles) == sound
+
+
+def test_the_quick_look_passes_no_text_that_the_long_one_refuses():
+    """All texts of two letters from ! to ~, alone and behind a sound entry."""
+    sound = {"size": [1, 3], "counts": "12"}
+    for letters in itertools.product(map(chr, range(33, 127)), repeat=2):
+        entry = {"size": [1, 3], "counts": "".join(letters)}
+        try:
+            checked_runs("rles", [entry])
+            good = True
+        except ValueError:
+            good = False
+        assert good or not all_sound([entry]), entry
+        assert good or not all_sound([sound, entry]), entry

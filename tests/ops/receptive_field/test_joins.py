@@ -69,6 +69,15 @@ def test_maps_of_other_jumps_cannot_be_told_apart_and_are_refused():
         module_fields(Crooked())
 
 
+def test_a_map_cut_by_anything_but_slices_is_refused():
+    class Picked(nn.Module):
+        def forward(self, x):
+            return x[:, :, torch.tensor([0, 2, 4])]
+
+    with pytest.raises(ValueError, match="must cut maps by slices to be followed, got another index; measure with"):
+        module_fields(Picked())
+
+
 def test_phases_of_a_transposed_convolution():
     """Pooled by 2, then 3 × 3 with stride 2: even pixels see one cell, odd ones two: fields of 2 and 4."""
     module = nn.Sequential(nn.MaxPool2d(2), nn.ConvTranspose2d(3, 4, 3, 2, 1))

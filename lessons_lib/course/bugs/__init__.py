@@ -1,0 +1,1 @@
+"""Bugs that people really make in detectors: planted one at a time, and what each costs."""
