@@ -49,18 +49,23 @@ def _scenes(count: int, config: SceneConfig, seed: int) -> Iterator[Sample]:
         yield from draw_scenes(range(start, min(count, start + DRAWN_AT_ONCE)), config, seed)
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m data_scripts.make_scenes", description=__doc__.split(":")[0])
+    top.add_argument("--layout", choices=tuple(LAYOUTS), required=True)
+    top.add_argument("--out", type=Path, required=True, help="a new or an empty folder")
+    top.add_argument("--count", type=int, default=100, help="images (default 100)")
+    top.add_argument("--preset", choices=tuple(PRESETS), default="easy")
+    top.add_argument("--size", type=int, help="pixels per side (default: the preset's, 96)")
+    top.add_argument("--seed", type=int, default=0)
+    top.add_argument("--split", help="default: the layout's training split")
+    top.add_argument("--crowd-probability", type=float, help="default: the preset's; most layouts need 0")
+    return top
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.make_scenes", description=__doc__.split(":")[0])
-    parser.add_argument("--layout", choices=tuple(LAYOUTS), required=True)
-    parser.add_argument("--out", type=Path, required=True, help="a new or an empty folder")
-    parser.add_argument("--count", type=int, default=100, help="images (default 100)")
-    parser.add_argument("--preset", choices=tuple(PRESETS), default="easy")
-    parser.add_argument("--size", type=int, help="pixels per side (default: the preset's, 96)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--split", help="default: the layout's training split")
-    parser.add_argument("--crowd-probability", type=float, help="default: the preset's; most layouts need 0")
-    options = parser.parse_args(arguments)
+    """Returns the exit status."""
+    options = parser().parse_args(arguments)
     changes = {"size": options.size, "crowd_probability": options.crowd_probability}
     try:
         config = replace(PRESETS[options.preset], **{k: v for k, v in changes.items() if v is not None})

@@ -128,13 +128,18 @@ def _read_alone(file: Path) -> None:
         open_picture(file)
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m data_scripts.validate", description=__doc__.split(":")[0])
+    top.add_argument("path", type=Path, help="the folder that holds the dataset")
+    top.add_argument("--layout", action="append", choices=tuple(DATASETS), help="instead of recognising it")
+    top.add_argument("--json", type=Path, help="write the report to this file")
+    return top
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """The command line: 0 where nothing is wrong, 1 where something is, 2 for a folder that is no dataset."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.validate", description=__doc__.split(":")[0])
-    parser.add_argument("path", type=Path, help="the folder that holds the dataset")
-    parser.add_argument("--layout", action="append", choices=tuple(DATASETS), help="instead of recognising it")
-    parser.add_argument("--json", type=Path, help="write the report to this file")
-    options = parser.parse_args(arguments)
+    """0 where nothing is wrong, 1 where something is, 2 for a folder that is no dataset."""
+    options = parser().parse_args(arguments)
     try:
         report = validate(options.path, options.layout)
         if options.json:

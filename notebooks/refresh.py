@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from lessons_lib.atomic import write_whole
+from lessons_lib.course.exercises.engine.cells import DECORATOR
 from lessons_lib.terminal import run
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +29,7 @@ KEPT_CELL_METADATA = ("tags", "jupyter", "editable", "deletable", "slideshow")
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Makes the notebook the same whoever ran it: no widget state, no times, one kernel name, counts from 1.
 
+    A cell with the stub of an exercise is tagged raises-exception, so that an error in it does not end Run All.
     Works in place and returns it. Cell ids stay; outputs stay, but for the trace that a progress bar or a stream split
     over several messages leaves: streams of one name that follow each other become one.
     """
@@ -36,6 +38,9 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA})
         if cell.cell_type == "code":
+            tags = cell.metadata.get("tags", [])
+            if DECORATOR.search(cell.source) and "raises-exception" not in tags:
+                cell.metadata["tags"] = [*tags, "raises-exception"]
             count += bool(cell.source.strip())
             cell.execution_count = count if cell.source.strip() else None
             cell.outputs = _merge_streams(cell.outputs)

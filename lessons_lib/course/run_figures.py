@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
 from lessons_lib.atomic import whole_file
@@ -32,8 +33,8 @@ def predictions(examples: Sequence[tuple[Sample, Tensor | Instances]], classes: 
     """Draws for each example the image, the truth and the prediction, side by side, into a PNG file."""
     shapes = [sample.label_map.shape for sample, _ in examples] or [torch.Size((1, 1))]
     heights = [min(WIDTH * height / width, 1.5 * WIDTH) for height, width in shapes]
-    figure = Figure(figsize=(3 * WIDTH, sum(heights) + 0.4), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    near = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    figure = Figure(figsize=(3 * WIDTH, sum(heights) + 0.4), layout=near)
     axes = figure.subplots(len(heights), 3, squeeze=False, height_ratios=heights)
     for ax in axes.flat:
         ax.set_axis_off()
@@ -60,8 +61,10 @@ def _draw_found(axes: Sequence[Axes], sample: Sample, answer: Instances, classes
         if len(classes) > 2:  # where there is one class of objects its name says nothing
             draw_names(ax, sample.image, readable(objects, classes, sample.image.shape[1:]), classes)
     if len(sure) == 0:
-        best = answer.best(1) if len(answer) else None
-        words = "nothing found" if best is None else f"best: {classes[int(best.labels)]} {float(best.scores):.2f}"
+        words = "nothing found"
+        if len(answer) and answer.scores is not None:
+            best = int(answer.scores.argmax())
+            words = f"best: {classes[int(answer.labels[best])]} {float(answer.scores[best]):.2f}"
         axes[1].text(0.5, 0.04, words, transform=axes[1].transAxes, fontsize=7, ha="center", bbox=TEXT_BOX)
 
 

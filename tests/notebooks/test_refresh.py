@@ -74,6 +74,13 @@ def test_clean_merges_streams_counts_anew_and_drops_times():
     assert "widgets" not in cleaned.metadata
 
 
+def test_an_error_in_an_exercise_does_not_end_a_run():
+    stub = new_code_cell('@exercise("02.1")\ndef f(x):\n    raise NotImplementedError', metadata={"tags": ["02.1"]})
+    use = new_code_cell("print('@exercise')", metadata={"tags": ["02.1"]})
+    cleaned = refresh.clean(refresh.clean(new_notebook(cells=[stub, use])))
+    assert [cell.metadata["tags"] for cell in cleaned.cells] == [["02.1", "raises-exception"], ["02.1"]]
+
+
 def test_cleaning_alone_runs_nothing_and_says_what_it_changed(tmp_path, capsys):
     path = write(tmp_path / "02_lesson.ipynb", "1 / 0")
     assert refresh.main(["--clean", str(path)]) == 1

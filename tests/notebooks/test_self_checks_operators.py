@@ -78,3 +78,15 @@ def test_lesson_12():
     features = torch.ones(1, 1, 12, 12, requires_grad=True)
     ops.roi_align(features, [torch.tensor([[1.3, 1.3, 10.3, 10.3]])], 1, 1.0, 3, aligned=True).sum().backward()
     assert int((features.grad != 0).sum()) == 36 and "36" in found[3]
+
+
+def test_lesson_14():
+    found = answers("14")
+    masks = torch.empty(100, 81, 28, 28, device="meta")
+    assert f"{masks.numel():,}" in found[0] and f"{masks[:, 0].numel():,}" in found[0]
+    inside = ops.roi_align(torch.ones(1, 1, 12, 12), [torch.tensor([[2.0, 2, 9, 8]])], 28, 1.0, 2, aligned=True)
+    assert bool((inside == 1).all()) and "Ones in every bin" in found[1]
+    fresh = torch.zeros(1, 11)
+    assert f"{F.cross_entropy(fresh, torch.tensor([0])):.2f} = ln 11" in found[2]
+    assert f"{F.binary_cross_entropy_with_logits(fresh, fresh):.2f}" in found[2]
+    assert 28 / 7 == 4 and "= 4 cells wide" in found[3]

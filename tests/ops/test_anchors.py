@@ -82,3 +82,16 @@ def test_order_is_that_of_a_permuted_head():
     flat = answers.permute(0, 2, 3, 1).flatten()
     number = int((flat == 2 * 35 + 3 * 7 + 6).nonzero())  # anchor 2 at row 3, column 6
     assert anchors[number].tolist() == [6 * 4 + 1.5 - 4, 3 * 4 + 1.5 - 4, 6 * 4 + 1.5 + 4, 3 * 4 + 1.5 + 4]
+
+
+def test_chainercvs_table():
+    """chainercv, test_generate_anchor_base.py: y before x, ratio-major, around (8, 8), without + 1 and not rounded."""
+    flat = [
+        [-37.254834, -82.509668, 53.254834, 98.509668], [-82.509668, -173.019336, 98.509668, 189.019336],
+        [-173.019336, -354.038672, 189.019336, 370.038672],
+    ]  # fmt: skip
+    square = [[-56.0, -56, 72, 72], [-120.0, -120, 136, 136], [-248.0, -248, 264, 264]]
+    upright = [[x0, y0, x1, y1] for y0, x0, y1, x1 in flat]
+    ours = anchor_shapes([128, 256, 512], [0.5, 1.0, 2.0]) + 8  # size-major, x before y
+    theirs = ours.view(3, 3, 4).transpose(0, 1).reshape(9, 4)[:, [1, 0, 3, 2]]
+    torch.testing.assert_close(theirs, torch.tensor(flat + square + upright), rtol=0, atol=1e-3)

@@ -48,7 +48,7 @@ def ps_roi_pool(
     first = (map_of * features.shape[2] + y0.T[:, :, None]) * features.shape[3] + x0  # (P, R, Q)
     height = (y1 - y0).clamp(min=0).T[:, :, None].expand(first.shape)
     width = (x1 - x0).clamp(min=0).expand(first.shape)
-    cells = _window_cells(*(x.flatten() for x in (first, height, width)), features.shape[3])
+    cells = _window_cells(first.flatten(), height.flatten(), width.flatten(), features.shape[3])
     return _Means.apply(features, cells, height * width, group)
 
 

@@ -96,7 +96,7 @@ class _WeightedSums(torch.autograd.Function):
             per_bin = gradient[part].permute(0, 2, 3, 1)  # (r, P, Q, C)
             if to_table is not None:
                 to_table += _turned_round(ctx.cells, *_reads(ctx.cells, *mine), per_bin.flatten(0, 2))
-            if table:
+            if to_rows is not None and to_columns is not None:
                 to_rows[part], to_columns[part] = _to_weights(table[0], mine, per_bin)
         return to_table, None, None, None, to_rows, None, to_columns
 

@@ -166,6 +166,27 @@ def test_the_box_loss_is_four_times_as_heavy():
 MASKS = {bug.name: bug for bug in masks.BUGS}
 
 
+def mask_outcome(bug) -> tuple[list[float], list[float]]:
+    """The losses of a step of the shipped Mask R-CNN, and the pixels of each object that it finds."""
+    torch.manual_seed(0)
+    with planted(bug):
+        model = build_model("mask_rcnn", len(CLASSES), **bug.options)
+        load_checkpoint("mask_rcnn", model)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            losses = model(collate(SCENES[:2]))
+            found = torch.cat([o.known_masks.sum((1, 2)) for o in model.predict([s.image for s in SCENES[:2]])])
+    return torch.stack(list(losses.values())).tolist(), found.tolist()
+
+
+@pytest.mark.parametrize("bug", masks.BUGS, ids=lambda bug: bug.name)
+def test_a_bug_of_masks_changes_what_is_learned_or_what_is_drawn(bug):
+    (right, drawn), (losses, wrong) = mask_outcome(every.NO_BUG), mask_outcome(bug)
+    assert len(drawn) > 0
+    assert (losses != right) == bug.learns
+    assert bug.learns or wrong != drawn
+
+
 def test_the_target_of_the_object_s_box():
     mask = torch.zeros(1, 8, 8, dtype=torch.bool)
     mask[0, 2:6, 2:6] = True

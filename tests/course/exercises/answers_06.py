@@ -6,6 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lessons_lib.models.semantic.fcn import bilinear_upsampling
+from lessons_lib.ops.grid import PIXELS, Grid
+
 
 def dense_by_unflatten(weight, channels):
     k = math.isqrt(weight.shape[1] // channels)
@@ -72,10 +75,67 @@ def loss_by_masking(logits, label_maps):
     return (each * counted).sum() / counted.sum().clamp(min=1)
 
 
+def step_in_another_order(model, optimizer, images, label_maps):
+    model.train()
+    model.zero_grad()
+    loss = loss_by_gathering(model(images), label_maps)
+    loss.backward()
+    optimizer.step()
+    model.zero_grad()
+    return loss.detach()
+
+
+def step_by_autograd(model, optimizer, images, label_maps):
+    model.train()
+    loss = loss_by_masking(model(images), label_maps)
+    for parameter in model.parameters():
+        parameter.grad = None
+    torch.autograd.backward(loss)
+    optimizer.step()
+    return float(loss)
+
+
+class HeadOfWeights(nn.Module):
+    """No layers in forward, only their weights; the pyramid from F.interpolate's own slopes."""
+
+    def __init__(self, channels, num_classes, stride):
+        super().__init__()
+        self.stride, k = stride, 2 * stride - 1
+        self.score = nn.Conv2d(channels, num_classes, 1)
+        self.up = nn.ConvTranspose2d(num_classes, num_classes, k, stride, groups=num_classes, bias=False)
+        self.score.weight.data *= 0
+        self.score.bias.data *= 0
+        slope = 1 - (torch.arange(k) - (stride - 1)).abs() / stride
+        self.up.weight.data = (slope[:, None] * slope).expand(num_classes, 1, k, k).clone()
+
+    def forward(self, cells, height, width):
+        scores = F.conv2d(cells, self.score.weight, self.score.bias)
+        fine = F.conv_transpose2d(scores, self.up.weight, None, self.stride, groups=scores.shape[1])
+        return fine.roll((-(self.stride // 2),) * 2, (2, 3))[:, :, :height, :width]
+
+
+class HeadOfTheLibrary(nn.Module):
+    """The library's own upsampling layer, for a grid of such cells."""
+
+    def __init__(self, channels, num_classes, stride):
+        super().__init__()
+        self.score = nn.Conv2d(channels, num_classes, 1)
+        for parameter in self.score.parameters():
+            nn.init.zeros_(parameter)
+        self.up, up = bilinear_upsampling(num_classes, Grid(stride, stride // 2 - 1), PIXELS)
+        self.cut = int(up.cells_before(PIXELS))
+
+    def forward(self, cells, height, width):
+        fine = self.up(self.score(cells))
+        return fine[..., self.cut :, self.cut :][..., :height, :width]
+
+
 ANSWERS = {
     "06.1": [dense_by_unflatten, dense_number_by_number],
     "06.2": [cost_by_running, cost_by_walking],
     "06.3": [stitch_by_permuting, stitch_by_pixel_shuffle, stitch_by_stacking],
     "06.4": [loss_by_gathering, loss_by_masking],
     "06.5": [offset_from_the_top, offset_by_the_ends],
+    "06.6": [step_in_another_order, step_by_autograd],
+    "06.7": [HeadOfWeights, HeadOfTheLibrary],
 }

@@ -170,6 +170,18 @@ def test_the_output_of_a_fresh_object_counts_where_the_exercise_says_so():
     assert "for the output before any training" in fault(Zero, start=True).fault.sentence
 
 
+def test_the_first_values_of_named_parameters_count():
+    exercise = Exercise("99.2", "H", Head, cases, (), trial=built(Head, loss, start_values=("score.bias",)))
+
+    class Ones(Head):
+        def __init__(self, channels, classes):
+            super().__init__(channels, classes)
+            nn.init.ones_(self.score.bias)
+
+    assert check(exercise, variant()).status == "passed"
+    assert "wrong for the first value of score.bias" in check(exercise, Ones).failure.fault.sentence
+
+
 def test_the_card_makes_the_object_and_calls_it():
     call = fault(variant(forward=lambda self, x: self.score(x))).call
     assert call.startswith("Variant(channels=2, classes=3)(x=tensor([[[[")

@@ -139,6 +139,29 @@ def test_a_trial_uses_the_answer_and_names_what_it_found():
     assert "raised ZeroDivisionError" in text and "In line" in text
 
 
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (lambda w: w.detach().sum().backward(), DETACHED_MESSAGE),
+        (lambda w: in_place(w).backward(), "as by optimizer.step() before loss.backward()"),
+    ],
+)
+def test_two_errors_of_backward_are_explained(step, words):
+    made = Exercise("99.9", "Back", lambda w: None, lambda: [{"w": torch.ones(2)}], (), trial=trainable)
+    assert words in check(made, step).failure.mistake
+
+
+def trainable(answer):
+    return lambda w: answer(w.requires_grad_().clone())
+
+
+def in_place(w):
+    loss = w.square().sum()
+    w.data += 1
+    w.add_(1)
+    return loss
+
+
 def test_findings_are_compared_in_order():
     right = Findings({"a": 1, "b": 2})
     assert mismatch(right, Findings({"b": 2, "a": 1})) is None

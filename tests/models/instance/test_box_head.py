@@ -145,6 +145,14 @@ def test_classes_do_not_suppress_each_other():
     assert found.masks is None
 
 
+def test_two_classes_may_share_a_place():
+    """Two boxes of IoU 0.9: as two classes both stay, as one the less confident goes."""
+    boxes = torch.tensor([[10.0, 10, 30, 30], [10, 10, 30, 28]])[:, None]
+    two, _ = detections(torch.tensor([[0.1, 0.9, 0.0], [0.2, 0.0, 0.8]]), boxes, CONFIG)
+    one, _ = detections(torch.tensor([[0.1, 0.9, 0.0], [0.2, 0.8, 0.0]]), boxes, CONFIG)
+    assert two.labels.tolist() == [1, 2] and one.labels.tolist() == [1]
+
+
 def test_the_class_has_its_own_box_and_the_background_none():
     deltas = torch.zeros(1, 3, 4)
     deltas[0, 2, 0] = 5.0  # half a width to the right: the head's weight of x is 10

@@ -17,6 +17,11 @@ CHANGED_MESSAGE = (
 DETACHED_MESSAGE = (
     ".item(), .detach(), .numpy(), .tolist(), torch.tensor() and torch.no_grad() each cut the path that gradients take."
 )
+RAISED_ADVICE = {
+    "does not require grad": DETACHED_MESSAGE,
+    "modified by an inplace operation": "Something was changed in place between its use and backward(), as by "
+    "optimizer.step() before loss.backward(), or by x += … on a value that is needed again.",
+}
 GRADIENT_ADVICE = "These are the gradients of the sum of all outputs, each times a fixed random weight."
 
 
@@ -25,7 +30,8 @@ def find_fault(expected: Outcome, got: Outcome, seconds: float | int) -> Fault |
     if got.timed_out:
         return Fault("time", f"did not come to an end: all calls together have {seconds:g} seconds.")
     if got.raised and not (got.needs_gradients and got.changed):  # torch refuses to change what needs a gradient
-        return Fault("raises", _raised_sentence(got.raised, got.needs_gradients))
+        advice = next((said for words, said in RAISED_ADVICE.items() if words in got.raised.message), "")
+        return Fault("raises", _raised_sentence(got.raised, got.needs_gradients), advice=advice)
     if got.changed:
         sentence = f"changed its input {' and '.join(got.changed)} in place."
         return Fault("changed", sentence, advice=CHANGED_MESSAGE)

@@ -9,6 +9,7 @@ from lessons_lib.course.exercises.engine.card import Card, Note, show
 from lessons_lib.course.exercises.engine.checking import check
 from lessons_lib.course.exercises.engine.describing import function_name
 from lessons_lib.course.exercises.engine.exercise import Exercise, find
+from lessons_lib.course.exercises.engine.rescue import watch_cells
 from lessons_lib.course.progress import record_pass
 
 _hints_given: dict[str, int] = {}
@@ -49,6 +50,9 @@ def library_version(found: Exercise, mine: Any) -> Callable[..., Any]:
 
     setattr(function, "mine", mine)  # noqa: B010 - a type checker knows no attributes of functions
     return function
+
+
+watch_cells(library_version)
 
 
 def hint(exercise_id: str) -> None:

@@ -45,40 +45,40 @@ def linear_as_conv_weight(weight, channels):
     return weight.reshape(len(weight), channels, k, k)
 
 
-def _side(weight, channels):
-    return round((weight.shape[1] // channels) ** 0.5)
-
-
-@DENSE.mistake(
-    "This looks like channels last: the row was read as k × k cells of `channels` numbers. torch's Flatten writes one "
-    "whole channel after the other."
+@DENSE.flags(
+    channels_last="This looks like channels last: the row was read as k × k cells of `channels` numbers. torch's "
+    "Flatten "
+    "writes one whole channel after the other.",
+    transposed="This looks like a reshape of the transpose. Row i of the weight belongs to output i: reshape it as it "
+    "is.",
+    rotated="This looks like a kernel turned by 180°. What torch calls a convolution does not turn its kernel, and "
+    "neither "
+    "did the fully connected layer.",
+    rows_and_columns="This looks like rows and columns exchanged in each channel: Flatten goes along a row first.",
+    inputs_first="This looks like (channels, K, k, k). The weight of a convolution has its output channels first.",
+    first_output="This looks like the first output only: each of the K rows becomes a kernel of its own.",
 )
-def reads_channels_last(weight, channels):
-    k = _side(weight, channels)
-    return weight.reshape(len(weight), k, k, channels).permute(0, 3, 1, 2)
-
-
-@DENSE.mistake(
-    "This looks like a kernel turned by 180°. What torch calls a convolution does not turn its kernel, and neither did "
-    "the fully connected layer."
-)
-def turns_the_kernel(weight, channels):
-    return linear_as_conv_weight(weight, channels).flip(2, 3)
-
-
-@DENSE.mistake("This looks like (channels, K, k, k). The weight of a convolution has its output channels first.")
-def puts_inputs_first(weight, channels):
-    return linear_as_conv_weight(weight, channels).transpose(0, 1)
-
-
-@DENSE.mistake("This looks like rows and columns exchanged in each channel: Flatten goes along a row first.")
-def exchanges_rows_and_columns(weight, channels):
-    return linear_as_conv_weight(weight, channels).transpose(2, 3)
-
-
-@DENSE.mistake("This looks like the first output only: each of the K rows becomes a kernel of its own.")
-def keeps_the_first_output(weight, channels):
-    return linear_as_conv_weight(weight, channels)[:1]
+def wrong_weight(
+    weight,
+    channels,
+    *,
+    channels_last=False,
+    transposed=False,
+    rotated=False,
+    rows_and_columns=False,
+    inputs_first=False,
+    first_output=False,
+):
+    n, k = len(weight), round((weight.shape[1] // channels) ** 0.5)
+    weight = weight.T if transposed else weight
+    if channels_last:
+        kernels = weight.reshape(n, k, k, channels).permute(0, 3, 1, 2)
+    else:
+        kernels = weight.reshape(n, channels, k, k)
+    kernels = kernels.flip(2, 3) if rotated else kernels
+    kernels = kernels.transpose(2, 3) if rows_and_columns else kernels
+    kernels = kernels[:1] if first_output else kernels
+    return kernels.transpose(0, 1) if inputs_first else kernels
 
 
 # 06.2
@@ -121,115 +121,64 @@ def conv2d_multiply_adds(size, c_in, c_out, kernel_size, stride=1, padding=0, di
     return height * width * c_out * c_in * kernel_size**2
 
 
-@COST.mistake("This looks like a count at every input pixel. The window does work only where it stands.")
-def counts_input_pixels(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
-    return size[0] * size[1] * c_out * c_in * kernel_size**2
-
-
-@COST.mistake("This looks like twice as much: a multiplication and its addition are one multiply-add here.")
-def counts_both(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
-    return 2 * conv2d_multiply_adds(size, c_in, c_out, kernel_size, stride, padding, dilation)
-
-
-@COST.mistake("This looks like one input channel: each output number sums over all c_in of them.")
-def forgets_the_input_channels(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
-    return conv2d_multiply_adds(size, 1, c_out, kernel_size, stride, padding, dilation)
-
-
-@COST.mistake("This looks like one output channel: every position gives c_out numbers.")
-def forgets_the_output_channels(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
-    return conv2d_multiply_adds(size, c_in, 1, kernel_size, stride, padding, dilation)
-
-
-@COST.mistake("This looks like k where k² belongs: the window has rows and columns.")
-def counts_one_row_of_the_kernel(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
-    return conv2d_multiply_adds(size, c_in, c_out, kernel_size, stride, padding, dilation) // kernel_size
-
-
 @COST.mistake(
-    "This looks like a dilated window that multiplies in its gaps too. It reaches farther with the same k² taps."
+    "This looks like a count without the products with zeros of the padding. The layer makes them all the same: every "
+    "output number costs c_in · k²."
 )
-def multiplies_in_the_gaps(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
-    places = conv2d_multiply_adds(size, 1, 1, kernel_size, stride, padding, dilation) // kernel_size**2
-    return places * c_out * c_in * (dilation * (kernel_size - 1) + 1) ** 2
+def leaves_out_the_padding(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
+    seen = 1
+    for n in size:
+        starts = range(-padding, n + padding - dilation * (kernel_size - 1), stride)
+        seen *= sum(0 <= start + dilation * u < n for start in starts for u in range(kernel_size))
+    return seen * c_in * c_out
 
 
-@COST.mistake("This looks like a square image: take the height and the width from size.")
-def takes_the_height_twice(size, c_in, c_out, kernel_size, stride=1, padding=0, dilation=1):
-    return conv2d_multiply_adds((size[0], size[0]), c_in, c_out, kernel_size, stride, padding, dilation)
-
-
-# 06.3
-
-
-def stitch_cases():
-    """Four shifts of one number, numbered maps, three shifts a side, batches and channels, a strided view."""
-    generator = torch.Generator().manual_seed(3)
-    return [
-        {"shifted": torch.arange(1.0, 5).view(2, 2, 1, 1, 1, 1)},
-        {"shifted": torch.arange(1.0, 25).view(2, 2, 1, 1, 2, 3)},
-        {"shifted": torch.rand(3, 3, 2, 1, 2, 4, generator=generator)},
-        {"shifted": torch.rand(2, 2, 3, 4, 2, 2, generator=generator)},
-        {"shifted": torch.rand(1, 1, 2, 2, 3, 2, generator=generator)},
-        {"shifted": torch.rand(2, 2, 2, 3, 5, 3, generator=generator).transpose(4, 5)},
-    ]
-
-
-STITCH = Exercise(
-    "06.3",
-    "Stitch the shifts",
-    difficulty=3,
-    minutes=25,
-    oracle=patch.stitch,
-    cases=stitch_cases,
-    hints=(
-        "shifted[i, j] was computed on the image without its first i rows and j columns. Which rows of the whole "
-        "map are these?",
-        "Rows i, i + s, i + 2s, … and columns j, j + s, …: a slice with a step picks them, out[:, :, i::s, j::s].",
-        "Make out with shape (B, K, s·h, s·w), and fill it in two loops over i and j.",
-    ),
-    gradients=True,
+@COST.flags(
+    at_inputs="This looks like a count at every input pixel. The window does work only where it stands.",
+    over_stride="This looks like size // stride for the number of positions. Kernel and padding count too (lesson 02).",
+    steps="This looks like steps instead of positions: add 1 after the division.",
+    no_padding="This looks like a layer without its padding, which gives the window more positions.",
+    one_end="This looks like padding at one end only: 2 · padding cells more along each axis.",
+    no_dilation="This looks like a window that forgets its dilation: it reaches over dilation · (kernel_size − 1) + 1 "
+    "cells.",
+    square="This looks like a square image: take the height and the width from size.",
+    no_inputs="This looks like one input channel: each output number sums over all c_in of them.",
+    no_outputs="This looks like one output channel: every position gives c_out numbers.",
+    one_row="This looks like k where k² belongs: the window has rows and columns.",
+    in_gaps="This looks like a dilated window that multiplies in its gaps too. It reaches farther with the same k² "
+    "taps.",
+    bias="This looks like a count of the bias too. It is an addition without a multiplication: biases are free here.",
+    doubled="This looks like twice as much: a multiplication and its addition are one multiply-add here.",
 )
-
-
-@STITCH.model
-def stitch(shifted):
-    s, _, B, K, h, w = shifted.shape
-    out = shifted.new_zeros(B, K, s * h, s * w)
-    for i in range(s):
-        for j in range(s):
-            out[:, :, i::s, j::s] = shifted[i, j]
-    return out
-
-
-@STITCH.mistake(
-    "This looks like tiles laid side by side: each shift got a corner of the map. The shifts belong to neighbouring "
-    "pixels, so they interleave."
-)
-def lays_tiles(shifted):
-    return torch.cat([torch.cat(list(row), 3) for row in shifted], 2)
-
-
-@STITCH.mistake("This looks like i and j exchanged: the first index shifts rows, the second columns.")
-def exchanges_the_shifts(shifted):
-    return stitch(shifted.transpose(0, 1))
-
-
-@STITCH.mistake(
-    "This looks like a plain reshape. The numbers must change their order: s and h, and s and w, have to be "
-    "neighbours first."
-)
-def reshapes(shifted):
-    s, _, B, K, h, w = shifted.shape
-    return shifted.reshape(B, K, s * h, s * w)
-
-
-@STITCH.mistake("This looks like the first shift enlarged: the other shifts hold the scores of the pixels between.")
-def repeats_the_first_shift(shifted):
-    s = len(shifted)
-    return shifted[0, 0].repeat_interleave(s, 2).repeat_interleave(s, 3)
-
-
-@STITCH.mistake("This looks like shifts counted from the other end: shift 0 belongs to the first pixel, not the last.")
-def counts_from_the_end(shifted):
-    return stitch(shifted.flip(0, 1))
+def wrong_cost(
+    size,
+    c_in,
+    c_out,
+    kernel_size,
+    stride=1,
+    padding=0,
+    dilation=1,
+    *,
+    at_inputs=False,
+    over_stride=False,
+    steps=False,
+    no_padding=False,
+    one_end=False,
+    no_dilation=False,
+    square=False,
+    no_inputs=False,
+    no_outputs=False,
+    one_row=False,
+    in_gaps=False,
+    bias=False,
+    doubled=False,
+):
+    reach = dilation * (kernel_size - 1) + 1
+    ends = 0 if no_padding else 1 if one_end else 2
+    count = 1
+    for n in (size[0], size[0]) if square else size:
+        spare = n + ends * padding - (kernel_size if no_dilation else reach)
+        count *= n if at_inputs else n // stride if over_stride else spare // stride + (not steps)
+    taps = reach**2 if in_gaps else kernel_size if one_row else kernel_size**2
+    each = (1 if no_inputs else c_in) * taps + bias
+    return (2 if doubled else 1) * count * (1 if no_outputs else c_out) * each

@@ -1,4 +1,4 @@
-"""Lesson 06, exercises 4 and 5: the loss that leaves void out, and where the upsampled scores lie."""
+"""Exercise 06.4: the loss that leaves void out."""
 
 import torch
 from torch.nn import functional as F
@@ -6,9 +6,6 @@ from torch.nn import functional as F
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.data.sample import VOID
 from lessons_lib.models import contract as semantic
-from lessons_lib.ops import grid
-
-# 06.4
 
 
 def loss_cases():
@@ -27,7 +24,9 @@ def loss_cases():
     unequal["label_maps"][0, 1:] = VOID
     single = case((1, 3, 3), 5, 1.0)
     single["label_maps"][0, 2, 1] = 4
-    return [case((1, 2, 3), 2, 0.0), case((2, 5, 4), 4, 0.4), unequal, single, case((2, 3, 3), 3, 1.0)]
+    sure = case((1, 2, 2), 3, 0.0)
+    sure["logits"] = 1000 * sure["logits"].sign()  # softmax gives 0 there, whose logarithm is infinite
+    return [case((1, 2, 3), 2, 0.0), case((2, 5, 4), 4, 0.4), unequal, single, sure, case((2, 3, 3), 3, 1.0)]
 
 
 LOSS = Exercise(
@@ -53,138 +52,69 @@ def pixel_cross_entropy(logits, label_maps):
     return total / (label_maps != 255).sum().clamp(min=1)
 
 
-@LOSS.mistake(
-    "This looks like 0/0 on a batch that is all void: the mean of nothing is NaN, and one NaN ends a training. No "
-    "pixel, no loss: 0."
+@LOSS.flags(
+    void_is_ground="This looks like void taken for class 0, as when the border's colour is missing from the colour "
+    "map. "
+    "Then every object learns a frame of ground.",
+    void_is_last="This looks like void clamped to the last class. It belongs to no class: leave these pixels out.",
+    no_ground="This looks like class 0 left out as well. Ground is a class like the others; only 255 does not count.",
+    sign="This looks like log p without its minus sign: the loss must fall when p rises.",
+    softmax_twice="This looks like a softmax before cross_entropy, which makes one itself. Two of them leave hardly "
+    "any "
+    "gradient.",
+    log_by_hand="This looks like the logarithm of a softmax. Where p rounds to 0 the logarithm is infinite: "
+    "log_softmax, "
+    "or cross_entropy, never forms p.",
+    epsilon="This looks like a small number added to p before the logarithm. It changes the loss and stops the "
+    "gradient "
+    "where p is small: use log_softmax, or cross_entropy.",
+    summed="This looks like a sum. It grows with the image, and so would every step; here the loss is a mean.",
+    all_pixels="This looks like a mean over all pixels, void ones included: the more void, the smaller the loss. "
+    "Divide by "
+    "the pixels that count.",
+    by_images="This looks like a sum divided by the number of images. Divide by the number of pixels that count.",
+    nan="This looks like 0/0 on a batch that is all void: the mean of nothing is NaN, and one NaN ends a training. No "
+    "pixel, no loss: 0.",
+    image_means="This looks like a mean of the images' means. A pixel of an image with much void then counts more "
+    "than one "
+    "of another.",
+    new_zero="This looks like a new zero for a batch that is all void. It hangs on nothing, so backward() would fail: "
+    "let "
+    "the 0 come from the logits, as the sum of no pixels.",
 )
-def divides_nothing_by_nothing(logits, label_maps):
-    return F.cross_entropy(logits, label_maps, ignore_index=255)
+def wrong_loss(
+    logits,
+    label_maps,
+    *,
+    void_is_ground=False,
+    void_is_last=False,
+    no_ground=False,
+    sign=False,
+    softmax_twice=False,
+    log_by_hand=False,
+    epsilon=False,
+    summed=False,
+    all_pixels=False,
+    by_images=False,
+    nan=False,
+    image_means=False,
+    new_zero=False,
+):
+    void = label_maps == 255
+    counted = torch.ones_like(void) if void_is_ground or void_is_last else ~void
+    counted = counted & (label_maps != 0) if no_ground else counted
+    labels = torch.where(void, logits.shape[1] - 1 if void_is_last else 0, label_maps)
+    p = logits.softmax(1)
+    log_p = (p + 1e-8).log() if epsilon else p.log() if log_by_hand else (p if softmax_twice else logits).log_softmax(1)
+    each = log_p.gather(1, labels[:, None])[:, 0] * (1 if sign else -1)
 
+    def mean(each, counted):
+        if new_zero and not counted.any():
+            return torch.zeros(())
+        number = len(each) if by_images else counted.numel() if all_pixels else counted.sum()
+        number = 1 if summed else number if nan or by_images or all_pixels else number.clamp(min=1)
+        return each[counted].sum() / number
 
-@LOSS.mistake(
-    "This looks like a mean over all pixels, void ones included: the more void, the smaller the loss. Divide by the "
-    "pixels that count."
-)
-def divides_by_all_pixels(logits, label_maps):
-    return F.cross_entropy(logits, label_maps, ignore_index=255, reduction="sum") / label_maps.numel()
-
-
-@LOSS.mistake("This looks like a sum. It grows with the image, and so would every step; here the loss is a mean.")
-def sums(logits, label_maps):
-    return F.cross_entropy(logits, label_maps, ignore_index=255, reduction="sum")
-
-
-@LOSS.mistake(
-    "This looks like void taken for class 0, as when the border's colour is missing from the colour map. Then every "
-    "object learns a frame of ground."
-)
-def takes_void_for_ground(logits, label_maps):
-    return F.cross_entropy(logits, torch.where(label_maps == 255, 0, label_maps))
-
-
-@LOSS.mistake(
-    "This looks like a mean of the images' means. A pixel of an image with much void then counts more than one of "
-    "another."
-)
-def averages_pictures(logits, label_maps):
-    return torch.stack([pixel_cross_entropy(x[None], y[None]) for x, y in zip(logits, label_maps, strict=True)]).mean()
-
-
-@LOSS.mistake(
-    "This looks like a softmax before cross_entropy, which makes one itself. Two of them leave hardly any gradient."
-)
-def softmaxes_twice(logits, label_maps):
-    return pixel_cross_entropy(logits.softmax(1), label_maps)
-
-
-# 06.5
-
-
-def offset_cases():
-    """One layer each, a chain, the network of the lesson, and the released FCN-32s with its 100 pixels of padding."""
-    pool = (2, 2, 0)
-    vgg = [layer for depth in (2, 2, 3, 3, 3) for layer in [(3, 1, 1)] * depth + [pool]]
-    return [
-        {"layers": [], "kernel_size": 5},
-        {"layers": [(3, 1, 1)], "kernel_size": 1},
-        {"layers": [(3, 1, 0)], "kernel_size": 1},
-        {"layers": [(3, 2, 1)], "kernel_size": 3},
-        {"layers": [pool], "kernel_size": 4},
-        {"layers": [(7, 2, 3), (3, 2, 1), (3, 2, 0)], "kernel_size": 15},
-        {"layers": [(3, 2, 1), *[pool, (3, 1, 1)] * 4], "kernel_size": 63},
-        {"layers": [(3, 1, 100), *vgg[1:], (7, 1, 0)], "kernel_size": 64},
-    ]
-
-
-OFFSET = Exercise(
-    "06.5",
-    "Where to crop",
-    difficulty=3,
-    minutes=20,
-    oracle=grid.crop_offset,
-    cases=offset_cases,
-    hints=(
-        "Follow cell 0 down: at which position of the map below does the middle of its window lie? A window of k cells "
-        "has its middle (k − 1)/2 after its first cell, and padding moves it back.",
-        "In pixels: start += stride · ((k − 1)/2 − padding), with the stride of all layers before; then stride *= s.",
-        "On the way up the stamp of cell 0 has its middle on output cell (kernel_size − 1)/2, and that is pixel "
-        "`start`. So which output cell is pixel 0?",
-    ),
-)
-
-
-@OFFSET.model
-def crop_offset(layers, kernel_size):
-    start, stride = 0, 1
-    for k, s, padding in layers:
-        start += stride * ((k - 1) / 2 - padding)
-        stride *= s
-    return (kernel_size - 1) / 2 - start
-
-
-def _start(layers, middle, jump=True):
-    start, stride = 0, 1
-    for k, s, padding in layers:
-        start += (stride if jump else 1) * middle(k, padding)
-        stride *= s
-    return start
-
-
-@OFFSET.mistake(
-    "This looks like k/2 for the middle of a window. Three cells have their middle on cell 1, one after the first: "
-    "(k − 1)/2."
-)
-def halves_the_kernel(layers, kernel_size):
-    return kernel_size / 2 - _start(layers, lambda k, p: k / 2 - p)
-
-
-@OFFSET.mistake("This looks like a way down without padding. Padding moves every window back by as many cells.")
-def forgets_padding(layers, kernel_size):
-    return (kernel_size - 1) / 2 - _start(layers, lambda k, p: (k - 1) / 2)
-
-
-@OFFSET.mistake(
-    "This looks like cells of all layers added as if they were pixels. Behind a stride of 2 a step of one cell is two "
-    "pixels."
-)
-def forgets_the_strides(layers, kernel_size):
-    return (kernel_size - 1) / 2 - _start(layers, lambda k, p: (k - 1) / 2 - p, jump=False)
-
-
-@OFFSET.mistake("This looks like the other sign: the offset counts the cells in front of pixel 0 that are to go.")
-def turns_the_sign(layers, kernel_size):
-    return -crop_offset(layers, kernel_size)
-
-
-@OFFSET.mistake(
-    "This looks like the middle of the last stamp only. Cell 0 does not lie on pixel 0: follow it down first."
-)
-def ignores_the_way_down(layers, kernel_size):
-    return (kernel_size - 1) / 2
-
-
-@OFFSET.mistake(
-    "This looks like //, which cuts the half off. Windows of an even size have their middle between two cells."
-)
-def drops_halves(layers, kernel_size):
-    return (kernel_size - 1) // 2 - _start(layers, lambda k, p: (k - 1) // 2 - p)
+    if image_means:
+        return sum(mean(each[i], counted[i]) for i in range(len(each))) / len(each)
+    return mean(each, counted)

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from lessons_lib.course.bugs.prices import price
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.ops import anchors
 from lessons_lib.ops.grid import Grid
@@ -83,7 +84,7 @@ def forgets_the_root(sizes, ratios):
 @SHAPES.mistake(
     "This looks like √r multiplied on both sides, where one must divide: every anchor is square. (A public detector "
     "was "
-    "trained so, and lost two points of average precision.)"
+    "trained so, and lost two points of average precision.)" + price("square anchors")
 )
 def stays_square(sizes, ratios):
     return shapes_with(sizes, ratios, by_root, by_root)
@@ -183,7 +184,7 @@ def forgets_half_a_pixel(shapes, rows, columns, stride, start):
 @PLACE.mistake(
     "This looks like anchors at stride · i: the grid's start is left out. The cells of this map lie elsewhere, and "
     "every "
-    "box would be off by the same distance."
+    "box would be off by the same distance." + price("anchors at the corner")
 )
 def begins_at_zero(shapes, rows, columns, stride, start):
     return placed_with(shapes, rows, columns, stride, 0, half=0)

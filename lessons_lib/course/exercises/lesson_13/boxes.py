@@ -4,6 +4,7 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from lessons_lib.course.bugs.prices import price
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.models.instance.rpn import RPNHead
 from lessons_lib.ops import box_coding
@@ -67,7 +68,7 @@ def encoded_with(boxes, anchors, weights, plus=0.0, divide_by="anchor", weigh=1,
 
 @ENCODE.mistake(
     "This looks like widths with +1. Where ends are exclusive, a box from 0 to 8 is 8 wide; the +1 belongs to an old "
-    "convention that counts the last pixel in."
+    "convention that counts the last pixel in." + price("widths with +1")
 )
 def adds_one(boxes, anchors, weights):
     return encoded_with(boxes, anchors, weights, plus=1.0)
@@ -193,7 +194,7 @@ def head_with(maps, cw, cb, ow, ob, dw, db, relu=True, cells_first=True, **parts
 
 @HEAD.mistake(
     "This looks like answers flattened as they come, (A, H, W). Anchors are ordered row, column, shape: without the "
-    "permutation almost every answer goes to another anchor, and no error tells you."
+    "permutation almost every answer goes to another anchor, and no error tells you." + price("flat before permuted")
 )
 def forgets_to_permute(*args, **weights):
     return head_with(*args, *weights.values(), cells_first=False)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import torch
 
+from lessons_lib.course.bugs.prices import price
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.models.instance.config import TINY
 from lessons_lib.models.instance.detections import detections
@@ -90,7 +91,7 @@ def as_printed(boxes, scores, labels, threshold):
 @SUPPRESS.mistake(
     "This looks like suppression across classes. A duck in front of a hen would take the hen away: only boxes of the "
     "same "
-    "class are rivals."
+    "class are rivals." + price("NMS across classes")
 )
 def mixes_classes(boxes, scores, labels, threshold):
     return suppressed_with(boxes, scores, labels, threshold, by_class=False)

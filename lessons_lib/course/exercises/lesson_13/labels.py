@@ -2,6 +2,7 @@
 
 import torch
 
+from lessons_lib.course.bugs.prices import price
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.ops.matching import match
 from lessons_lib.ops.sampling import sample
@@ -97,6 +98,7 @@ def forgets_the_exception(iou, high, low):
     "This looks like a forced label whose object is not forced. An anchor that is an example *because* it is the best "
     "of "
     "object g must also be moved onto g, not onto the object that it overlaps more."
+    + price("best anchor, other object")
 )
 def forces_the_label_alone(iou, high, low):
     return labels_with(iou, high, low, moves=False)
@@ -196,7 +198,7 @@ def drawn_with(labels, random, count, share, fill=True, background=(0,), largest
 
 @SAMPLE.mistake(
     "This looks like a fixed share of background. Where objects are few, background takes their seats too: the sample "
-    "always has `count` anchors if there are enough."
+    "always has `count` anchors if there are enough." + price("fixed share of background")
 )
 def leaves_seats_empty(labels, random, count, share):
     return drawn_with(labels, random, count, share, fill=False)
@@ -205,7 +207,7 @@ def leaves_seats_empty(labels, random, count, share):
 @SAMPLE.mistake(
     "This looks like ignored anchors drawn as background. Anchors with label −1 lie between the thresholds: they must "
     "never "
-    "be drawn."
+    "be drawn." + price("ignored as background")
 )
 def draws_what_is_ignored(labels, random, count, share):
     return drawn_with(labels, random, count, share, background=(0, -1))
