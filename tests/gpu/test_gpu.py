@@ -38,10 +38,18 @@ EASY = PRESETS["clear"]
 
 
 @pytest.fixture(autouse=True)
-def whole_float32(monkeypatch):
-    """A GPU may round the factors of convolutions to 10 bits (TF32); then other anchors are drawn and kept."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+def whole_float32():
+    """A GPU may round the factors of convolutions to 10 bits (TF32); then other anchors are drawn and kept.
+
+    Put back by hand: monkeypatch would delete the second, which no instance or class holds as an attribute.
+    """
+    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = False
+    yield
+    for switch, value in zip(switches, before, strict=True):
+        switch.allow_tf32 = value
 
 
 def boxes(count, extent=60.0):
