@@ -71,7 +71,7 @@ OPERATORS = {
     "roi_warp": lambda: (lambda x, b: roi_warp(x, b, 7, 0.25), torch.rand(FEATURES), [boxes(5), boxes(9)]),
     "ps_roi_pool": lambda: (lambda x, b: ps_roi_pool(x, b, 2, 0.25), torch.rand(FEATURES), [boxes(5), boxes(9)]),
     "multilevel_roi_align": lambda: (
-        lambda x, y, b: multilevel_roi_align([x, y], [Grid(4, 0.0), Grid(8, 0.0)], b, 7, canonical_size=40),
+        lambda x, y, b: multilevel_roi_align([x, y], [Grid(4, 0.0), Grid(8, 0.0)], b, 7, canonical_size=40.0),
         torch.rand(2, 8, 24, 28),
         torch.rand(2, 8, 12, 14),
         torch.stack([boxes(9), boxes(9)]),

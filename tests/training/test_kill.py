@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="this system has no SI
 MODELS = ("tiny", "tiny_pieces", "faster_rcnn", "mask_rcnn")
 """A semantic model, one that finds objects, a detector with its dice, and one with masks."""
 
-STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60, "mask_rcnn": 50}
+STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60, "mask_rcnn": 40}
 KILLS = {"tiny": 20, "tiny_pieces": 6, "faster_rcnn": 3, "mask_rcnn": 2}
 WORDS = ["--size", "32", "--batch", "2", "--device", "cpu", "--save-every", "5"]
 
