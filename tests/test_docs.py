@@ -114,10 +114,10 @@ def test_commands_in_documents_exist(document):
     assert set(re.findall(r"(?:^ {4}|^|`)make ([a-z]+)", text, re.MULTILINE)) <= makefile_targets()
     from lessons_lib.__main__ import parser
 
-    for command in re.findall(r"python -m lessons_lib ([a-z]+[^`\n#]*)", text):
+    for command in re.findall(r"python -m lessons_lib ([a-z]+[^`\n#>]*)", text):  # up to where its output goes
         words = command.replace("FOLDER", "folder").replace("[", "").replace("]", "").split()
         parser().parse_args(words)  # exits, which fails the test, when there is no such verb or option
-    for module, rest in re.findall(r"python -m (data_scripts\.\w+)([^`\n#]*)", text):
+    for module, rest in re.findall(r"python -m (data_scripts\.\w+)([^`\n#>]*)", text):
         script = importlib.import_module(module)
         if hasattr(script, "parser"):
             script.parser().parse_args(rest.split())

@@ -38,10 +38,18 @@ EASY = PRESETS["clear"]
 
 
 @pytest.fixture(autouse=True)
-def whole_float32(monkeypatch):
-    """A GPU may round the factors of convolutions to 10 bits (TF32); then other anchors are drawn and kept."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+def whole_float32():
+    """A GPU may round the factors of convolutions to 10 bits (TF32); then other anchors are drawn and kept.
+
+    Put back by hand: monkeypatch would delete the second, which no instance or class holds as an attribute.
+    """
+    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = False
+    yield
+    for switch, value in zip(switches, before, strict=True):
+        switch.allow_tf32 = value
 
 
 def boxes(count, extent=60.0):
@@ -63,7 +71,7 @@ OPERATORS = {
     "roi_warp": lambda: (lambda x, b: roi_warp(x, b, 7, 0.25), torch.rand(FEATURES), [boxes(5), boxes(9)]),
     "ps_roi_pool": lambda: (lambda x, b: ps_roi_pool(x, b, 2, 0.25), torch.rand(FEATURES), [boxes(5), boxes(9)]),
     "multilevel_roi_align": lambda: (
-        lambda x, y, b: multilevel_roi_align([x, y], [Grid(4, 0.0), Grid(8, 0.0)], b, 7, canonical_size=40),
+        lambda x, y, b: multilevel_roi_align([x, y], [Grid(4, 0.0), Grid(8, 0.0)], b, 7, canonical_size=40.0),
         torch.rand(2, 8, 24, 28),
         torch.rand(2, 8, 12, 14),
         torch.stack([boxes(9), boxes(9)]),

@@ -15,13 +15,11 @@ from lessons_lib.training.journal import read_journal
 from tests.training.lives import CAN_BE_KILLED, Life, command
 
 pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="this system has no SIGKILL")
-MODELS = (
-    "tiny",
-    "tiny_pieces",
-    "faster_rcnn",
-)  # a semantic model, one that finds objects, and a detector with its dice
-STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60}
-KILLS = {"tiny": 20, "tiny_pieces": 6, "faster_rcnn": 3}
+MODELS = ("tiny", "tiny_pieces", "faster_rcnn", "mask_rcnn")
+"""A semantic model, one that finds objects, a detector with its dice, and one with masks."""
+
+STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60, "mask_rcnn": 40}
+KILLS = {"tiny": 20, "tiny_pieces": 6, "faster_rcnn": 3, "mask_rcnn": 2}
 WORDS = ["--size", "32", "--batch", "2", "--device", "cpu", "--save-every", "5"]
 
 

@@ -22,9 +22,10 @@ def test_a_model_that_can_learn_two_images(tmp_path, monkeypatch, capsys):
 
 
 def test_one_that_finds_objects():
-    settings = Settings("pieces", size=64, steps=600, lr=5e-3)
+    """Mask AP 0.9 asks for masks that are right, box and all; one image, and as fast a rate as it bears."""
+    settings = Settings("mask_rcnn", size=64, steps=600, lr=3e-3)
     verdict = overfit(settings, 1, "cpu", say=lambda text: None)
-    assert verdict.learned and verdict.steps < 600 and "mask AP50" in str(verdict)
+    assert verdict.learned and verdict.steps < 600 and "mask AP " in str(verdict)
 
 
 def test_one_that_cannot_says_so(monkeypatch, capsys):

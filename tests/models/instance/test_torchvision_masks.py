@@ -1,14 +1,23 @@
 """torchvision's Mask R-CNN as ours: its weights under our names, and its loss."""
 
+import os
+from functools import cache
+from pathlib import Path
+
 import pytest
 import torch
 from torchvision.models import detection
 from torchvision.models.detection.roi_heads import maskrcnn_inference, maskrcnn_loss
 
+from benchmarks.torchvision_parity import Compared, compared, differences, pair, their_detections
+from lessons_lib.data.files import read_photo
+from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.mask_head import mask_loss, own_masks
 from lessons_lib.models.instance.torchvision_weights import MASK_MODELS, load_torchvision, torchvision_mask_rcnn
 from lessons_lib.ops.mask_targets import mask_targets
+
+PHOTOS = Path(os.environ.get("LESSONS_REAL_DATA", "nowhere"), "coco2017_ccby136")
 
 
 @pytest.mark.parametrize(("name", "parameters"), [(MASK_MODELS[0], 44_401_393), (MASK_MODELS[1], 46_359_409)])
@@ -55,3 +64,48 @@ def test_the_chosen_masks_are_torchvisions():
     logits, labels = torch.randn(6, 5, 28, 28), torch.tensor([1, 4, 2, 2, 3, 1])
     (want,) = maskrcnn_inference(logits, [labels])
     torch.testing.assert_close(own_masks(logits, labels, MaskConfig()), want[:, 0])
+
+
+@cache
+def exact_pair(name):
+    """Small images and few objects, as float64 is slow."""
+    return pair(name, size=128, proposals=40, most=12)
+
+
+def assert_same(found, count):
+    """Not one detection differs, and masks only where 0.5 is met to the last digit."""
+    assert sum(one.count for one in found) >= count and sum(one.alone for one in found) == 0
+    assert max(one.pixels for one in found) < 1e-2 and max(one.confidence for one in found) < 1e-4
+    assert max(one.probability for one in found) < 1e-4
+    unlike, every = (sum(getattr(one, name) for one in found) for name in ("unlike", "of_pixels"))
+    assert every > 0 and unlike <= 0.001 * every
+
+
+@pytest.mark.parametrize("name", MASK_MODELS)
+def test_same_detections_and_masks_on_a_scene(name):
+    """In float64, where rounding decides nothing."""
+    theirs, ours = exact_pair(name)
+    image = draw_scenes([1], PRESETS["clear"])[0].image[:, :90].double()
+    assert_same([differences(theirs, ours, image)], 10)
+    found = their_detections(theirs, image)
+    assert found["probs"].std() > 0.1 and 0.01 < found["masks"].float().mean() < 0.9  # or equal masks say nothing
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs coco2017_ccby136 in the folder that LESSONS_REAL_DATA names")
+@pytest.mark.parametrize("name", MASK_MODELS)
+def test_same_detections_and_masks_on_photographs(name):
+    """Three; `python -m benchmarks.torchvision_parity --model …` compares all."""
+    theirs, ours = exact_pair(name)
+    found = [differences(theirs, ours, read_photo(path).double()) for path in sorted(PHOTOS.rglob("*.jpg"))[:3]]
+    assert_same(found, 20)
+
+
+def test_a_different_mask_is_seen():
+    """One cell before pasting, one pixel after it, of two objects in an image of 4 × 5."""
+    boxes = torch.tensor([[0.0, 0, 3, 3], [1, 1, 4, 4]])
+    first = {"boxes": boxes, "labels": torch.tensor([1, 2]), "scores": torch.tensor([0.9, 0.8])}
+    first |= {"probs": torch.zeros(2, 28, 28), "masks": torch.zeros(2, 4, 5, dtype=torch.bool)}
+    assert compared(first, first) == Compared(2, 0, 0.0, 0.0, 0.0, 0, 40)
+    probs, masks = first["probs"].clone(), first["masks"].clone()
+    probs[1, 3, 3], masks[0, 2, 2] = 0.25, True
+    assert compared(first, first | {"probs": probs, "masks": masks}) == Compared(2, 0, 0.0, 0.0, 0.25, 1, 40)
