@@ -164,9 +164,9 @@ def test_wrong_lesson_ends_in_one_line_and_status_1(notebooks, course, monkeypat
     ]
 
 
-def test_check_prints_a_csv_and_names_a_missing_folder(tmp_path, capsys):
-    assert main(["check", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == "notebook,problem\n"
+def test_check_refuses_a_folder_without_notebooks_and_names_a_missing_one(tmp_path, capsys):
+    assert main(["check", str(tmp_path)]) == 1
+    assert "folder must hold a notebook (*.ipynb)" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "absent")]) == 1
     assert "absent" in capsys.readouterr().err
 

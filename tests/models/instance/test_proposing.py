@@ -35,7 +35,7 @@ def test_what_is_found_is_what_predict_finds():
 def test_the_detectors_own_proposals_are_the_first():
     own, _ = own_proposals(small(), IMAGE)
     [(_, proposals)] = small().predict_with_proposals([IMAGE], 1000)
-    assert 10 < len(own) <= 32 and len(proposals) > 500
+    assert 10 < len(own) <= 64 and len(proposals) > 500
     assert torch.equal(proposals[: len(own)], own)
     [(_, few)] = small().predict_with_proposals([IMAGE], 5)
     assert torch.equal(few, own[:5])
