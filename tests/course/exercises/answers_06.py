@@ -92,7 +92,7 @@ def step_by_autograd(model, optimizer, images, label_maps):
         parameter.grad = None
     torch.autograd.backward(loss)
     optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 class HeadOfWeights(nn.Module):
@@ -122,7 +122,7 @@ class HeadOfTheLibrary(nn.Module):
         self.score = nn.Conv2d(channels, num_classes, 1)
         for parameter in self.score.parameters():
             nn.init.zeros_(parameter)
-        self.up, up = bilinear_upsampling(num_classes, Grid(stride, stride // 2 - 1), PIXELS)
+        self.up, up = bilinear_upsampling(num_classes, Grid(stride, stride / 2 - 1), PIXELS)
         self.cut = int(up.cells_before(PIXELS))
 
     def forward(self, cells, height, width):
