@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("ops", "metrics", "models", "data")
 WITHOUT = {  # helpers of the operators beside them, which are not called by themselves
     *("ops/__init__.py", "ops/receptive_field/__init__.py", "ops/receptive_field/rules.py"),
-    *("ops/roi/__init__.py", "ops/roi/maxima.py"),
+    *("ops/roi/__init__.py", "ops/roi/maxima.py", "ops/roi/reads.py"),
     *("metrics/__init__.py", "metrics/coco_copies.py", "metrics/detection_matching.py", "metrics/detection_pairs.py"),
 }
 
