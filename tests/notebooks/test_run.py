@@ -19,6 +19,7 @@ from tests.notebooks.measure import Measured, measured
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
 SECONDS, BYTES = 60, 2e9
+SLOWER = 2  # another processor, or this one with its cache shared, may need twice the time of a quiet one
 
 
 def run_strictly(path: Path, folder: Path, capability: str = "") -> Measured:
@@ -52,7 +53,7 @@ def test_lesson_prints_what_is_committed(path, capability, tmp_path, record_prop
     run = run_strictly(path, tmp_path, capability)
     record_property("cost", f"{run.seconds:.1f} s, {run.peak / 1e9:.2f} GB")
     assert run.status == 0, run.output
-    assert run.seconds <= SECONDS
+    assert run.seconds <= SLOWER * SECONDS
     assert run.peak <= BYTES
 
 
