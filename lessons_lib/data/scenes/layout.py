@@ -142,8 +142,8 @@ def _place(u: dict[str, Tensor], picture: dict[str, Tensor], config: SceneConfig
     partners = slice(0, 2 * touching.shape[1], 2)
     cos, sin = direction(u["side angle"], (u["side quarter"] * 4).long())
     reach = (u["radius"][:, partners] + u["radius"][:, 1::2]) * (0.7 + 0.25 * u["gap"][:, 1::2])
-    for name, direction in (("x", cos), ("y", sin)):
-        place = (u[name][:, partners] + direction[:, 1::2] * reach).clamp(0.04 * config.size, 0.96 * config.size)
+    for name, away in (("x", cos), ("y", sin)):
+        place = (u[name][:, partners] + away[:, 1::2] * reach).clamp(0.04 * config.size, 0.96 * config.size)
         u[name][:, 1::2] = torch.where(touching, place, u[name][:, 1::2])
     same = touching & (u["same"][:, 1::2] < 0.5)
     u["label"][:, 1::2] = torch.where(same, u["label"][:, partners], u["label"][:, 1::2])

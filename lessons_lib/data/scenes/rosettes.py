@@ -18,12 +18,27 @@ from lessons_lib.data.scenes.noise import picture_keys, uniforms, value_noise
 from lessons_lib.data.scenes.palette import tone
 from lessons_lib.data.scenes.shapes import capsule, ellipse
 
+ROSETTES = "rosettes"
+"""The name of the preset."""
+
 CLASSES = ("background", "leaf")
 
 GOLDEN = 0.381966
 """The part of a turn from one leaf to the next, as most plants grow them."""
 
-_PLANT_FIELDS = ("count", "x", "y", "radius", "turn", "hue", "chroma", "lightness", "sun", "hue of soil", "lightness of soil")
+_PLANT_FIELDS = (
+    "count",
+    "x",
+    "y",
+    "radius",
+    "turn",
+    "hue",
+    "chroma",
+    "lightness",
+    "sun",
+    "hue of soil",
+    "lightness of soil",
+)
 _LEAF_FIELDS = ("angle", "length", "width", "hue", "lightness")
 _CHUNK = 64
 """Images drawn at once."""
@@ -85,7 +100,7 @@ def draw_rosettes(indices: Sequence[int], config: RosetteConfig | None = None, s
     Instances are ordered from the lowest leaf, which is the oldest, to the uppermost.
 
     >>> [len(sample.instances) for sample in draw_rosettes(range(3))]
-    [4, 4, 3]
+    [10, 10, 4]
     """
     config, indices, samples = config or RosetteConfig(), list(indices), []
     for start in range(0, len(indices), _CHUNK):
@@ -163,7 +178,9 @@ def _paint(canvas: Tensor, leaf: dict[str, Tensor], drawn: Bool[Tensor, " B"], s
 
 def _soil(keys: Tensor, plant: Numbers, size: int) -> Float[Tensor, "B 3 S S"]:
     """Brown grains of two sizes, here and there a green one."""
-    grains = [value_noise(keys, field, size, (cell, cell)) for field, cell in ((8, 1 + size // 12), (9, 1 + size // 40))]
+    grains = [
+        value_noise(keys, field, size, (cell, cell)) for field, cell in ((8, 1 + size // 12), (9, 1 + size // 40))
+    ]
     texture = 0.5 * grains[0] + 0.5 * grains[1]
     lightness = 0.26 + 0.16 * plant["lightness of soil"] + 0.24 * (texture - 0.5)
     return tone(0.06 + 0.1 * plant["hue of soil"].expand_as(texture), texture * 0.25, lightness).permute(0, 3, 1, 2)

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
-from torch import Tensor, nn
-from torch.nn import functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor
 
 from lessons_lib.checks import check_ints
 from lessons_lib.data.sample import Batch, Instances, tight_boxes
@@ -20,11 +19,10 @@ from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.contract import InstanceModel
 from lessons_lib.models.instance.features import Features, UpToC4
-from lessons_lib.models.instance.mask_rcnn import masks_of
 from lessons_lib.models.instance.recurrent_config import RecurrentConfig
+from lessons_lib.models.instance.recurrent_losses import kept_steps, sequence_losses, single_objects
 from lessons_lib.models.instance.sequence import Decoder, Unrolled
 from lessons_lib.models.necks import FPN, FineMap
-from lessons_lib.ops.coverage import best_assignment, coverage_loss, pairwise_soft_iou, score_loss_with_logits
 
 
 class Recurrent(InstanceModel):
@@ -55,40 +53,9 @@ class Recurrent(InstanceModel):
         are none either, so that training stops and says so.
         """
         steps = self._next_steps()
-        truth, labels = _single_objects(batch)
+        truth, labels = single_objects(batch)
         made = self.unroll(batch.images, steps, batch.sizes)
-        return self.losses(made, truth, labels)
-
-    def losses(
-        self, made: Unrolled, truth: Sequence[Bool[Tensor, "_ H W"]], labels: Sequence[Int64[Tensor, " _"]]
-    ) -> dict[str, Float[Tensor, ""]]:
-        """The losses of an unrolled sequence by name; `truth` are the masks of each image, `labels` their classes."""
-        config, scores = self.config, made.score_logits
-        names = ("coverage", "score") + (("class",) if made.class_logits is not None else ())
-        if not bool((made.masks.sum() + scores.sum()).isfinite()):
-            return dict.fromkeys(names, made.masks.sum() + scores.sum())
-        found = coverage_loss(made.masks, truth, scores, config.lam, config.loss_variant)
-        counts = torch.tensor([len(masks) for masks in truth], device=scores.device)
-        if config.one_minus_iou:
-            found["coverage"] = found["coverage"] + counts.clamp(max=scores.shape[1]).to(scores.dtype).mean()
-        if config.monotone:
-            found["score"] = config.lam * score_loss_with_logits(monotone_logits(scores, counts), counts).mean()
-        if made.class_logits is not None:
-            found["class"] = config.class_weight * self._class_loss(made, made.class_logits, truth, labels)
-        return found
-
-    def _class_loss(
-        self, made: Unrolled, logits: Tensor, truth: Sequence[Tensor], labels: Sequence[Tensor]
-    ) -> Float[Tensor, ""]:
-        """The mean cross entropy of the matched masks' classes; the classes take the masks' matching."""
-        chosen, wanted = [], []
-        for masks, rows, true, own in zip(made.masks.detach(), logits, truth, labels, strict=True):
-            first = len(true) if self.config.loss_variant == "square" else None
-            predicted, objects = best_assignment(pairwise_soft_iou(masks[:first], true))
-            chosen.append(rows[predicted])
-            wanted.append(own[objects])
-        total = F.cross_entropy(torch.cat(chosen), torch.cat(wanted), reduction="sum")
-        return total / max(1, sum(map(len, wanted)))
+        return sequence_losses(made, truth, labels, self.config)
 
     def expected_losses(self) -> dict[str, float]:
         """ln 2 for each of the first training steps' scores, and ln K for a class; the coverage is not known."""
@@ -100,7 +67,9 @@ class Recurrent(InstanceModel):
         self, images: Float[Tensor, "B 3 H W"], steps: int | None = None, sizes: Int64[Tensor, "B 2"] | None = None
     ) -> Unrolled:
         """The first `steps` steps of images (None: all), whose pixels beyond `sizes` are padding."""
-        return self._unrolled(self.features(images), images.shape[2:], self.config.steps if steps is None else steps, sizes)
+        return self._unrolled(
+            self.features(images), images.shape[2:], self.config.steps if steps is None else steps, sizes
+        )
 
     def _unrolled(
         self, maps: dict[str, Tensor], size: Sequence[int], steps: int, sizes: Int64[Tensor, "B 2"] | None = None
@@ -140,9 +109,9 @@ class Recurrent(InstanceModel):
 
         The confidence of a step is the smallest score up to it, so the order of the steps is that of the confidence.
         """
-        confidence = scores.cummin(0).values
-        binary = masks > self.config.mask_threshold
-        kept = ((confidence >= self.config.threshold) & binary.flatten(1).any(1)).nonzero()[:, 0]
+        count = int(kept_steps(scores, self.config.threshold))
+        binary, confidence = masks[:count] > self.config.mask_threshold, scores[:count].cummin(0).values
+        kept = binary.flatten(1).any(1).nonzero()[:, 0]
         labels = torch.ones_like(kept)
         if class_logits is not None:
             labels = class_logits[kept, 1:].argmax(1) + 1
@@ -166,6 +135,7 @@ def recurrent(
     grow_every: int = 0,
     inhibition: bool = True,
     variant: str = "rectangular",
+    matching: str = "best",
     lam: float = 1.0,
     skips: bool = False,
     classes: bool = False,
@@ -178,8 +148,9 @@ def recurrent(
     100 channels, as in the paper. ValueError for what it refuses.
     """
     config = RecurrentConfig(
-        steps=steps, grow_every=grow_every, inhibition=inhibition, loss_variant=variant, lam=lam, skips=skips,
-        classes=classes, one_minus_iou=one_minus_iou, monotone=monotone, width=32 if backbone == "tiny" else 100,
+        steps=steps, grow_every=grow_every, inhibition=inhibition, loss_variant=variant, lam=lam, matching=matching,
+        skips=skips, classes=classes, one_minus_iou=one_minus_iou, monotone=monotone,
+        width=32 if backbone == "tiny" else 100,
     )  # fmt: skip
     return recurrent_model(num_classes, backbone, config)
 
@@ -192,25 +163,6 @@ def recurrent_model(num_classes: int, backbone: str, config: RecurrentConfig) ->
     neck = FPN(trunk, names, config.width, extra=False, outputs=names if config.skips else ("c2",))
     features = Features(trunk, FineMap(trunk, neck, config.fine_width))
     levels = ("p5", "p4", "p3", "p2") if config.skips else ("p2",)
-    return Recurrent(features, Decoder(levels, "m1", features.channels, features.grids, num_classes, config), num_classes, config)
-
-
-def monotone_logits(logits: Float[Tensor, "B T"], counts: Int64[Tensor, " B"]) -> Float[Tensor, "B T"]:
-    """For each of the first n steps the smallest logit so far, for each later one the largest still to come.
-
-    Ren and Zemel (arXiv:1605.09410), equation 8: the binary cross entropy of these is their monotone score loss.
-    """
-    smallest, largest = logits.cummin(1).values, logits.flip(1).cummax(1).values.flip(1)
-    return torch.where(torch.arange(logits.shape[1], device=logits.device) < counts[:, None], smallest, largest)
-
-
-def _single_objects(batch: Batch) -> tuple[list[Bool[Tensor, "_ H W"]], list[Int64[Tensor, " _"]]]:
-    """The masks of each image's objects, padded to the batch's size, and their classes; crowds are left out."""
-    masks, labels = [], []
-    size = batch.images.shape[2:]
-    for own, objects in zip(masks_of(batch.instances), batch.instances, strict=True):
-        single = torch.ones_like(objects.labels, dtype=torch.bool) if objects.is_crowd is None else ~objects.is_crowd
-        below, right = size[0] - own.shape[1], size[1] - own.shape[2]
-        masks.append(F.pad(own[single], (0, right, 0, below)))
-        labels.append(objects.labels[single])
-    return masks, labels
+    return Recurrent(
+        features, Decoder(levels, "m1", features.channels, features.grids, num_classes, config), num_classes, config
+    )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from lessons_lib.checks import check_ints
 from lessons_lib.ops.coverage import VARIANTS
 
+MATCHINGS = ("best", "greedy", "order")
+
 
 @dataclass(frozen=True)
 class RecurrentConfig:
@@ -19,7 +21,8 @@ class RecurrentConfig:
     coordinates: the maps tell each position where in the image it is (Liu et al., arXiv:1807.03247), in two channels
         that the paper does not have.
     inhibition: the positions of a mask compete. start_area: the pixels of a mask that the bias allows at first.
-    loss_variant, lam: `coverage_loss`'s variant and λ.
+    loss_variant, lam: `coverage_loss`'s variant and λ. matching: which object a mask learns: "best", the assignment of
+        that loss; "greedy", the largest IoU first; "order", mask t is object t as the truth happens to list them.
     threshold: the sequence ends before the first stop score below it. mask_threshold: a pixel is the object's from more
         than this on.
     skips: a state at each level of the features, each led by the coarser one, as RSIS has it (Salvador et al.,
@@ -39,6 +42,7 @@ class RecurrentConfig:
     start_area: float = 120.0
     loss_variant: str = "rectangular"
     lam: float = 1.0
+    matching: str = "best"
     threshold: float = 0.5
     mask_threshold: float = 0.5
     skips: bool = False
@@ -50,9 +54,9 @@ class RecurrentConfig:
     def __post_init__(self) -> None:
         check_ints(1, steps=self.steps, start_steps=self.start_steps, width=self.width, fine_width=self.fine_width)
         check_ints(0, grow_every=self.grow_every)
-        if self.loss_variant not in VARIANTS:
-            allowed = " or ".join(map(repr, VARIANTS))
-            raise ValueError(f"loss_variant must be {allowed}, got {self.loss_variant!r}")
+        for name, allowed in (("loss_variant", VARIANTS), ("matching", MATCHINGS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")
         for name in ("lam", "class_weight"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be ≥ 0, got {getattr(self, name)}")

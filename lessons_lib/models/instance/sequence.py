@@ -1,4 +1,4 @@
-"""From the maps of an image to a sequence of masks and stop scores: states, what is drawn from them, and when to stop."""
+"""From the maps of an image to a sequence of masks and stop scores: the states, and what is drawn from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Decoder(nn.Module):
         self.from_above = nn.ModuleList([nn.Conv2d(width, 4 * width, 3, padding=1) for _ in levels[1:]])
         self.from_state = nn.Conv2d(width, config.fine_width, 1)
         self.from_fine = nn.Conv2d(channels[fine] + more, config.fine_width, 1, bias=False)
-        self.draw = nn.Conv2d(config.fine_width, 1, 3, padding=1)
+        self.draw = nn.Conv2d(config.fine_width, 1, 3, padding=1, bias=False)  # the inhibition has one
         self.inhibition = Inhibition(config.start_area, config.inhibition)
         self.stop = nn.Linear(4 * width * len(levels), 1)
         self.classify = nn.Linear(4 * width * len(levels), num_classes) if config.classes else None
