@@ -1,5 +1,5 @@
-"""Tasks: how a model is judged, by what it predicts: one class for each pixel, objects with masks, boxes alone, or masks
-in a sequence that has to end in time.
+"""Tasks: how a model is judged, by what it predicts: one class for each pixel, objects with masks, boxes alone, or a
+sequence of masks that has to end in time.
 
 `train` and `evaluate` ask the task alone; they know no metric.
 """
