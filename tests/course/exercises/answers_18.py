@@ -8,14 +8,14 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def inhibit_by_formula(logits, b):
+def inhibit_by_formula(logits, bias):
     z = logits - logits.amax((1, 2), keepdim=True)
-    odds = z.exp() / z.exp().sum((1, 2), keepdim=True) * b.exp()
+    odds = z.exp() / z.exp().sum((1, 2), keepdim=True) * bias.exp()
     return odds / (1 + odds)
 
 
-def inhibit_map_by_map(logits, b):
-    return torch.stack([torch.sigmoid(one - one.logsumexp((0, 1)) + b) for one in logits])
+def inhibit_map_by_map(logits, bias):
+    return torch.stack([torch.sigmoid(one - one.logsumexp((0, 1)) + bias) for one in logits])
 
 
 def bound_by_counting(b, threshold, positions):

@@ -100,7 +100,8 @@ class ConvLSTMCell(nn.Module):
 @CELL.flags(
     torch_order="This looks like the order of torch's own LSTM: input, forget, candidate, output. Here it is input, "
     "forget, output, candidate, as in the authors' code.",
-    forget_first="This looks like the forget gate before the input gate. The order is input, forget, output, candidate.",
+    forget_first="This looks like the forget gate before the input gate. The order is input, forget, output, last the "
+    "candidate.",
     no_tanh="This looks like h = σ(o) · c'. The cell map grows beyond 1; its tanh keeps the hidden map within ±1.",
     squashed="This looks like a sigmoid on the candidate. It is a tanh, so that a step can also take something away.",
     old_cell="This looks like a hidden map made of the old cell map. First the new c', then h' from it.",

@@ -23,10 +23,10 @@ def inhibition_cases():
 
     far = torch.tensor([[[0.0, 900.0], [-900.0, 899.0]]], dtype=torch.float64)
     return [
-        {"logits": torch.tensor([[[0.0, 1.0]]], dtype=torch.float64), "b": b(0.5)},
-        {"logits": logits(3, 4, 5), "b": b(1.7)},
-        {"logits": logits(2, 6, 3).transpose(1, 2), "b": b(-0.4)},
-        {"logits": far, "b": b(2.0)},
+        {"logits": torch.tensor([[[0.0, 1.0]]], dtype=torch.float64), "bias": b(0.5)},
+        {"logits": logits(3, 4, 5), "bias": b(1.7)},
+        {"logits": logits(2, 6, 3).transpose(1, 2), "bias": b(-0.4)},
+        {"logits": far, "bias": b(2.0)},
     ]
 
 
@@ -35,22 +35,22 @@ INHIBIT = Exercise(
     "Spatial inhibition",
     difficulty=2,
     minutes=15,
-    oracle=lambda logits, b: spatial_inhibition(logits, b),
+    oracle=spatial_inhibition,
     cases=inhibition_cases,
     gradients=True,
     hints=(
-        "Three steps, in this order: a log-softmax over all positions of a map, plus b, a sigmoid.",
-        "A softmax over two axes is a softmax over one axis of the flattened map: logits.flatten(1) has shape (B, H · W).",
-        "log_softmax(1) of the flat map never takes the logarithm of 0; then + b, .sigmoid(), and .view_as(logits) or "
+        "Three steps, in this order: a log-softmax over all positions of a map, plus the bias, a sigmoid.",
+        "A softmax over two axes is one over a single axis of the flattened map: logits.flatten(1) is (B, H · W).",
+        "log_softmax(1) of the flat map never takes the logarithm of 0; then + bias, .sigmoid(), and "
         ".reshape(logits.shape).",
     ),
 )
 
 
 @INHIBIT.model
-def inhibit(logits, b):
+def inhibit(logits, bias):
     log_p = logits.flatten(1).log_softmax(1)  # (B, H*W): all positions of a map compete
-    return (log_p + b).sigmoid().reshape(logits.shape)
+    return (log_p + bias).sigmoid().reshape(logits.shape)
 
 
 @INHIBIT.flags(
@@ -58,19 +58,19 @@ def inhibit(logits, b):
     "sigmoid nearly every position says the same: take log_softmax.",
     rows="This looks like a softmax over one axis: each row has a winner of its own. All positions of a map compete.",
     batch="This looks like a softmax over the batch too. The images know nothing of each other: each map has its own.",
-    no_competition="This looks like a sigmoid of logit + b without the log-softmax: no position holds another one back.",
+    no_competition="This looks like a sigmoid of logit + b without the log-softmax: no position holds another back.",
     cancels="This looks like a b without effect: added before the softmax it cancels. Add it to the log-softmax.",
     minus="This looks like − b. It is added: the larger b, the larger a mask may be.",
     no_sigmoid="This looks like p · eᵇ, without the sigmoid. It can be more than 1; the mask is p·eᵇ / (1 + p·eᵇ).",
     log_of_zero="This looks like the logarithm of a softmax, in two steps. Where logits lie far apart the softmax is "
     "exactly 0, its logarithm −∞ and the gradient NaN: log_softmax does both at once.",
 )
-def wrong_inhibition(logits, b, *, softmax=False, rows=False, batch=False, no_competition=False, cancels=False,
+def wrong_inhibition(logits, bias, *, softmax=False, rows=False, batch=False, no_competition=False, cancels=False,
                      minus=False, no_sigmoid=False, log_of_zero=False):  # fmt: skip
     z = logits if rows else logits.reshape(1, -1) if batch else logits.flatten(1)
     p = z.softmax(-1)
     log_p = z if no_competition else p if softmax else p.log() if log_of_zero else z.log_softmax(-1)
-    log_p = log_p + (0 * b if cancels else -b if minus else b)
+    log_p = log_p + (0 * bias if cancels else -bias if minus else bias)
     return (log_p.exp() if no_sigmoid else log_p.sigmoid()).reshape(logits.shape)
 
 
@@ -78,8 +78,8 @@ def wrong_inhibition(logits, b, *, softmax=False, rows=False, batch=False, no_co
     "This looks like the softmax itself. It sums to 1 over the map, so a mask of 20 pixels could not even reach 0.1: "
     "log-softmax, plus b, sigmoid."
 )
-def takes_the_softmax(logits, b):
-    return (logits.flatten(1).softmax(1) + 0 * b).reshape(logits.shape)
+def takes_the_softmax(logits, bias):
+    return (logits.flatten(1).softmax(1) + 0 * bias).reshape(logits.shape)
 
 
 # 18.2

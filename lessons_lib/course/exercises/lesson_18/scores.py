@@ -61,14 +61,14 @@ def symmetric_best_dice(masks, others):
 
 
 @SBD.flags(
-    one_way="This looks like one direction: the best other mask for each mask. A leaf that was missed costs nothing so.",
+    one_way="This looks like one direction: the best other mask for each mask. A missed leaf costs nothing so.",
     other_way="This looks like one direction: the best mask for each of the others. Masks that were invented cost "
     "nothing so.",
     averaged="This looks like the mean of the two directions. SBD is the smaller one.",
     larger="This looks like the larger of the two directions. SBD is the smaller one.",
     iou="This looks like IoU. Dice is 2 · common / (sum of both areas), which is never smaller.",
     not_twice="This looks like common / (sum of both areas), without the 2: two equal masks have a Dice of 1.",
-    exclusive="This looks like a matching, in which each mask is used once. In SBD one mask may be the best of several.",
+    exclusive="This looks like a matching, in which each mask is used once. In SBD one may be the best of several.",
     summed="This looks like a sum over the masks. Each direction is a mean.",
     empty_is_none="This looks like 0 for two empty lists. No leaves, and none were found: they agree, SBD is 1.",
     empty_is_one="This looks like 1 where one list is empty. Everything was missed, or everything invented: SBD is 0.",
@@ -102,9 +102,7 @@ def joins_everything(masks, others):
     return 2 * int((a & b).sum()) / areas if areas else float(len(masks) == len(others))
 
 
-@SBD.mistake(
-    "This looks like a mean weighted by area. Each leaf counts once, the smallest as much as the largest."
-)
+@SBD.mistake("This looks like a mean weighted by area. Each leaf counts once, the smallest as much as the largest.")
 def weighs_by_area(masks, others):
     if len(masks) == 0 or len(others) == 0:
         return float(len(masks) == len(others))

@@ -27,7 +27,7 @@ STOP = Exercise(
     "How many objects?",
     difficulty=1,
     minutes=10,
-    oracle=lambda scores: library_kept_steps(scores),
+    oracle=library_kept_steps,
     cases=stop_cases,
     hints=(
         "The sequence ends before the first score below 0.5. What comes after it does not count, however high.",
@@ -50,7 +50,7 @@ def kept_steps(scores):
     with_the_stop="This looks like one step too many: the step whose score is below 0.5 is no object any more.",
     never_is_zero="This looks like argmax over “is below 0.5”. Where no score is below, argmax returns 0, but then all "
     "steps count.",
-    shares="This looks like a running product of the scores themselves. Each score is asked by itself: is it below 0.5?",
+    shares="This looks like a running product of the scores themselves. Each is asked by itself: is it below 0.5?",
     as_float="This looks like a decimal number. A count is a whole one: int64.",
 )
 def wrong_kept_steps(scores, *, everywhere=False, strict=False, with_the_stop=False, never_is_zero=False, shares=False,
