@@ -22,6 +22,7 @@ from lessons_lib.models.instance.features import Features, UpToC4
 from lessons_lib.models.instance.recurrent_config import RecurrentConfig
 from lessons_lib.models.instance.recurrent_losses import kept_steps, sequence_losses, single_objects
 from lessons_lib.models.instance.sequence import Decoder, Unrolled
+from lessons_lib.models.instance.truth import pad_truth
 from lessons_lib.models.necks import FPN, FineMap
 
 
@@ -49,11 +50,12 @@ class Recurrent(InstanceModel):
         """{"coverage", "score"}, and "class" with a class head: the two terms of `coverage_loss`, means over images.
 
         The objects come in any order, and more of them than steps is no error: then as many are matched as there are
-        steps. Crowds are no objects. ValueError where only boxes are known. Where a prediction is no number the losses
-        are none either, so that training stops and says so.
+        steps. Crowds are no objects. Where a prediction is no number the losses are none either, so that training stops
+        and says so. ValueError where only boxes are known, or for truth that cannot be.
         """
-        steps = self._next_steps()
+        pad_truth(batch.instances, self.num_classes if self.config.classes else None)  # raises for what cannot be
         truth, labels = single_objects(batch)
+        steps = self._next_steps()
         made = self.unroll(batch.images, steps, batch.sizes)
         return sequence_losses(made, truth, labels, self.config)
 
@@ -134,10 +136,10 @@ def recurrent(
     steps: int = 13,
     grow_every: int = 0,
     inhibition: bool = True,
-    variant: str = "rectangular",
+    variant: str = "square",
     matching: str = "best",
     lam: float = 1.0,
-    skips: bool = False,
+    skips: bool = True,
     classes: bool = False,
     one_minus_iou: bool = False,
     monotone: bool = False,

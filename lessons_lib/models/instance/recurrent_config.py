@@ -21,13 +21,17 @@ class RecurrentConfig:
     coordinates: the maps tell each position where in the image it is (Liu et al., arXiv:1807.03247), in two channels
         that the paper does not have.
     inhibition: the positions of a mask compete. start_area: the pixels of a mask that the bias allows at first.
-    loss_variant, lam: `coverage_loss`'s variant and λ. matching: which object a mask learns: "best", the assignment of
+    loss_variant, lam: `coverage_loss`'s variant and λ. "square", the authors' code, lets the first n masks learn the n
+        objects; with "rectangular", the formula as it is printed, a mask that comes after the stop may be the one that
+        learns an object, and is then never shown. matching: which object a mask learns: "best", the assignment of
         that loss; "greedy", the largest IoU first; "order", mask t is object t as the truth happens to list them.
     threshold: the sequence ends before the first stop score below it. mask_threshold: a pixel is the object's from more
         than this on.
     skips: a state at each level of the features, each led by the coarser one, as RSIS has it (Salvador et al.,
-        arXiv:1712.00617). classes: a class for each mask, whose loss counts `class_weight`. one_minus_iou: the coverage
-        counts 1 − IoU for each match instead of −IoU, which is another number and the same gradient.
+        arXiv:1712.00617); without, one state on the finest level, as in the paper. The coarse states see the whole
+        image, so they can plan an order, which a single fine state has to pass on cell by cell.
+    classes: a class for each mask, whose loss counts `class_weight`. one_minus_iou: the coverage counts 1 − IoU for
+        each match instead of −IoU, which is another number and the same gradient.
     monotone: the score loss of Ren and Zemel (arXiv:1605.09410), which judges a score that should be 1 by the smallest
         one so far, and a score that should be 0 by the largest one to come.
     """
@@ -40,12 +44,12 @@ class RecurrentConfig:
     coordinates: bool = True
     inhibition: bool = True
     start_area: float = 120.0
-    loss_variant: str = "rectangular"
+    loss_variant: str = "square"
     lam: float = 1.0
     matching: str = "best"
     threshold: float = 0.5
     mask_threshold: float = 0.5
-    skips: bool = False
+    skips: bool = True
     classes: bool = False
     class_weight: float = 0.1
     one_minus_iou: bool = False

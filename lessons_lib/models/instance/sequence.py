@@ -37,7 +37,8 @@ class Decoder(nn.Module):
     """States that see the same maps at every step, a drawing head, a stop head and, if wanted, a class head.
 
     `levels` names the maps that states live on, from coarse to fine; `channels` and `grids` describe the maps; `fine`
-    is the map on which masks are drawn. A finer state also sees the coarser one's hidden map, cells repeated.
+    is the map on which masks are drawn. The gates of a finer state also get a convolution of the coarser hidden map,
+    its cells repeated (RSIS repeats them before the convolution, which takes four times as long).
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Decoder(nn.Module):
                 nn.init.zeros_(head.weight)
                 nn.init.zeros_(head.bias)
 
-    def forward(self, maps: Maps, size: Sequence[int], valid: Bool[Tensor, "B 1 H W"], steps: int) -> Unrolled:
+    def forward(self, maps: Maps, size: Sequence[int], valid: Bool[Tensor, "#B 1 H W"], steps: int) -> Unrolled:
         """The first `steps` steps, for images of `size` (height, width), of which the `valid` pixels are no padding."""
         seen = {name: self._placed(maps[name]) for name in (*self.levels, self.fine)}
         gates = [self._cell(n).gates_of(seen[level]) for n, level in enumerate(self.levels)]
@@ -69,7 +70,7 @@ class Decoder(nn.Module):
         for _ in range(steps):
             for n, own in enumerate(gates):
                 above = states[n - 1] if n else None
-                led = own if above is None else own + self.from_above[n - 1](enlarge(above[0], own))
+                led = own if above is None else own + enlarge(self.from_above[n - 1](above[0]), own)
                 states[n] = self._cell(n).step(led, states[n])
             known = [state for state in states if state is not None]
             finest.append(known[-1])
@@ -83,7 +84,7 @@ class Decoder(nn.Module):
     def _drawn(self, hidden: Tensor, fine: Float[Tensor, "B F h w"], size: Sequence[int]) -> Float[Tensor, "B T H W"]:
         """The finest state and the fine map together, drawn cell by cell, and brought to the image's pixels."""
         images, steps = hidden.shape[:2]
-        state = enlarge(self.from_state(hidden.flatten(0, 1)), fine)
+        state = F.interpolate(self.from_state(hidden.flatten(0, 1)), size=fine.shape[2:], mode="nearest")
         both = (state.view(images, steps, *fine.shape[1:]) + fine[:, None]).relu()
         cells = self.draw(both.flatten(0, 1)).view(images, steps, *fine.shape[2:])
         rows, columns = (linear_weights(self.grid, n, s, cells) for n, s in zip(fine.shape[2:], size, strict=True))
