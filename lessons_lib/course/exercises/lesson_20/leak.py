@@ -31,6 +31,7 @@ def leak_cases():
     other[1:] = photo()[1:]  # the same red, another photograph
     both = [resized(a, 54, 72), b * 1.3 + 0.05]
     one, two = photo(), photo()
+    sky = torch.cat([torch.full((3, 13, 36), 0.7), torch.full((3, 14, 36), 0.1)], 1)  # bright above, dark below
     mixed = 0.62 * one + 0.38 * two
     limit = int((fingerprint(one) ^ fingerprint(mixed)).sum())
     cases = [
@@ -41,6 +42,8 @@ def leak_cases():
         ([a, resized(a, 40, 40), d], [b, resized(d, 20, 30), resized(a, 30, 30)], 5),
         ([one], [mixed], limit),
         ([a], [a.flip(2)], 5),
+        ([a, d], [resized(a, 54, 72), d, resized(a, 40, 30)], 5),
+        ([sky + 0.1 * photo()], [sky + 0.1 * photo()], 5),
         ([a, b], [], 5),
     ]
     return [{"train": train, "val": val, "most": most} for train, val, most in cases]

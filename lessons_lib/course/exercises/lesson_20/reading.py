@@ -84,7 +84,7 @@ def wrong_objects(
     if middle:
         boxes[:, :2] -= boxes[:, 2:] / 2
     if not sides_as_corners:
-        boxes[:, 2:] += boxes[:, :2] - one_shorter
+        boxes[:, 2:] += boxes[:, :2] - float(one_shorter)
     return boxes, torch.tensor([label[entry["category_id"]] for entry in own], dtype=torch.int64)
 
 
