@@ -1,5 +1,6 @@
 """Laboratory of lesson 18: a recurrent network step by step, what it draws, what competes, and what it remembers."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +28,7 @@ PLANTS, UNSEEN_SEED = 20, 1
 STATES = {"hidden map h": "hidden", "cell map c": "cell"}
 TENTHS = 10
 """The slider moves the bias by tenths."""
-COLUMNS = 8
+COLUMNS = 16
 LEAST = -12.0
 """The lowest logarithm of a share that is told apart: six thousandths of a thousandth."""
 
@@ -81,7 +82,7 @@ def looker() -> Callable[..., View]:
 
     def look(plant: int, step: int, state: str, tenths: int) -> View:
         drawn, stages = seen(plant)
-        bias = float(model().decoder.inhibition.bias) + tenths / TENTHS
+        bias = model().decoder.inhibition.bias.item() + tenths / TENTHS
         return compute(drawn.image, drawn.instances, stages["steps"], step, state, bias, model().config.threshold)
 
     return look
@@ -104,10 +105,8 @@ def compute(
 
 def draw(view: View) -> Figure:
     """What has been drawn so far, this step's mask, the competition, the stop scores; below, the state's channels."""
-    figure = bare_figure(8.8, 5.3)
-    top, bottom = figure.add_gridspec(2, 1, height_ratios=(1, 1.12), left=0.01, right=0.99, bottom=0.02, top=0.94,
-                                      hspace=0.2)  # fmt: skip
-    axes = [figure.add_subplot(part) for part in top.subgridspec(1, 4, width_ratios=(1, 1, 1, 1.25), wspace=0.12)]
+    figure = bare_figure(8.8, 4.4)
+    axes = [figure.add_axes((left, 0.42, 0.235, 0.5)) for left in (0.005, 0.25, 0.495)]
     draw_so_far(axes[0], view)
     axes[1].imshow(view.masks[view.step].numpy(), vmin=0, vmax=1, cmap="viridis")
     axes[1].set_title(f"mask of step {view.step + 1}, 0 to 1")
@@ -115,8 +114,8 @@ def draw(view: View) -> Figure:
     axes[2].set_title("log p: who competes")
     for ax in axes[1:3]:
         ax.set(xticks=[], yticks=[])
-    draw_scores(axes[3], view)
-    draw_channels(figure.add_subplot(bottom), view)
+    draw_scores(figure.add_axes((0.785, 0.52, 0.205, 0.39)), view)
+    draw_channels(figure.add_axes((0.01, 0.02, 0.98, 0.31)), view)
     return figure
 
 
@@ -135,7 +134,6 @@ def draw_so_far(ax: Axes, view: View) -> None:
 def draw_scores(ax: Axes, view: View) -> None:
     """The stop score of each step; the sequence ends before the first one below the dashed line."""
     steps = np.arange(1, len(view.scores) + 1)
-    ax.set_position([0.775, 0.62, 0.215, 0.32])
     ax.axhline(view.threshold, color="#808080", linestyle="--", linewidth=1)
     ax.plot(steps, view.scores.numpy(), "-", color="#0072B2", linewidth=1)
     for t, score in zip(steps.tolist(), view.scores.tolist(), strict=True):
@@ -147,16 +145,18 @@ def draw_scores(ax: Axes, view: View) -> None:
 
 
 def draw_channels(ax: Axes, view: View) -> None:
-    """All channels of the state side by side, from −1 (brown) over 0 (white) to 1 (green)."""
+    """All channels of the state side by side, from brown (negative) over white (0) to green."""
     count, height, width = view.channels.shape
     rows = -(-count // COLUMNS)
-    sheet = np.full((rows * (height + 1), COLUMNS * (width + 1)), np.nan)
+    sheet = np.full((rows * (height + 1) - 1, COLUMNS * (width + 1) - 1), np.nan)
     for k, channel in enumerate(view.channels.numpy()):
         top, start = k // COLUMNS * (height + 1), k % COLUMNS * (width + 1)
         sheet[top : top + height, start : start + width] = channel
-    ax.imshow(sheet, vmin=-1, vmax=1, cmap="BrBG", interpolation="nearest", aspect="auto")
-    ax.set(xticks=[], yticks=[])
-    ax.set_title(f"{view.state} after step {view.step + 1}: {count} channels of {height} × {width}, −1 to 1")
+    most = max(1.0, math.ceil(view.channels.abs().max().item()))
+    ax.imshow(sheet, vmin=-most, vmax=most, cmap="BrBG", interpolation="nearest")
+    ax.set_axis_off()
+    title = f"{view.state} after step {view.step + 1}: {count} channels of {height} × {width}, −{most:g} to {most:g}"
+    ax.set_title(title)
 
 
 def caption(view: View) -> str:
@@ -181,3 +181,7 @@ def lab() -> Lab:
         "tenths": slider("b, tenths", 0, -30, 30),
     }
     return Lab(controls, looker(), draw, caption)
+
+
+STILLS = {"plant": range(4), "step": range(1, 13)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""
