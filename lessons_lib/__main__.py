@@ -69,7 +69,9 @@ def _train(args: argparse.Namespace) -> int:
     from lessons_lib.course import run_figures
 
     if args.recipe is None:
-        return run_train(args, run_figures)
+        from lessons_lib.shipped.beginning import begin_with_weights
+
+        return run_train(args, run_figures, begin_with_weights)
     from lessons_lib.shipped.recipes import follow
 
     return run_recipe(args, follow, run_figures)
@@ -117,19 +119,24 @@ def parser() -> argparse.ArgumentParser:
     add_train(verb("train", _train, "train a model, on drawn scenes or on a dataset in a folder"))
     add_evaluate(verb("evaluate", _evaluate, "score a trained model, by default on images that it has not seen"))
     predict = verb(
-        "predict", _predict, "find objects or classes in images of yours: a picture, JSON and a table of each"
+        "predict", _predict, "find objects or classes in images: drawings, and files that annotation tools open"
     )
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="files such as photo.jpg")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="files such as photo.jpg, or folders of them")
     whose = predict.add_mutually_exclusive_group(required=True)
     whose.add_argument("--weights", metavar="NAME", help="published (fasterrcnn_resnet50_fpn_coco, …) or shipped ones")
     whose.add_argument("--run", dest="trained", metavar="RUN", help="the folder of a run, or its checkpoint")
-    predict.add_argument("--confidence", type=float, default=0.5, help="of the objects that are drawn (default: 0.5)")
+    predict.add_argument("--confidence", type=float, default=0.5, help="of the objects that are kept (default: 0.5)")
     predict.add_argument(
         "--conventions", choices=("own", "torchvision"), default="own",
         help="where cells of maps and masks lie: in the middle of their pixels, or as torchvision has it (own)",
     )  # fmt: skip
     predict.add_argument("--device", default="auto", help="auto (cuda, else cpu), cpu, cuda or mps (default: auto)")
-    predict.add_argument("--out", default=".", metavar="FOLDER", help="where the files go (default: here)")
+    predict.add_argument("--size", type=int, help="the shorter side to which images are resized (default: as trained)")
+    predict.add_argument("--tiles", action="store_true", help="label maps: read large images in squares, not resized")
+    predict.add_argument(
+        "--on-error", default="raise", choices=("raise", "skip"), help="what damaged images do (default: raise)"
+    )
+    predict.add_argument("--out", default="found", metavar="FOLDER", help="where the files go (default: found)")
     return top
 
 

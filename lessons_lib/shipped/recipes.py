@@ -113,11 +113,12 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def begin_with_trunk(model: nn.Module) -> None:
-    """Gives the backbone of a fresh model, if it has one, the weights of the shipped trunk."""
+def begin_with_trunk(model: nn.Module, classes: Sequence[str] = ()) -> str:
+    """Gives the backbone of a fresh model, if it has one, the weights of the shipped trunk; returns no words."""
     if hasattr(model, "backbone"):
         weights = load_file(FOLDER / "trunk.safetensors")
         cast(nn.Module, model.backbone).load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return ""
 
 
 def make_trunk(folder: Path, seed: int = 0) -> None:

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from lessons_lib.models.names import require_model
 from lessons_lib.training.figures import Figures
 from lessons_lib.training.schedule import SCHEDULES
 from lessons_lib.training.settings import AUGMENTATIONS, PRECISIONS, Settings
+
+CALLED = {"model": "MODEL", "options": "--option", "weights": "--from"}
+"""What the command line calls a setting, where that is another word."""
 
 FIELDS = {field.name: field.default for field in fields(Settings)}
 """The settings' names and defaults. An option that is not given leaves no trace in the arguments."""
@@ -65,6 +69,7 @@ def _add_settings(add: Callable[..., Any]) -> None:
     option("--augment", choices=AUGMENTATIONS, help="how images are varied (default: flip)")
     option("--backbone", help="such as tiny, vgg16 or resnet50 (default: tiny)")
     option("--pretrained", action="store_true", help="begin with the backbone's ImageNet weights, downloaded once")
+    option("--from", dest="weights", metavar="NAME", help="begin with weights: shipped, published, or a run's folder")
     option("--steps", type=int, help="(default: 1000)")
     option("--batch", type=int, help="images in a step, over all processes (default: 8)")
     option("--lr", type=float, help="the highest learning rate (default: 0.001)")
@@ -92,28 +97,30 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_train(args: argparse.Namespace, figures: Figures) -> int:
+def run_train(args: argparse.Namespace, figures: Figures, begin: Callable[..., str]) -> int:
     """Trains; the exit status is 0, or 128 and the number of the signal that stopped it, or 1 where overfitting fails.
 
-    Raises ValueError for options that do not go together.
+    `begin(settings, model, classes)` gives a fresh model the weights that --from names, and says what it took. Raises
+    ValueError for options that do not go together.
     """
     from lessons_lib.training.train import train
 
     settings = settings_of(args)
+    start_from = None if settings.weights is None else partial(begin, settings)
     if args.overfit is not None:
-        return run_overfit(args, settings)
+        return run_overfit(args, settings, start_from)
     folder = Path(getattr(args, "out", f"runs/{settings.model}_{settings.data}"))
-    return _status(train(settings, folder, **how_of(args), figures=figures))
+    return _status(train(settings, folder, **how_of(args), figures=figures, start_from=start_from))
 
 
-def run_overfit(args: argparse.Namespace, settings: Settings) -> int:
+def run_overfit(args: argparse.Namespace, settings: Settings, start_from: Callable[..., str] | None) -> int:
     """Trains on a few images until they are learned; the exit status is 0, or 1 if they are not."""
     for name in (*RUN_OPTIONS, "count", "augment", "schedule"):
         if hasattr(args, name):
             raise ValueError(f"overfit must go without --{name.replace('_', '-')}, which it has no use for")
     from lessons_lib.training.overfit import overfit
 
-    verdict = overfit(settings, args.overfit, args.device)
+    verdict = overfit(settings, args.overfit, args.device, start_from=start_from)
     print(verdict)
     return 0 if verdict.learned else 1
 
@@ -125,7 +132,7 @@ def run_recipe(args: argparse.Namespace, follow: Callable[..., int | None], figu
     """
     for name in ("model", "overfit", *FIELDS):
         if name not in ("seed", "recipe") and getattr(args, name, None) is not None:
-            words = "MODEL" if name == "model" else f"--{'option' if name == 'options' else name.replace('_', '-')}"
+            words = CALLED.get(name, f"--{name.replace('_', '-')}")
             raise ValueError(f"recipe must go without {words}: it says all but --seed")
     folder = Path(getattr(args, "out", f"runs/recipe_{args.recipe}"))
     how = how_of(args)
