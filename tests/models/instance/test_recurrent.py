@@ -20,7 +20,8 @@ SMALL = RecurrentConfig(steps=5, width=8, fine_width=8)
 PLANTS = draw_rosettes(range(3), RosetteConfig(size=32, leaves=(2, 4), min_visible=8))
 VARIANTS = [
     {}, {"loss_variant": "rectangular"}, {"skips": False}, {"classes": True}, {"one_minus_iou": True},
-    {"monotone": True}, {"inhibition": False}, {"coordinates": False}, {"matching": "greedy"}, {"matching": "order", "classes": True},
+    {"monotone": True}, {"inhibition": False}, {"coordinates": False}, {"matching": "greedy"},
+    {"matching": "order", "classes": True},
     {"grow_every": 2, "start_steps": 1},
 ]  # fmt: skip
 
