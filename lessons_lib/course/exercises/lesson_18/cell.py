@@ -1,5 +1,7 @@
 """Lesson 18, exercise 3: a ConvLSTM cell."""
 
+import functools
+
 import torch
 from torch import nn
 
@@ -97,30 +99,11 @@ class ConvLSTMCell(nn.Module):
         return o.sigmoid() * c.tanh(), c
 
 
-@CELL.flags(
-    torch_order="This looks like the order of torch's own LSTM: input, forget, candidate, output. Here it is input, "
-    "forget, output, candidate, as in the authors' code.",
-    forget_first="This looks like the forget gate before the input gate. The order is input, forget, output, last the "
-    "candidate.",
-    no_tanh="This looks like h = σ(o) · c'. The cell map grows beyond 1; its tanh keeps the hidden map within ±1.",
-    squashed="This looks like a sigmoid on the candidate. It is a tanh, so that a step can also take something away.",
-    old_cell="This looks like a hidden map made of the old cell map. First the new c', then h' from it.",
-    no_memory="This looks like a cell that forgets everything: c' = σ(f) · c + σ(i) · tanh(g), and the first term is "
-    "the memory of what has been drawn.",
-    coupled="This looks like 1 − σ(i) in place of the forget gate, as a GRU has it. Here both gates are learned.",
-    open_candidate="This looks like a gate without its sigmoid: the input gate is a share, from 0 to 1.",
-    closed="This looks like gates whose bias begins elsewhere. Input, forget and output gate of from_input begin at 1, "
-    "so that the memory lasts from the first training step on; the candidate at 0.",
-    ones="This looks like a bias of 1 in all four parts. The candidate is no gate: its bias begins at 0.",
-    one_bias="This looks like one bias for both layers. Both have their own, as in the authors' code.",
-    c_before_h="This looks like (c, h). The hidden map, which the next layer reads, comes first.",
-    only_h="This looks like a cell that returns h alone. The next step needs c too: return h, c.",
-)
-class WrongCell(nn.Module):
+class OtherCell(nn.Module):
     """The cell with some of its parts exchanged."""
 
     def __init__(self, c_in, c_hidden, kernel_size, *, torch_order=False, forget_first=False, no_tanh=False,
-                 squashed=False, old_cell=False, no_memory=False, coupled=False, open_candidate=False, closed=False,
+                 squashed=False, old_cell=False, no_memory=False, coupled=False, open_input=False, closed=False,
                  ones=False, one_bias=False, c_before_h=False, only_h=False):  # fmt: skip
         super().__init__()
         self.from_input = nn.Conv2d(c_in, 4 * c_hidden, kernel_size, padding=kernel_size // 2)
@@ -128,7 +111,7 @@ class WrongCell(nn.Module):
         opened(self.from_input, 0 if closed else 2 * c_hidden if ones else c_hidden)
         self.order = (0, 1, 3, 2) if torch_order else (1, 0, 2, 3) if forget_first else (0, 1, 2, 3)
         self.no_tanh, self.squashed, self.old_cell, self.no_memory = no_tanh, squashed, old_cell, no_memory
-        self.coupled, self.open_candidate, self.c_before_h, self.only_h = coupled, open_candidate, c_before_h, only_h
+        self.coupled, self.open_input, self.c_before_h, self.only_h = coupled, open_input, c_before_h, only_h
 
     def forward(self, x, state=None):
         gates = self.from_input(x)
@@ -136,12 +119,50 @@ class WrongCell(nn.Module):
         h, c = (zeros, zeros) if state is None else state
         parts = (gates + self.from_hidden(h)).chunk(4, dim=1)
         i, f, o, g = (parts[place] for place in self.order)
-        enter = i if self.open_candidate else i.sigmoid()
+        enter = i if self.open_input else i.sigmoid()
         kept = (1 - i.sigmoid() + 0 * f if self.coupled else f.sigmoid()) * (0 if self.no_memory else 1)
         new = kept * c + enter * (g.sigmoid() if self.squashed else g.tanh())
         shown = c if self.old_cell else new
         h = o.sigmoid() * (shown if self.no_tanh else shown.tanh())
         return h if self.only_h else (new, h) if self.c_before_h else (h, new)
+
+
+@CELL.flags(
+    torch_order="This looks like the order of torch's own LSTM: input, forget, candidate, output. Here it is input, "
+    "forget, output, candidate, as in the authors' code.",
+    no_tanh="This looks like h = σ(o) · c'. The cell map grows beyond 1; its tanh keeps the hidden map within ±1.",
+    squashed="This looks like a sigmoid on the candidate. It is a tanh, so that a step can also take something away.",
+    old_cell="This looks like a hidden map made of the old cell map. First the new c', then h' from it.",
+    closed="This looks like gates whose bias begins elsewhere. Input, forget and output gate of from_input begin at 1, "
+    "so that the memory lasts from the first training step on; the candidate at 0.",
+    c_before_h="This looks like (c, h). The hidden map, which the next layer reads, comes first.",
+)
+class WrongCell(OtherCell):
+    """Mistakes that are made together."""
+
+    def __init__(self, c_in, c_hidden, kernel_size, *, torch_order=False, no_tanh=False, squashed=False,
+                 old_cell=False, closed=False, c_before_h=False):  # fmt: skip
+        super().__init__(
+            c_in, c_hidden, kernel_size, torch_order=torch_order, no_tanh=no_tanh, squashed=squashed, old_cell=old_cell,
+            closed=closed, c_before_h=c_before_h,
+        )  # fmt: skip
+
+
+ALONE = {
+    "forget_first": "This looks like the forget gate before the input gate. The order is input, forget, output, last "
+    "the candidate.",
+    "no_memory": "This looks like a cell that forgets everything: c' = σ(f) · c + σ(i) · tanh(g), and the first term "
+    "is the memory of what has been drawn.",
+    "coupled": "This looks like 1 − σ(i) in place of the forget gate, as a GRU has it. Here both gates are learned.",
+    "open_input": "This looks like a gate without its sigmoid: the input gate is a share, from 0 to 1.",
+    "ones": "This looks like a bias of 1 in all four parts. The candidate is no gate: its bias begins at 0.",
+    "one_bias": "This looks like one bias for both layers. Both have their own, as in the authors' code.",
+    "only_h": "This looks like a cell that returns h alone. The next step needs c too: return h, c.",
+}
+for _name, _message in ALONE.items():
+    CELL.mistake(_message)(
+        type(_name, (OtherCell,), {"__init__": functools.partialmethod(OtherCell.__init__, **{_name: True})})
+    )
 
 
 @CELL.mistake(
