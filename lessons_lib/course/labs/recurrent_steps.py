@@ -114,7 +114,7 @@ def draw(view: View) -> Figure:
     axes[2].set_title("log p: who competes")
     for ax in axes[1:3]:
         ax.set(xticks=[], yticks=[])
-    draw_scores(figure.add_axes((0.785, 0.52, 0.205, 0.39)), view)
+    draw_scores(figure.add_axes((0.8, 0.52, 0.19, 0.39)), view)
     draw_channels(figure.add_axes((0.01, 0.02, 0.98, 0.31)), view)
     return figure
 
@@ -140,8 +140,8 @@ def draw_scores(ax: Axes, view: View) -> None:
         here = t == view.step + 1
         ax.plot(t, score, "o", color=VIVID[(t - 1) % len(VIVID)] if t <= view.count else "#808080",
                 markersize=9 if here else 4.5)  # fmt: skip
-    ax.set(ylim=(-0.05, 1.05), xlabel="step", yticks=(0, 0.5, 1), xticks=steps[::2])
-    ax.set_title(f"score: {view.count} found, {len(view.truth)} there")
+    ax.set(ylim=(-0.05, 1.05), xlabel="step", ylabel="stop score", yticks=(0, 0.5, 1), xticks=steps[::2])
+    ax.set_title(f"{view.count} found, {len(view.truth)} there")
 
 
 def draw_channels(ax: Axes, view: View) -> None:
