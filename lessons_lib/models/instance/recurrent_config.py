@@ -17,7 +17,8 @@ class RecurrentConfig:
         every `grow_every` training steps, up to `steps`; 0: all from the beginning. (The paper starts anew with a
         longer sequence from the weights of the shorter one.)
     width: channels of each state. (Paper: 100 for people, 30 for leaves, in two layers.)
-    fine_width: channels of the finest map, on which a mask is drawn. (The paper draws on the state itself.)
+    fine_width: channels of the finest map, on which a mask is drawn (the paper draws on the state itself), and of the
+        finest state where there are several.
     coordinates: the maps tell each position where in the image it is (Liu et al., arXiv:1807.03247), in two channels
         that the paper does not have.
     inhibition: the positions of a mask compete. start_area: the pixels of a mask that the bias allows at first.
