@@ -52,7 +52,7 @@ CASES = [
     (lambda: open_dataset("scenes", split="test", preset="rosettes"), "split must be one of train, val for scenes"),
     (
         lambda: best_dice(MASKS.float(), MASKS),
-        "pred_masks must be a bool tensor (N, H, W), got torch.float32 (1, 2, 2)",
+        "pred_masks must be a bool tensor (N, H, W), got torch.float32",
     ),
     (lambda: best_dice(MASKS, MASKS[:, :1]), "pred_masks must be as large as gt_masks, (1, 2), got (2, 2)"),
     (lambda: LeafScores().merge({}), "other must be LeafScores, got {}"),
@@ -81,9 +81,7 @@ def test_truth_that_cannot_be_names_the_image():
     for labels, text in (([0], "labels must be ≥ 1, as 0 is the background, got 0"), ([3], "labels must be < 3")):
         with pytest.raises(ValueError, match=re.escape(f"image 1 of the batch: {text}")):
             model(collate([sample([1]), sample(labels)]))
-    with pytest.raises(
-        ValueError, match="image 0 of the batch: objects must have masks to learn from, got boxes alone"
-    ):
+    with pytest.raises(ValueError, match="image 0 of the batch: objects must have masks to learn from"):
         model(collate([sample([1], masks=False)]))
 
 

@@ -41,9 +41,8 @@ def test_checkpoint_is_small_and_says_how_it_was_made(name):
     model = fresh(name)
     notes = load_checkpoint(name, model)
     assert {"steps", "data", "seed", "device", "versions", "seconds", "size"} <= set(notes)
-    assert notes["size"] == (64 if name == "recurrent" else max(96, notes["size"])) and notes["parameters"] == sum(
-        p.numel() for p in model.parameters()
-    )
+    assert notes["size"] >= (64 if name == "recurrent" else 96)
+    assert notes["parameters"] == sum(p.numel() for p in model.parameters())
     stored = load_file(file)
     assert all(torch.equal(value, stored[key].float()) for key, value in model.state_dict().items())
 
