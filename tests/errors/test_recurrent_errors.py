@@ -33,6 +33,7 @@ CASES = [
     (lambda: Inhibition(0.0), "area must be in (0, 4096) pixels, got 0.0"),
     (lambda: Inhibition(5000.0), "area must be in (0, 4096) pixels, got 5000.0"),
     (lambda: RecurrentConfig(steps=0), "steps must be ≥ 1, got 0"),
+    (lambda: RecurrentConfig(finest_width=0), "finest_width must be ≥ 1, got 0"),
     (lambda: RecurrentConfig(grow_every=-1), "grow_every must be ≥ 0, got -1"),
     (lambda: RecurrentConfig(loss_variant="round"), "loss_variant must be 'rectangular' or 'square', got 'round'"),
     (lambda: RecurrentConfig(matching="any"), "matching must be 'best' or 'greedy' or 'order', got 'any'"),

@@ -49,9 +49,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.levels, self.fine, self.grid, self.config = tuple(levels), fine, grids[fine], config
         more = 2 * config.coordinates
-        widths = [config.width] * len(levels)
-        if len(levels) > 1:
-            widths[-1] = config.fine_width
+        widths = [config.width] * (len(levels) - 1) + [config.finest_width or config.width]
         cells = [ConvLSTMCell(channels[level] + more, width) for level, width in zip(levels, widths, strict=True)]
         self.cells = nn.ModuleList(cells)
         above = [nn.Conv2d(coarse, 4 * own, 3, padding=1) for coarse, own in pairwise(widths)]
