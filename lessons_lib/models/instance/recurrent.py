@@ -147,7 +147,8 @@ def recurrent(
     """Recurrent instance segmentation with fresh weights; `num_classes` counts the background.
 
     The options are fields of `RecurrentConfig`, `variant` being `loss_variant`. With the tiny backbone the states have
-    32 channels, and 16 on the finest of several levels; with a large one 100, as in the paper. ValueError for what it refuses.
+    32 channels, and 16 on the finest of several levels; with a large one 100, as in the paper.
+    ValueError for what it refuses.
     """
     config = RecurrentConfig(
         steps=steps, grow_every=grow_every, inhibition=inhibition, loss_variant=variant, lam=lam, matching=matching,
