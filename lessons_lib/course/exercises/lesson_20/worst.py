@@ -3,6 +3,7 @@
 import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
+from lessons_lib.metrics.image_quality import image_quality
 
 # 20.4
 
@@ -18,18 +19,9 @@ def table_cases():
     return [{"tables": tables} for tables in cases]
 
 
-def quality_of(tables):
-    """The quality of each image, from the IoU of its predictions (rows, most confident first) with its objects."""
-    qualities = []
-    for table in tables:
-        free, total, matches = torch.ones(table.shape[1], dtype=torch.bool), 0.0, 0
-        for row in table:
-            best = int((row * free).argmax()) if len(row) else 0
-            if len(row) and row[best] * free[best] > 0.5:
-                free[best], total, matches = False, total + row[best].item(), matches + 1
-        count = (table.shape[0] + table.shape[1]) / 2  # matches, and half of what is left on either side
-        qualities.append(total / count if count else 1.0)
-    return qualities
+def library_quality(tables):
+    """The library's function, image by image."""
+    return [image_quality(table) for table in tables]
 
 
 WORST = Exercise(
@@ -37,7 +29,7 @@ WORST = Exercise(
     "The worst predictions first",
     difficulty=2,
     minutes=25,
-    oracle=quality_of,
+    oracle=library_quality,
     cases=table_cases,
     hints=(
         "Go through the rows in their order; each takes the free object with which its IoU is largest, if that is more "
@@ -48,7 +40,21 @@ WORST = Exercise(
         "free[best] > 0.5. A table without columns has no best.",
     ),
 )
-WORST.model(quality_of)
+
+
+@WORST.model
+def quality_of(tables):
+    """The quality of each image, from the IoU of its predictions (rows, most confident first) with its objects."""
+    qualities = []
+    for table in tables:
+        free, total = torch.ones(table.shape[1], dtype=torch.bool), 0.0
+        for row in table if len(free) else ():
+            best = int((row * free).argmax())
+            if row[best] * free[best] > 0.5:
+                free[best], total = False, total + row[best].item()
+        count = (table.shape[0] + table.shape[1]) / 2  # matches, and half of what is left on either side
+        qualities.append(total / count if count else 1.0)
+    return qualities
 
 
 @WORST.flags(
