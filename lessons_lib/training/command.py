@@ -62,7 +62,8 @@ def _add_settings(add: Callable[..., Any]) -> None:
     option("--data", metavar="NAME", help="coco, voc2012, … (default: scenes, which are drawn)")
     option("--root", metavar="FOLDER", help="the folder that holds the dataset")
     option("--split", help="train, or a split's own name (default: train)")
-    option("--preset", help="scenes: easy, clear, context, islands, crowded, mixed or mixed:NAME,… (default: easy)")
+    presets = "easy, clear, context, islands, crowded, rosettes, mixed or mixed:NAME,…"
+    option("--preset", help=f"scenes: {presets} (default: easy)")
     option("--count", type=int, metavar="IMAGES", help="learn from the first so many, kept in memory (default: all)")
     option("--size", type=int, help="height and width of the images (default: 96)")
     option("--augment", choices=AUGMENTATIONS, help="how images are varied (default: flip)")

@@ -19,8 +19,13 @@ class Conv3x3(nn.Conv2d):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         tiles = len(x) * -(-x.shape[2] // TILE) * -(-x.shape[3] // TILE)
-        full = x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled(x.device.type)
-        if x.device.type == "cpu" and full and tiles >= TILES and min(self.weight.shape[:2]) >= CHANNELS:
+        here = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        if (
+            here
+            and x.dtype in (torch.float32, torch.float64)
+            and tiles >= TILES
+            and min(self.weight.shape[:2]) >= CHANNELS
+        ):
             return winograd_conv3x3(x, self.weight, self.bias)
         return super().forward(x)
 
