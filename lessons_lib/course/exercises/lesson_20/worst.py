@@ -4,6 +4,7 @@ import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.metrics.image_quality import image_quality
+from lessons_lib.training.own_size import tile_starts
 
 # 20.4
 
@@ -100,12 +101,10 @@ def tile_cases():
     return [{"length": length, "tile": tile, "overlap": overlap} for length, tile, overlap in sizes]
 
 
-def tiles(length, tile, overlap):
-    """Start and end of each tile along one side."""
+def library_tiles(length, tile, overlap):
+    """The library's function, for images that may be smaller than a tile."""
     tile = min(tile, length)
-    step = max(tile - overlap, 1)
-    starts = [*range(0, length - tile, step), length - tile]
-    return [(start, start + tile) for start in starts]
+    return [(start, start + tile) for start in tile_starts(length, tile, overlap)]
 
 
 TILES = Exercise(
@@ -113,7 +112,7 @@ TILES = Exercise(
     "Tiles",
     difficulty=1,
     minutes=15,
-    oracle=tiles,
+    oracle=library_tiles,
     cases=tile_cases,
     hints=(
         "Each tile begins tile − overlap after the one before. Which one is the last?",
@@ -121,7 +120,15 @@ TILES = Exercise(
         "starts = [*range(0, length - tile, tile - overlap), length - tile], after tile = min(tile, length).",
     ),
 )
-TILES.model(tiles)
+
+
+@TILES.model
+def tiles(length, tile, overlap):
+    """Start and end of each tile along one side."""
+    tile = min(tile, length)
+    step = max(tile - overlap, 1)
+    starts = [*range(0, length - tile, step), length - tile]
+    return [(start, start + tile) for start in starts]
 
 
 @TILES.flags(
@@ -147,6 +154,6 @@ def wrong_tiles(
 
 @TILES.mistake("This looks like one tile too many: where the last whole tile already ends at the border, none follows.")
 def one_too_many(length, tile, overlap):
-    found = tiles(length, tile, overlap)
+    found = library_tiles(length, tile, overlap)
     fits = (length - min(tile, length)) % max(min(tile, length) - overlap, 1) == 0
     return [*found, found[-1]] if fits else found
