@@ -25,7 +25,7 @@ RUN_NOT_IMPORTED = {
     "pre-commit": (".pre-commit-config.yaml", "pre-commit install"),
     "nbval": ("tests/notebooks/test_run.py", '"--nbval"'),
 }
-IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython"}
+IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython", "pyyaml": "yaml"}
 
 
 def names(requirements: list[str]) -> list[str]:
