@@ -7,9 +7,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lessons_lib.course import planted
 from lessons_lib.course.labs import label_viewer as laboratory
 from lessons_lib.course.labs.lab import picture
-from lessons_lib.course.labs.label_viewer import Fault, caption, draw, faults_in, lab, next_fault, viewer
+from lessons_lib.course.labs.label_viewer import Fault, caption, draw, lab, next_fault, viewer
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.sample import Instances, Sample, Samples
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
@@ -76,13 +77,17 @@ def test_what_it_says():
     assert compute("val", 6, laboratory.OBJECTS).number == 1  # beyond the end of a shorter split
 
 
-def test_the_faults_that_reading_shows():
-    found = faults_in({"train": Few()})
-    assert [(fault.index, fault.words) for fault in found] == [
-        (3, "no object"),
-        (4, "folder/broken.jpg: is empty (0 bytes)"),
-        (5, "an object without a pixel"),
-    ]
+def test_a_folder_is_recognised_and_its_faults_are_those_of_a_look(tmp_path):
+    """As Roboflow exports a project: the copied image is named, and a damaged one."""
+    planted.write_project(planted.project(), tmp_path)
+    (tmp_path / "train" / "IMG_1021.png").write_bytes(b"")
+    made = laboratory.lab_of(tmp_path)
+    assert made.controls["split"].options == ("train", "val")
+    fault = made.widget.children[0].children[2]
+    fault.click()
+    assert made.state.name == "IMG_1021" and "cannot be read" in made.text.value
+    fault.click()
+    assert made.state.number == planted.COPIED + 1 and "photo (1)" in made.text.value
 
 
 def test_faults_come_in_turn_and_begin_again():
