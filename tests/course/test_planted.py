@@ -17,7 +17,7 @@ def test_the_three_faults_are_there_and_two_can_be_mended():
     assert not (labels_of(train) == planted.LEFT_OUT).any() and (labels_of(val) == planted.LEFT_OUT).any()
     assert (labels_of(mended.samples["train"]) == planted.LEFT_OUT).sum() > 10
     copy = resize_short_side(train[planted.COPIED], 128)
-    assert torch.equal(val[planted.AS].image, copy.image) and copy.image.shape[1:] == (128, 128)
+    assert (val[planted.AS].image - copy.image).abs().max() <= 0.5 / 255 + 1e-6 and copy.image.shape[1:] == (128, 128)
     assert all(sample.image.shape[1] == 96 for sample in mended.samples["valid"])
     one, other = planted.EXCHANGED
     first, second = mended.samples["train"][one], mended.samples["train"][other]
