@@ -113,10 +113,10 @@ class _LetThrough(TorchFunctionMode):
 
     _max_pool2d_with_indices = _max_pool2d
 
-    def _adaptive_max_pool2d(self, func, x, output_size, return_indices=False):
+    def _adaptive_max_pool2d(self, func, x, output_size, *args, **kwargs):
         return F.adaptive_avg_pool2d(x, output_size)
 
-    def _adaptive_max_pool2d_with_indices(self, func, x, output_size, return_indices=False):
+    def _adaptive_max_pool2d_with_indices(self, func, x, output_size, *args, **kwargs):
         values = F.adaptive_avg_pool2d(x, output_size)
         every = torch.arange(x.shape[-2] * x.shape[-1])
         return values, self._any_of([place.expand(values.shape) for place in every])  # more than each window has
@@ -140,13 +140,13 @@ class _LetThrough(TorchFunctionMode):
     def _kthvalue(self, func, x, k, dim=-1, keepdim=False):
         return self._max(func, x, dim, keepdim)
 
-    def _topk(self, func, x, k, dim=-1, largest=True, sorted=True):
+    def _topk(self, func, x, k, dim=-1, *args, **kwargs):
         size = list(x.shape)
         size[dim] = k
         values = x.mean(dim, keepdim=True).expand(size)
         return getattr(torch.return_types, func.__name__)((values, self._any_place(values, x.shape[dim])))
 
-    def _sort(self, func, x, dim=-1, descending=False, stable=False):
+    def _sort(self, func, x, dim=-1, *args, **kwargs):
         return self._topk(func, x, x.shape[dim], dim)
 
     def _argmax(self, func, x, dim=None, keepdim=False):
@@ -160,7 +160,7 @@ class _LetThrough(TorchFunctionMode):
 
     _amin = _amax
 
-    def _maximum(self, func, x, other, *, alpha=1, rounding_mode=None):
+    def _maximum(self, func, x, other, **kwargs):
         return x + other  # also differences and quotients, in which what two maps both see could cancel
 
     _minimum = _fmax = _fmin = _sub = _rsub = _isub = _subtract = _maximum
@@ -188,10 +188,10 @@ class _LetThrough(TorchFunctionMode):
 
     _log_softmax = _softmax
 
-    def _normalize(self, func, x, p=2.0, dim=1, eps=0.0, out=None):
+    def _normalize(self, func, x, p=None, dim=1, *args, **kwargs):
         return x + x.mean(dim, keepdim=True)
 
-    def _cosine_similarity(self, func, x1, x2, dim=1, eps=0.0):
+    def _cosine_similarity(self, func, x1, x2, dim=1, *args, **kwargs):
         return (x1 + x2).mean(dim)
 
     def _group_norm(self, func, x, *args, **kwargs):
