@@ -5,6 +5,7 @@ import importlib
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -35,6 +36,7 @@ class Still:
 
     file: str
     words: str
+    width: int  # pixels of CSS: half the file's
 
 
 def controls_of(lab: Lab, moved: dict[str, Sequence[Any]]) -> list[Control]:
@@ -61,11 +63,11 @@ def draw_stills(lab: Lab, controls: Sequence[Control], folder: Path) -> list[Sti
     stills = []
     for values in combinations(controls):
         state = lab.compute(**{**fixed, **values})
-        image = Image.open(io.BytesIO(picture(lab.draw, state))).convert("RGB")
+        image = Image.open(io.BytesIO(picture(lab.draw, state, dots=2))).convert("RGB")
         file = f"{sha256(image.tobytes()).hexdigest()[:16]}.webp"
         if not (folder / file).exists():
             image.save(folder / file, quality=88, method=4)
-        stills.append(Still(file, lab.caption(state)))
+        stills.append(Still(file, lab.caption(state), image.width // 2))
     return stills
 
 
@@ -85,18 +87,24 @@ def element(module: str, controls: Sequence[Control], stills: Sequence[Still], a
     for control in controls:
         first = first * len(control.positions) + control.start
     inputs = "".join(_range(module, control) for control in controls)
-    data = {
+    data: dict[str, list[Any]] = {
         "positions": [[str(position) for position in control.positions] for control in controls],
         "files": [f"{address}/{still.file}" for still in stills],
         "words": [still.words for still in stills],
     }
+    data["widths"] = [still.width for still in stills]
     table = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
     return (
         f'<section class="laboratory" aria-label="Laboratory">\n<div class="controls">{inputs}</div>\n'
-        f'<img src="{address}/{stills[first].file}" alt="" aria-describedby="{module}-words">\n'
-        f'<p id="{module}-words" class="words" aria-live="polite">{stills[first].words}</p>\n'
+        f'<img src="{address}/{stills[first].file}" width="{stills[first].width}" alt="{plain(stills[first].words)}">\n'
+        f'<p class="words" aria-live="polite">{stills[first].words}</p>\n'
         f'<script type="application/json">{table}</script>\n</section>'
     )
+
+
+def plain(words: str) -> str:
+    """HTML without its tags, for an attribute."""
+    return html.escape(html.unescape(re.sub(r"<[^>]*>", "", words)))
 
 
 def _range(module: str, control: Control) -> str:

@@ -15,7 +15,9 @@ document.addEventListener("DOMContentLoaded", () => {
         place = place * table.positions[i].length + Number(input.value);
       });
       image.src = table.files[place];
+      image.width = table.widths[place];
       words.innerHTML = table.words[place];
+      image.alt = words.textContent;
     };
     inputs.forEach((input) => input.addEventListener("input", show));
     const load = () => table.files.forEach((file) => { new Image().src = file; });
