@@ -45,7 +45,7 @@ def build(out: Path, lessons: list[str]) -> Path:
     for folder in (source, html):
         shutil.rmtree(folder, ignore_errors=True)
     gather(source, lessons)
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", str(ROOT / "website"), source, html]
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "website", str(source), str(html)]
     if subprocess.run(command, cwd=ROOT).returncode:
         sys.exit("the site was not built: Sphinx says why above")
     shutil.copytree(source / "stills", html / "stills")

@@ -7,7 +7,7 @@ author = "The authors of From Strides to Masks"
 copyright = "the authors of From Strides to Masks; text CC BY 4.0, code MIT"
 
 extensions = ["myst_parser", "website.mathml"]
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header", "misc.highlighting_failure"]

@@ -6,17 +6,17 @@ from lessons_lib.course.course_map import LESSONS
 
 WELCOME = """# From Strides to Masks
 
-A notebook course on object segmentation: from stride and padding to Mask R-CNN. Every claim of the lecture that it teaches becomes a picture that
-you can move, a few lines that you write, and a number that is computed.
+A notebook course on object segmentation: from stride and padding to Mask R-CNN. Every claim of the lecture that it
+teaches becomes a picture that you can move, a few lines that you write, and a number that is computed.
 
 ```{figure} lesson_02.png
-:alt: Lesson 02 in JupyterLab: sliders above, a window that walks over an image of numbers, and the output that it fills.
+:alt: Lesson 02 in JupyterLab, with sliders above, a window that walks over an image of numbers, and the output.
 :width: 640px
 :align: left
 ```
 
-**Read here, or run it.** On these pages you can read every lesson and move its laboratories, with nothing installed. To do the exercises, which recognise
-the usual mistakes, you install the course: two commands, described in its README.
+**Read here, or run it.** On these pages you can read every lesson and move its laboratories, with nothing installed.
+To do the exercises, which recognise the usual mistakes, you install the course: two commands, described in its README.
 
 ## Lessons
 """

@@ -72,7 +72,7 @@ def draw_stills(lab: Lab, controls: Sequence[Control], folder: Path) -> list[Sti
 
 
 def laboratory(module: str, folder: Path, address: str) -> str:
-    """The page element of `lessons_lib.course.labs.MODULE`, its pictures drawn into `folder`, which pages find at `address`."""
+    """The page element of `lessons_lib.course.labs.MODULE`, its pictures in `folder`, which pages find at `address`."""
     home = importlib.import_module(f"lessons_lib.course.labs.{module}")
     lab: Lab = home.lab()
     controls = controls_of(lab, home.STILLS)

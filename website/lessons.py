@@ -42,7 +42,7 @@ def page(
             continue
         following = cells[place + 1] if place + 1 < len(cells) else None
         caption = caption_of(following)
-        parts += _code(cell, path.stem, figures, CAPTION.match(caption)[1] if caption else "")
+        parts += _code(cell, path.stem, figures, inner(caption))
         parts += [raw(laboratory(name)) for name in labs.get(place, [])]
         if not any("image/png" in output.get("data", {}) for output in cell.outputs):
             caption = ""
@@ -53,6 +53,11 @@ def caption_of(cell: NotebookNode | None) -> str:
     """The caption that a text begins with: an emphasised sentence or more, up to the end of its emphasis."""
     found = CAPTION.match(cell.source) if cell is not None and cell.cell_type == "markdown" else None
     return found[0] if found else ""
+
+
+def inner(caption: str) -> str:
+    """A caption without its emphasis; "" stays so."""
+    return caption.strip().removeprefix("*").removesuffix("*")
 
 
 def links(text: str, blob: Callable[[str], str]) -> str:
@@ -98,7 +103,9 @@ def _elsewhere(name: str, repository: str) -> str:
     """Where the lesson can be run: the notebook to download, Colab, Codespaces, and the page as PDF."""
     found = [f'<a href="../notebooks/{name}" download>Notebook</a>', f'<a href="../pdf/{Path(name).stem}.pdf">PDF</a>']
     if repository:
-        found.append(f'<a href="https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}">Colab</a>')
+        found.append(
+            f'<a href="https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}">Colab</a>'
+        )
         found.append(f'<a href="https://codespaces.new/{repository}">Codespaces</a>')
     return raw(f'<p class="elsewhere">{" · ".join(found)}</p>')
 
