@@ -27,7 +27,7 @@ RUN_NOT_IMPORTED = {
     "myst-parser": ("website/conf.py", '"myst_parser"'),
     "sphinx-book-theme": ("website/conf.py", '"sphinx_book_theme"'),
 }
-IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython"}
+IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython", "pyyaml": "yaml"}
 
 
 def names(requirements: list[str]) -> list[str]:

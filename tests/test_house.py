@@ -52,6 +52,7 @@ FORBIDDEN_CALLS = {
     "ops.transposed": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*|(un)?fold",
     "ops.subpixel": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*",
     "ops.unpooling": r"(adaptive_|fractional_)?max_(un)?pool.*",
+    "ops.winograd": r"(lazy)?conv(_transpose|transpose)?[123]d|conv_tbc|convolution",
     "ops.roi.pool": r"(ps_)?roi_.*|adaptive_.*|(fractional_)?max_pool.*",
     "ops.roi.align": r"(ps_)?roi_(align|pool)|grid_sample.*|affine_grid.*|interpolate",
     "ops.roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
