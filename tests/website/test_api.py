@@ -45,5 +45,11 @@ def test_docstrings_become_markdown():
 
         >>> f(1)
         2""")
-    words = ["What it does, with `code`.", "**Args**", "- `x`: pixels, of an image.\n- `y`: more.", "**Returns**", "A sum."]
+    words = [
+        "What it does, with `code`.",
+        "**Args**",
+        "- `x`: pixels, of an image.\n- `y`: more.",
+        "**Returns**",
+        "A sum.",
+    ]
     assert markdown(text).split("\n\n") == [*words, "```python\n>>> f(1)\n2\n```"]
