@@ -72,9 +72,12 @@ def draw_stills(lab: Lab, controls: Sequence[Control], folder: Path) -> list[Sti
 
 
 def laboratory(module: str, folder: Path, address: str) -> str:
-    """The page element of `lessons_lib.course.labs.MODULE`, its pictures in `folder`, which pages find at `address`."""
+    """The page element of `lessons_lib.course.labs.MODULE`, its pictures in `folder`, which pages find at `address`.
+
+    `lab()` is shown, or `example()` where the laboratory is made for data of the learner's own.
+    """
     home = importlib.import_module(f"lessons_lib.course.labs.{module}")
-    lab: Lab = home.lab()
+    lab: Lab = home.example() if hasattr(home, "example") else home.lab()
     controls = controls_of(lab, home.STILLS)
     folder.mkdir(parents=True, exist_ok=True)
     stills = draw_stills(lab, controls, folder)

@@ -86,17 +86,18 @@ def raw(element: str) -> str:
 
 
 def _laboratories(cells: list[NotebookNode]) -> dict[int, list[str]]:
-    """Index of a cell that shows a laboratory without arguments → the modules of `labs` that it shows."""
-    names = {}
-    for cell in cells:
+    """Index of the cell that first shows a laboratory → the modules of `labs` that it shows."""
+    names: dict[str, str] = {}
+    shown: dict[int, list[str]] = {}
+    for place, cell in enumerate(cells):
+        if cell.cell_type != "code":
+            continue
         for module, alias in re.findall(r"from lessons_lib\.course\.labs import (\w+)(?: as (\w+))?", cell.source):
             names[alias or module] = module
-    return {
-        place: shown
-        for place, cell in enumerate(cells)
-        if cell.cell_type == "code"
-        and (shown := [names[name] for name in re.findall(r"^(\w+)\.lab\(\)$", cell.source, re.M) if name in names])
-    }
+        for name in re.findall(r"^(?:\w+ = )?(\w+)\.lab\(", cell.source, re.MULTILINE):
+            if name in names:
+                shown.setdefault(place, []).append(names.pop(name))
+    return shown
 
 
 def _elsewhere(name: str, repository: str) -> str:
