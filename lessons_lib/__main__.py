@@ -1,4 +1,4 @@
-"""The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, cards, check, train, …"""
+"""The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, data, train, …"""
 
 import argparse
 import io
@@ -61,6 +61,12 @@ def _check(args: argparse.Namespace) -> int:
     return 0
 
 
+def _data(args: argparse.Namespace) -> int:
+    from lessons_lib.course.dataset_look import run_look
+
+    return run_look(args)
+
+
 def _train(args: argparse.Namespace) -> int:
     from lessons_lib.training.command import run_recipe, run_train, settings_of
 
@@ -69,7 +75,9 @@ def _train(args: argparse.Namespace) -> int:
     from lessons_lib.course import run_figures
 
     if args.recipe is None:
-        return run_train(args, run_figures)
+        from lessons_lib.shipped.beginning import begin_with_weights
+
+        return run_train(args, run_figures, begin_with_weights)
     from lessons_lib.shipped.recipes import follow
 
     return run_recipe(args, follow, run_figures)
@@ -114,22 +122,36 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--pages", metavar="FOLDER", help="where the pages go (default: FOLDER_cards beside the folder)")
     check.add_argument("--minutes", type=float, default=10, help="that one notebook may take (default: 10)")
     check.add_argument("--memory", type=float, default=4, help="that one notebook may take, in GB (default: 4)")
+    data = verb("data", _data, "look at a folder of labelled images before training: classes, splits, faults, a sheet")
+    data.add_argument("folder", metavar="FOLDER", help="a dataset, or an export of an annotation tool")
+    data.add_argument(
+        "--data", default="auto", metavar="NAME", help="its layout (default: auto, recognised by its files)"
+    )
+    data.add_argument(
+        "--on-error", default="skip", choices=("raise", "skip"), help="list damaged images, or stop (default: skip)"
+    )
+    data.add_argument("--out", default="sheet.png", metavar="FILE", help="where the sheet goes (default: sheet.png)")
     add_train(verb("train", _train, "train a model, on drawn scenes or on a dataset in a folder"))
     add_evaluate(verb("evaluate", _evaluate, "score a trained model, by default on images that it has not seen"))
     predict = verb(
-        "predict", _predict, "find objects or classes in images of yours: a picture, JSON and a table of each"
+        "predict", _predict, "find objects or classes in images: drawings, and files that annotation tools open"
     )
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="files such as photo.jpg")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="files such as photo.jpg, or folders of them")
     whose = predict.add_mutually_exclusive_group(required=True)
     whose.add_argument("--weights", metavar="NAME", help="published (fasterrcnn_resnet50_fpn_coco, …) or shipped ones")
     whose.add_argument("--run", dest="trained", metavar="RUN", help="the folder of a run, or its checkpoint")
-    predict.add_argument("--confidence", type=float, default=0.5, help="of the objects that are drawn (default: 0.5)")
+    predict.add_argument("--confidence", type=float, default=0.5, help="of the objects that are kept (default: 0.5)")
     predict.add_argument(
         "--conventions", choices=("own", "torchvision"), default="own",
         help="where cells of maps and masks lie: in the middle of their pixels, or as torchvision has it (own)",
     )  # fmt: skip
     predict.add_argument("--device", default="auto", help="auto (cuda, else cpu), cpu, cuda or mps (default: auto)")
-    predict.add_argument("--out", default=".", metavar="FOLDER", help="where the files go (default: here)")
+    predict.add_argument("--size", type=int, help="the shorter side to which images are resized (default: as trained)")
+    predict.add_argument("--tiles", action="store_true", help="label maps: read large images in squares, not resized")
+    predict.add_argument(
+        "--on-error", default="raise", choices=("raise", "skip"), help="what damaged images do (default: raise)"
+    )
+    predict.add_argument("--out", default="found", metavar="FOLDER", help="where the files go (default: found)")
     return top
 
 

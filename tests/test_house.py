@@ -52,6 +52,7 @@ FORBIDDEN_CALLS = {
     "ops.transposed": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*|(un)?fold",
     "ops.subpixel": r"(lazy)?conv_?transpose[123]d|pixel_?(un)?shuffle|interpolate|upsample.*",
     "ops.unpooling": r"(adaptive_|fractional_)?max_(un)?pool.*",
+    "ops.winograd": r"(lazy)?conv(_transpose|transpose)?[123]d|conv_tbc|convolution",
     "ops.roi.pool": r"(ps_)?roi_.*|adaptive_.*|(fractional_)?max_pool.*",
     "ops.roi.align": r"(ps_)?roi_(align|pool)|grid_sample.*|affine_grid.*|interpolate",
     "ops.roi.warp": r"grid_sample.*|affine_grid.*|interpolate",
@@ -69,7 +70,9 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(LIBRARY.rglob("*.py"))}
-SCRIPTS = [path for folder in ("data_scripts", "benchmarks", "notebooks") for path in (ROOT / folder).rglob("*.py")]
+SCRIPTS = [
+    path for folder in ("data_scripts", "benchmarks", "notebooks", "website") for path in (ROOT / folder).rglob("*.py")
+]
 
 
 def imports(tree: ast.AST) -> set[str]:

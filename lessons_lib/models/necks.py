@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
 from lessons_lib.models.backbones.backbone import Backbone
+from lessons_lib.models.backbones.convolutions import Conv3x3
 
 Maps = Mapping[str, Float[Tensor, "B _ _ _"]]
 
@@ -149,7 +150,7 @@ def enlarge(coarse: Float[Tensor, "B C h w"], fine: Float[Tensor, "B _ H W"]) ->
 
 def _conv(c_in: int, c_out: int, kernel_size: int, norm: bool) -> nn.Module:
     """A convolution of FPN, which keeps the size, begun as the paper's code begins it."""
-    layer = nn.Conv2d(c_in, c_out, kernel_size, padding=kernel_size // 2, bias=not norm)
+    layer = Conv3x3(c_in, c_out, not norm) if kernel_size == 3 else nn.Conv2d(c_in, c_out, 1, bias=not norm)
     nn.init.kaiming_uniform_(layer.weight, a=1)
     if layer.bias is None:
         return nn.Sequential(layer, nn.BatchNorm2d(c_out))

@@ -11,7 +11,7 @@ from torch import Tensor
 from lessons_lib.checks import Ints, check_ints, check_tensor, checked_ints
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.roi.align import axis_reads, sample_points
-from lessons_lib.ops.roi.reads import Reads, read_cells, table_of
+from lessons_lib.ops.roi.reads import Axis, Reads, read_cells, table_of
 from lessons_lib.ops.roi.regions import describe
 
 CANONICAL_SIZE, CANONICAL_LEVEL = 224.0, 4
@@ -97,15 +97,20 @@ def multilevel_roi_align(
     corner, extent = cells[:, :2], cells[:, 2:] - cells[:, :2]
     if aligned is False:
         extent = extent.clamp(min=1)
-    y, x = (sample_points(corner[:, a], extent[:, a], n, sampling_ratio) for a, n in zip((1, 0), bins, strict=True))
-    rows, columns = axis_reads(y, height), axis_reads(x, width)
-    if valid is not None:
-        chosen = valid.flatten()[:, None, None]
-        rows = Reads(rows.cell, rows.weight * chosen, rows.real & chosen)
+    chosen = torch.ones_like(level, dtype=torch.bool) if valid is None else valid.flatten()
+
+    def axis(a: int, count: int, size: Tensor) -> Axis:
+        def reads(part: slice) -> Reads:
+            own = axis_reads(sample_points(corner[part, a], extent[part, a], count, sampling_ratio), size[part])
+            here = chosen[part, None, None]
+            return Reads(own.cell, own.weight * here, own.real & here)
+
+        return reads
+
     before = list(accumulate((h * w * count for h, w in sizes[:-1]), initial=0))
     image = torch.arange(count, device=flat.device).repeat_interleave(regions)
     first = _by_level(level, before) + image * height * width
-    out = read_cells(table_of(maps), first, width, rows, columns)
+    out = read_cells(table_of(maps), first, width, axis(1, bins[0], height), axis(0, bins[1], width))
     return out.view(count, regions, channels, *bins).to(maps[0].dtype)
 
 

@@ -19,7 +19,7 @@ from lessons_lib.data.scenes.config import CLASSES
 from lessons_lib.data.scenes.mixed import MixedScenes, mixed_configs
 from lessons_lib.shipped import FOLDER
 from lessons_lib.shipped.files import notes_of, write_weights
-from lessons_lib.shipped.scores import UNSEEN_SEED, judge
+from lessons_lib.shipped.scores import UNSEEN_SEED, classes_of, judge
 from lessons_lib.shipped.trunk import PATCH, Patches, accuracy, train_trunk
 from lessons_lib.training.checkpoint import open_checkpoint
 from lessons_lib.training.journal import read_journal
@@ -97,9 +97,10 @@ def follow(name: str, folder: Path, *, seed: int = 0, **how: Any) -> int | None:
     settings = replace(recipe.settings, seed=seed)
     signal = train(settings, folder, start_from=begin_with_trunk if recipe.trunk else None, **how)
     if signal is None and is_main_process():
-        model = fresh_model(settings, CLASSES)
+        classes = classes_of(settings.preset)
+        model = fresh_model(settings, classes)
         open_checkpoint(folder / CHECKPOINT).restore(model)
-        notes = notes_of(name, settings, model, read_journal(folder / JOURNAL))
+        notes = notes_of(name, settings, model, read_journal(folder / JOURNAL), classes)
         notes["scores"] = {kind: judge(model, settings.model, kind) for kind in recipe.judged}
         write_weights(folder / f"{name}.safetensors", model, notes)
     return signal
@@ -112,11 +113,12 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def begin_with_trunk(model: nn.Module) -> None:
-    """Gives the backbone of a fresh model, if it has one, the weights of the shipped trunk."""
+def begin_with_trunk(model: nn.Module, classes: Sequence[str] = ()) -> str:
+    """Gives the backbone of a fresh model, if it has one, the weights of the shipped trunk; returns no words."""
     if hasattr(model, "backbone"):
         weights = load_file(FOLDER / "trunk.safetensors")
         cast(nn.Module, model.backbone).load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return ""
 
 
 def make_trunk(folder: Path, seed: int = 0) -> None:

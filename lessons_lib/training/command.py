@@ -6,13 +6,18 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lessons_lib.models.names import require_model
+from lessons_lib.training.asked import data_in, refuse_what_is_not_asked
 from lessons_lib.training.figures import Figures
 from lessons_lib.training.schedule import SCHEDULES
 from lessons_lib.training.settings import AUGMENTATIONS, PRECISIONS, Settings
+
+CALLED = {"model": "MODEL", "options": "--option", "weights": "--from"}
+"""What the command line calls a setting, where that is another word."""
 
 FIELDS = {field.name: field.default for field in fields(Settings)}
 """The settings' names and defaults. An option that is not given leaves no trace in the arguments."""
@@ -55,15 +60,17 @@ def _add_settings(add: Callable[..., Any]) -> None:
         add(name, default=argparse.SUPPRESS, **words)
 
     option("--option", dest="options", action="append", metavar="NAME=VALUE", help="an option of the model's own")
-    option("--data", metavar="NAME", help="coco, voc2012, … (default: scenes, which are drawn)")
-    option("--root", metavar="FOLDER", help="the folder that holds the dataset")
+    option("--data", metavar="NAME", help="coco, labelme, … or auto (default: auto with --root, else drawn scenes)")
+    option("--root", metavar="FOLDER", help="the folder that holds the dataset, recognised by its files")
     option("--split", help="train, or a split's own name (default: train)")
-    option("--preset", help="scenes: easy, clear, context, islands, crowded, mixed or mixed:NAME,… (default: easy)")
+    presets = "easy, clear, context, islands, crowded, rosettes, mixed or mixed:NAME,…"
+    option("--preset", help=f"scenes: {presets} (default: easy)")
     option("--count", type=int, metavar="IMAGES", help="learn from the first so many, kept in memory (default: all)")
     option("--size", type=int, help="height and width of the images (default: 96)")
     option("--augment", choices=AUGMENTATIONS, help="how images are varied (default: flip)")
     option("--backbone", help="such as tiny, vgg16 or resnet50 (default: tiny)")
     option("--pretrained", action="store_true", help="begin with the backbone's ImageNet weights, downloaded once")
+    option("--from", dest="weights", metavar="NAME", help="begin with weights: shipped, published, or a run's folder")
     option("--steps", type=int, help="(default: 1000)")
     option("--batch", type=int, help="images in a step, over all processes (default: 8)")
     option("--lr", type=float, help="the highest learning rate (default: 0.001)")
@@ -91,28 +98,30 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_train(args: argparse.Namespace, figures: Figures) -> int:
+def run_train(args: argparse.Namespace, figures: Figures, begin: Callable[..., str]) -> int:
     """Trains; the exit status is 0, or 128 and the number of the signal that stopped it, or 1 where overfitting fails.
 
-    Raises ValueError for options that do not go together.
+    `begin(settings, model, classes)` gives a fresh model the weights that --from names, and says what it took. Raises
+    ValueError for options that do not go together.
     """
     from lessons_lib.training.train import train
 
     settings = settings_of(args)
+    start_from = None if settings.weights is None else partial(begin, settings)
     if args.overfit is not None:
-        return run_overfit(args, settings)
+        return run_overfit(args, settings, start_from)
     folder = Path(getattr(args, "out", f"runs/{settings.model}_{settings.data}"))
-    return _status(train(settings, folder, **how_of(args), figures=figures))
+    return _status(train(settings, folder, **how_of(args), figures=figures, start_from=start_from))
 
 
-def run_overfit(args: argparse.Namespace, settings: Settings) -> int:
+def run_overfit(args: argparse.Namespace, settings: Settings, start_from: Callable[..., str] | None) -> int:
     """Trains on a few images until they are learned; the exit status is 0, or 1 if they are not."""
     for name in (*RUN_OPTIONS, "count", "augment", "schedule"):
         if hasattr(args, name):
             raise ValueError(f"overfit must go without --{name.replace('_', '-')}, which it has no use for")
     from lessons_lib.training.overfit import overfit
 
-    verdict = overfit(settings, args.overfit, args.device)
+    verdict = overfit(settings, args.overfit, args.device, start_from=start_from)
     print(verdict)
     return 0 if verdict.learned else 1
 
@@ -124,7 +133,7 @@ def run_recipe(args: argparse.Namespace, follow: Callable[..., int | None], figu
     """
     for name in ("model", "overfit", *FIELDS):
         if name not in ("seed", "recipe") and getattr(args, name, None) is not None:
-            words = "MODEL" if name == "model" else f"--{'option' if name == 'options' else name.replace('_', '-')}"
+            words = CALLED.get(name, f"--{name.replace('_', '-')}")
             raise ValueError(f"recipe must go without {words}: it says all but --seed")
     folder = Path(getattr(args, "out", f"runs/recipe_{args.recipe}"))
     how = how_of(args)
@@ -154,21 +163,10 @@ def settings_of(args: argparse.Namespace) -> Settings:
     """The settings of a command line. Raises ValueError for an unknown model, option or value."""
     values = {name: getattr(args, name) for name in FIELDS if name not in ("options", "recipe") and hasattr(args, name)}
     require_model(args.model)
+    if values.get("root") is not None:
+        values["data"] = data_in(values.get("data"), values["root"])
     refuse_what_is_not_asked(values.get("data", FIELDS["data"]), values.get("root"), values.get("preset"))
     return Settings(**values, options=model_options(args.model, getattr(args, "options", [])))
-
-
-def refuse_what_is_not_asked(data: str, root: str | None, preset: str | None) -> None:
-    """Raises ValueError for a folder of a set that is drawn, or a preset of one that is not: they would be ignored."""
-    if root is None and preset is None:
-        return
-    from lessons_lib.data.open import spec_of
-
-    drawn = spec_of(data).drawn
-    if drawn and root is not None:
-        raise ValueError(f"root must be left out for {data}, which are drawn, got {root!r}")
-    if not drawn and preset is not None:
-        raise ValueError(f"preset must be left out for {data}, since it is of scenes, got {preset!r}")
 
 
 def model_options(model: str, words: list[str]) -> dict[str, Any]:
@@ -213,9 +211,10 @@ def run_evaluate(args: argparse.Namespace, figures: Figures) -> int:
     from lessons_lib.training.tasks import images_in_words
 
     trained = open_checkpoint(checkpoint_of(args.run_folder)).notes["settings"]["data"]
-    refuse_what_is_not_asked(args.data or trained, args.root, args.preset)
+    data = data_in(args.data, args.root, trained) if args.root is not None else args.data
+    refuse_what_is_not_asked(data or trained, args.root, args.preset)
     task, found, classes, seen = evaluate(
-        args.run_folder, data=args.data, root=args.root, split=args.split, preset=args.preset, size=args.size,
+        args.run_folder, data=data, root=args.root, split=args.split, preset=args.preset, size=args.size,
         count=args.count, device=args.device, on_error=args.on_error,
     )  # fmt: skip
     if not PartialState().is_main_process:

@@ -13,7 +13,7 @@ from lessons_lib.models.zoo import find_model
 from lessons_lib.training.augment import BY_NAME
 from lessons_lib.training.loop import fit
 from lessons_lib.training.machine import start_machine
-from lessons_lib.training.run import fresh_model
+from lessons_lib.training.run import Start, fresh_model
 from lessons_lib.training.sampling import Draws, Loader, generator_for, seed_for, step_draws
 from lessons_lib.training.scoring import score
 from lessons_lib.training.settings import Settings
@@ -47,10 +47,14 @@ class Verdict:
         return f"{said}. Try a larger --lr or more --steps; if that does not help, look for a mistake in model or data"
 
 
-def overfit(settings: Settings, images: int, device: str = "auto", say: Callable[[str], None] = print) -> Verdict:
+def overfit(
+    settings: Settings, images: int, device: str = "auto", say: Callable[[str], None] = print,
+    start_from: Start | None = None,
+) -> Verdict:  # fmt: skip
     """Trains fresh weights on the first images alone until they are learned, or until the settings' last step.
 
     Nothing is cropped at random, mirrored or kept; the learning rate falls to nothing. `say` gets the progress.
+    `start_from` gives the fresh weights others, and says which.
     The settings' `count`, `augment` and `schedule` are ignored. Raises ValueError where there are fewer images.
     """
     s = replace(settings, count=images, augment="none", schedule="polynomial", batch=min(settings.batch, images))
@@ -59,7 +63,10 @@ def overfit(settings: Settings, images: int, device: str = "auto", say: Callable
     prepare, nothing = BY_NAME[s.augment], generator_for(s.seed)
     samples = [prepare(sample, nothing, s.size) for sample in Cached(opened, images).__getitems__(range(images))]
     torch.manual_seed(seed_for(s.seed, "weights"))
-    model = machine.prepare_model(fresh_model(s, opened.classes))
+    model = fresh_model(s, opened.classes)
+    if start_from is not None:
+        say(start_from(model, opened.classes))
+    model = machine.prepare_model(model)
     optimizer = AdamW(model.parameters(), lr=s.lr, weight_decay=0.0)
     loader = Loader(Draws(samples, s.seed), step_draws(0, s.steps, s.batch))
     every = max(1, s.steps // LOOKS)

@@ -28,13 +28,14 @@ CHECKPOINT, JOURNAL, SCORES = "checkpoint.safetensors", "metrics.jsonl", "scores
 CURVE, PREDICTIONS = "losses.png", "predictions.png"
 """The files of a run's folder."""
 
-Start = Callable[[nn.Module], None]
-"""Gives a fresh model other weights than its own, such as a trained backbone."""
+Start = Callable[[nn.Module, Sequence[str]], str]
+"""Gives a fresh model for these classes other weights than its own, and says which: see `begin_with_weights`."""
 
 
 @dataclass
 class Run:
-    """A training run that is set up: what its steps need, and its folder. `meaning` is what its weights stand for."""
+    """A training run that is set up: what its steps need, and its folder. `meaning` is what its weights stand for;
+    `begun` says with which trained weights it began, "" for none."""
 
     settings: Settings
     folder: Path
@@ -46,6 +47,7 @@ class Run:
     model: nn.Module
     optimizer: Optimizer
     start: int
+    begun: str = ""
 
     @property
     def inner(self) -> nn.Module:
@@ -105,8 +107,7 @@ def set_up(
     torch.manual_seed(seed_for(settings.seed, "weights"))
     model = fresh_model(settings, samples.classes)
     meaning = meaning_of(settings, model, samples.classes) | {"images": identity_of(samples)}
-    if start_from is not None:
-        start_from(model)
+    begun = "" if start_from is None else start_from(model, samples.classes)
     model = machine.prepare_model(model)
     optimizer = AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     if checkpoint:
@@ -115,7 +116,7 @@ def set_up(
     folder.mkdir(parents=True, exist_ok=True)
     machine.wait_for_everyone()  # nobody writes before all have looked
     start = checkpoint.notes["step"] if checkpoint else 0
-    return Run(settings, folder, machine, task, samples, draws, meaning, model, optimizer, start)
+    return Run(settings, folder, machine, task, samples, draws, meaning, model, optimizer, start, begun)
 
 
 def _checkpoint(settings: Settings, folder: Path, resume: bool) -> Checkpoint | None:

@@ -21,6 +21,7 @@ class Settings:
     Args:
         model, backbone: names that `build_model` knows; `options` are the model's own options by name.
         pretrained: begin with the backbone that torchvision trained on ImageNet.
+        weights: begin with these, by a shipped or published name or the folder of a run; None is fresh ones.
         data, root, split, preset: what `open_dataset` opens to learn from; `preset` is one of the scenes'.
         count: learn from the first so many images only, which are kept in memory; None is all.
         size: height and width of the images in a step, ≥ 32.
@@ -43,6 +44,7 @@ class Settings:
     augment: str = "flip"
     backbone: str = "tiny"
     pretrained: bool = False
+    weights: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     steps: int = 1000
     batch: int = 8
@@ -65,6 +67,8 @@ class Settings:
                 raise ValueError(f"{name} must be a number > 0, got {value}")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay must be a number ≥ 0, got {self.weight_decay}")
+        if self.pretrained and self.weights is not None:
+            raise ValueError(f"from must go without --pretrained, since {self.weights} brings its own backbone")
         for name, allowed in (("precision", PRECISIONS), ("schedule", SCHEDULES), ("augment", AUGMENTATIONS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
@@ -77,4 +81,5 @@ class Settings:
         """Refuse to take up a run that was begun with other settings; ValueError names the first that differs."""
         for name, value in asdict(self).items():
             if name not in MAY_CHANGE and kept.get(name) != value:
-                raise ValueError(f"{name} must be as the run began, {kept.get(name)!r}, got {value!r}")
+                what = "from" if name == "weights" else name
+                raise ValueError(f"{what} must be as the run began, {kept.get(name)!r}, got {value!r}")

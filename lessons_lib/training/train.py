@@ -43,7 +43,7 @@ def train(
         resume: take up the run in the folder, or begin it if there is none.
         on_error: "skip" leaves out damaged images and reports them; "raise" stops at the first.
         figures: draws the losses and some predictions; None draws nothing.
-        start_from: gives the fresh model its first weights.
+        start_from: gives the fresh model its first weights, and says which.
         go_on: what tells the reader how to go on after a stop.
 
     Raises:
@@ -88,6 +88,8 @@ def _announce(run: Run) -> None:
         flush=True,
     )
     if run.start == 0:
+        if run.begun:
+            print(run.begun, flush=True)
         expected = cast(Any, run.inner).expected_losses()
         for name, value in first_losses(run).items():
             hoped = f"{expected[name]:.3f} expected of fresh weights, " if name in expected else ""

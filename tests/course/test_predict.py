@@ -1,20 +1,37 @@
 """The verb predict: every kind of model, its picture, its JSON and its table."""
 
+import base64
+import contextlib
+import io
 import json
+import shutil
+import warnings
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from pycocotools.coco import COCO
 from torch import nn
 from torchvision.models import detection, segmentation
 from torchvision.utils import save_image
 
 from lessons_lib.__main__ import main
-from lessons_lib.course.predict import found_json, open_weights, published_model, table
+from lessons_lib.course.found_files import FoundFiles
+from lessons_lib.course.predict import image_files
 from lessons_lib.data.sample import Instances
 from lessons_lib.data.scenes import PRESETS, draw_scenes
+from lessons_lib.data.sets.coco import CocoSamples
 from lessons_lib.ops.masks import decode_rle
+from lessons_lib.shipped.trained import Trained, open_weights, published_model
+from lessons_lib.training.own_size import Seen
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.train import train
+from tests.training.test_own_size import FindsTheBright
+
+
+def record_in(folder):
+    return json.loads((folder / "annotations/instances_found.json").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -26,10 +43,14 @@ def photo(tmp_path):
 def test_a_shipped_semantic_model(photo, tmp_path, capsys):
     assert main(["predict", str(photo), "--weights", "fcn8s", "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
-    assert "classes by their share of the image" in printed and "ground" in printed
-    found = json.loads((tmp_path / "out/photo_found.json").read_text("utf-8"))
-    assert sum(found["pixels"].values()) == 96 * 96 and found["image"] == "photo.png"
-    assert (tmp_path / "out/photo_found.png").stat().st_size > 1000
+    assert "resized to 128 × 128 pixels: " in printed and "%" in printed
+    found = record_in(tmp_path / "out")
+    labels = np.array(Image.open(tmp_path / "out/SegmentationClass/photo.png"))
+    masks = decode_rle([entry["segmentation"] for entry in found["annotations"]], (96, 96))
+    assert sum(entry["area"] for entry in found["annotations"]) == int((labels > 0).sum()) == int(masks.sum())
+    for entry, mask in zip(found["annotations"], masks, strict=True):
+        assert (labels == entry["category_id"])[mask.numpy()].all() and "score" not in entry
+    assert (tmp_path / "out/drawn/photo.png").stat().st_size > 1000
 
 
 def test_a_detector_of_a_run(photo, tmp_path, capsys):
@@ -38,9 +59,12 @@ def test_a_detector_of_a_run(photo, tmp_path, capsys):
     words = ["predict", str(photo), "--run", str(tmp_path / "run"), "--out", str(tmp_path), "--device", "cpu"]
     assert main([*words, "--confidence", "0"]) == 0
     assert "objects with a confidence of at least 0" in capsys.readouterr().out
-    found = json.loads((tmp_path / "photo_found.json").read_text("utf-8"))
-    assert found and set(found[0]) == {"image_id", "category_id", "bbox", "score"}
-    assert found[0]["image_id"] == "photo.png"
+    found = record_in(tmp_path)
+    assert set(found["annotations"][0]) == {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "score"}
+    assert found["images"] == [{"id": 1, "file_name": "photo.png", "height": 96, "width": 96}]
+    assert not (tmp_path / "SegmentationClass").exists()
+    shapes = json.loads((tmp_path / "labelme/photo.json").read_text("utf-8"))["shapes"]
+    assert {shape["shape_type"] for shape in shapes} == {"rectangle"} and len(shapes) == len(found["annotations"])
 
 
 @pytest.mark.parametrize("conventions", ["own", "torchvision"])
@@ -50,7 +74,7 @@ def test_published_masks_over_a_photograph(photo, tmp_path, monkeypatch, capsys,
     theirs = detection.maskrcnn_resnet50_fpn(weights=None, weights_backbone=None)
     state, classes = theirs.state_dict(), ["__background__", *(f"thing {n}" for n in range(1, 91))]
     state["roi_heads.box_predictor.cls_score.weight"] *= 300  # as sure as a trained model
-    monkeypatch.setattr("lessons_lib.course.predict.published_weights", lambda name: (state, classes))
+    monkeypatch.setattr("lessons_lib.shipped.trained.published_weights", lambda name: (state, classes))
     words = [
         "predict",
         str(photo),
@@ -64,10 +88,10 @@ def test_published_masks_over_a_photograph(photo, tmp_path, monkeypatch, capsys,
     assert main([*words, "--confidence", "0.1", "--conventions", conventions]) == 0
     printed = capsys.readouterr().out
     assert "thing" in printed and "pixels" in printed
-    found = json.loads((tmp_path / "photo_found.json").read_text("utf-8"))
+    found = record_in(tmp_path)["annotations"]
     masks = decode_rle([entry["segmentation"] for entry in found], (96, 96))
-    assert set(found[0]) == {"image_id", "category_id", "bbox", "score", "segmentation"} and masks.any()
-    assert (tmp_path / "photo_found.png").stat().st_size > 1000
+    assert masks.any() and masks.flatten(1).sum(1).tolist() == [entry["area"] for entry in found]
+    assert (tmp_path / "drawn/photo.png").stat().st_size > 1000
 
 
 def test_conventions_of_a_model_without_regions(photo, capsys):
@@ -75,15 +99,95 @@ def test_conventions_of_a_model_without_regions(photo, capsys):
     assert "error: conventions must be own for FCN, which reads no regions" in capsys.readouterr().err
 
 
-def test_the_table_and_json_of_objects(tmp_path):
+def test_the_table_and_the_files_of_objects(photo, tmp_path):
     boxes = torch.tensor([[1.0, 2, 11, 22], [3, 3, 4, 4]])
     found = Instances(boxes, torch.tensor([1, 2]), None, torch.tensor([0.9, 0.2]))
-    assert table(found, ["background", "cat", "dog"], 0.5).splitlines() == [
-        "1 object with a confidence of at least 0.5",
+    out = FoundFiles(tmp_path / "out", ["background", "cat", "dog"], 0.5)
+    rows = out.write("a/photo.png", photo, torch.zeros(3, 30, 30), Seen(found, (30, 30), (30, 30), ""))
+    assert out.table(rows).splitlines() == [
+        "1 object with a confidence of at least 0.5: 1 cat",
         "  cat  0.900  x 1 to 11, y 2 to 22",
     ]
-    entries = found_json(found, tmp_path / "a.jpg", torch.zeros(3, 30, 30), ["background", "cat", "dog"])
-    assert [entry["bbox"] for entry in entries] == [[1, 2, 10, 20], [3, 3, 1, 1]]
+    out.finish()
+    assert [entry["bbox"] for entry in record_in(tmp_path / "out")["annotations"]] == [[1, 2, 10, 20]]
+    file = tmp_path / "out/labelme/a/photo.json"
+    there = json.loads(file.read_text("utf-8"))["imagePath"]
+    assert (file.parent / there).resolve().samefile(photo)
+
+
+def test_an_image_larger_than_in_training_is_resized_and_its_objects_come_back(tmp_path, capsys, monkeypatch):
+    """An image and the same enlarged eightfold: the same object, in the pixels of the large image."""
+    image = torch.zeros(3, 96, 96)
+    image[:, 20:50, 30:70] = 1
+    save_image(image, tmp_path / "small.png")
+    save_image(image.repeat_interleave(8, 1).repeat_interleave(8, 2), tmp_path / "large.png")
+    bright = Trained(FindsTheBright(), ["background", "bright"], 96, "bright")
+    monkeypatch.setattr("lessons_lib.course.predict.open_weights", lambda name: bright)
+    words = ["predict", str(tmp_path), "--weights", "bright", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    assert "large.png, resized to 96 × 96 pixels" in capsys.readouterr().out
+    found = record_in(tmp_path / "out")
+    large, small = ([entry for entry in found["annotations"] if entry["image_id"] == n] for n in (1, 2))
+    assert found["images"][0]["height"] == 768 and len(large) == len(small) == 1
+    for one, other in zip(large, small, strict=True):
+        assert one["bbox"] == pytest.approx([8 * value for value in other["bbox"]], abs=1)
+        assert one["area"] == pytest.approx(64 * other["area"], rel=0.1)
+    masks = decode_rle([entry["segmentation"] for entry in large], (768, 768))
+    assert masks.flatten(1).sum(1).tolist() == [entry["area"] for entry in large]
+
+
+def test_a_folder_with_a_damaged_file_and_names_that_collide(photo, tmp_path, capsys):
+    folder = tmp_path / "Fotos mit Umlaut ä"
+    (folder / "inside").mkdir(parents=True)
+    for name in ("a.png", "a.PNG.png", "inside/a.png"):
+        shutil.copy(photo, folder / name)
+    Image.open(photo).save(folder / "a.jpg")
+    (folder / "broken.png").write_bytes(photo.read_bytes()[:200])
+    (folder / "notes.txt").write_text("no image")
+    words = ["predict", str(folder), "--weights", "fcn8s", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "broken.png: cannot be read as an image" in said and "--on-error skip leaves such files out" in said
+    assert main([*words, "--on-error", "skip"]) == 0
+    said = capsys.readouterr().out
+    assert "skipped " in said and "4 images predicted, 1 image skipped" in said
+    drawn = sorted(
+        path.relative_to(tmp_path / "out/drawn").as_posix() for path in (tmp_path / "out/drawn").rglob("*.*")
+    )
+    assert drawn == ["a.PNG.png", "a.png", "a_png.png", "inside/a.png"]
+    names = [image["file_name"] for image in record_in(tmp_path / "out")["images"]]
+    assert sorted(names) == ["a.PNG.png", "a.jpg", "a.png", "inside/a.png"]
+    assert all((tmp_path / "out/images" / name).is_file() for name in names)
+
+
+def test_names_of_images_in_two_folders(photo, tmp_path):
+    other = tmp_path / "other" / "photo.png"
+    other.parent.mkdir()
+    shutil.copy(photo, other)
+    assert list(image_files([photo, other])) == ["photo.png", "1_photo.png"]
+
+
+def test_what_is_written_opens_again(photo, tmp_path):
+    """In pycocotools, and with the course's own reader of COCO's layout: the same masks and names."""
+    words = ["predict", str(photo), "--weights", "mask_rcnn", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    with contextlib.redirect_stdout(io.StringIO()):
+        theirs = COCO(tmp_path / "out/annotations/instances_found.json")
+    shutil.copytree(tmp_path / "out/images", tmp_path / "out/found")
+    samples = CocoSamples(tmp_path / "out", "found")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # pycocotools with numpy 2
+        masks = [torch.from_numpy(theirs.annToMask(entry)).bool() for entry in theirs.anns.values()]
+    instances = samples[0].instances
+    assert torch.equal(torch.stack(masks), instances.masks) and len(masks) > 1
+    scored = {theirs.cats[entry["category_id"]]["name"] for entry in theirs.anns.values()}
+    assert {samples.classes[label] for label in instances.labels.tolist()} == scored
+    shapes = json.loads((tmp_path / "out/labelme/photo.json").read_text("utf-8"))["shapes"]
+    for shape, mask in zip(shapes, masks, strict=True):
+        (x0, y0), (x1, y1) = shape["points"]
+        drawn = np.zeros((96, 96), dtype=bool)
+        drawn[y0 : y1 + 1, x0 : x1 + 1] = np.array(Image.open(io.BytesIO(base64.b64decode(shape["mask"]))))
+        assert (drawn == mask.numpy()).all()
 
 
 def test_published_detectors_of_both_generations():

@@ -50,3 +50,15 @@ def test_offline_it_says_which_file_to_put_where(photo, tmp_path, capsys, monkey
     name = "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth"
     assert "could not be downloaded (no network)" in text
     assert f"{name} on a machine" in text and str(tmp_path / "hub/checkpoints" / name) in text
+
+
+def test_size_and_tiles(photo, capsys):
+    assert "size must be ≥ 32, got 8" in said([photo, "--weights", "fcn8s", "--size", "8"], capsys)
+    text = said([photo, "--weights", "mask_rcnn", "--tiles"], capsys)
+    assert "tiles must be left out for mask_rcnn: a border would cut objects in two" in text
+
+
+def test_a_folder_without_images(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("nothing to see")
+    text = said([str(tmp_path), "--weights", "fcn8s"], capsys)
+    assert "images must be files or folders of images (.jpg, " in text and f"got none in {tmp_path}" in text

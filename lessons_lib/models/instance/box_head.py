@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lessons_lib.models.backbones.convolutions import Conv3x3
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.regions import Regions
 from lessons_lib.models.instance.rpn import at_least_float32, rows_of
@@ -39,7 +40,7 @@ class ConvolutionalTrunk(nn.Module):
         self.channels = width
         layers = []
         for _ in range(convolutions):
-            layers += [nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()]
+            layers += [Conv3x3(channels, channels, False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
         self.convs = nn.Sequential(*layers)
         self.fc = nn.Linear(channels * size * size, width)
 

@@ -139,7 +139,7 @@ class FasterRCNN(InstanceModel):
         """
         seen, size = self.fit_image(image)
         yield "image", {"image": seen, "size": size}
-        maps = self.features(seen)
+        maps = self.features(seen.contiguous(memory_format=torch.channels_last))
         yield "features", {"maps": maps}
         anchors = self.anchors(maps, seen.shape[2:])
         yield "anchors", {"anchors": anchors}

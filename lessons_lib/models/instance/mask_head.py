@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lessons_lib.models.backbones.convolutions import Conv3x3, Doubling
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.rpn import at_least_float32
 
@@ -24,7 +25,7 @@ class FCNMaskHead(nn.Module):
     def __init__(self, trunk: nn.Module, channels: int, masks: int, width: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.upsample = nn.ConvTranspose2d(channels, width, 2, stride=2)
+        self.upsample = Doubling(channels, width)
         self.predictor = nn.Conv2d(width, masks, 1)
         begin(self.upsample)
         begin(self.predictor, std=0.001)  # so that every pixel starts undecided
@@ -37,12 +38,13 @@ class FCNMaskHead(nn.Module):
         """One mask for each region, `forward(features)[r, channel[r]]`; the others lose nothing."""
         hidden, layer = self.hidden(features), self.predictor
         weight, bias = layer.weight[channel, :, 0, 0], layer.get_parameter("bias")[channel]  # (R, D), (R,)
-        drawn = torch.bmm(weight[:, None].to(hidden.dtype), hidden.flatten(2))[:, 0] + bias[:, None]
+        cells = hidden.permute(0, 2, 3, 1).flatten(1, 2)  # (R, m·m, D)
+        drawn = torch.bmm(cells, weight[..., None].to(hidden.dtype))[..., 0] + bias[:, None]
         return at_least_float32(drawn.unflatten(1, hidden.shape[2:]))
 
     def hidden(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R D m m"]:
         """What all masks are drawn from."""
-        return F.relu(self.upsample(self.trunk(features)))
+        return self.upsample(self.trunk(features)).relu_()
 
 
 class MLPMaskHead(nn.Module):
@@ -87,9 +89,9 @@ def convolutions(channels: int, depth: int, width: int, norm: bool = False) -> n
     """FPN's trunk: `depth` 3 × 3 convolutions of `width` channels, each with ReLU, with BatchNorm where `norm` says."""
     layers: list[nn.Module] = []
     for number in range(depth):
-        layer = nn.Conv2d(channels if number == 0 else width, width, 3, padding=1, bias=not norm)
+        layer = Conv3x3(channels if number == 0 else width, width, not norm)
         begin(layer)
-        layers += [layer, *([nn.BatchNorm2d(width)] if norm else []), nn.ReLU()]
+        layers += [layer, *([nn.BatchNorm2d(width)] if norm else []), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lessons_lib.models.backbones.convolutions import Conv3x3
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.truth import Truth
 from lessons_lib.ops.box_coding import clip_boxes, decode_boxes, encode_boxes
@@ -45,7 +46,7 @@ class RPNHead(nn.Module):
         super().__init__()
         layers = []
         for _ in range(depth):
-            layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU()]
+            layers += [Conv3x3(channels, channels), nn.ReLU(inplace=True)]
         self.convs = nn.Sequential(*layers)
         self.objectness = nn.Conv2d(channels, anchors, 1)
         self.deltas = nn.Conv2d(channels, anchors * 4, 1)

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from lessons_lib.checks import Ints, check_ints, checked_ints
-from lessons_lib.ops.roi.reads import Reads, weighted_reads
+from lessons_lib.ops.roi.reads import Axis, Reads, weighted_reads
 from lessons_lib.ops.roi.regions import Boxes, checked_call, describe
 
 
@@ -148,9 +148,13 @@ def _read(
     """RoIAlign of regions that all take the same number of samples (rows, columns) in each bin."""
     if 0 in samples:
         return features.new_zeros(len(image), features.shape[1], *bins)
-    y, x = (sample_points(start[:, a], length[:, a], n, s) for a, n, s in zip((1, 0), bins, samples, strict=True))
+
+    def axis(a: int, count: int, each: int, size: int) -> Axis:
+        return lambda part: _few(axis_reads(sample_points(start[part, a], length[part, a], count, each), size), size)
+
     height, width = features.shape[2:]
-    return weighted_reads(features, image, _few(axis_reads(y, height), height), _few(axis_reads(x, width), width))
+    rows, columns = axis(1, bins[0], samples[0], height), axis(0, bins[1], samples[1], width)
+    return weighted_reads(features, image, rows, columns)
 
 
 def axis_reads(at: Float[Tensor, "R bins samples"], size: int | Int64[Tensor, " R"]) -> Reads:

@@ -4,7 +4,7 @@ All bins together are a sparse matrix, with a row for each bin and a column for 
 built: `embedding_bag` goes through the reads, and backward goes through them turned round, cell by cell.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -28,8 +28,14 @@ class Reads:
     real: Bool[Tensor, "R bins K"]
 
 
+Axis = Callable[[slice], Reads]
+"""Makes the reads of some of the regions along one axis: they are made anew whenever they are needed, not kept."""
+
+ALL = slice(None)
+
+
 def weighted_reads(
-    features: Float[Tensor, "B C H W"], image: Int64[Tensor, " R"], rows: Reads, columns: Reads
+    features: Float[Tensor, "B C H W"], image: Int64[Tensor, " R"], rows: Axis, columns: Axis
 ) -> Float[Tensor, "R C P Q"]:
     """Each bin as the weighted sum of the cells where its rows meet its columns: one sparse matrix times the map."""
     height, width = features.shape[2:]
@@ -53,8 +59,8 @@ def read_cells(
     table: Float[Tensor, "cells_1 C"],
     first: Int64[Tensor, " R"],
     width: int | Int64[Tensor, " R"],
-    rows: Reads,
-    columns: Reads,
+    rows: Axis,
+    columns: Axis,
 ) -> Float[Tensor, "R C P Q"]:
     """Weighted sums over the rows and columns of maps that stand in one table, cell after cell.
 
@@ -63,64 +69,67 @@ def read_cells(
     zeros, since 0 · ∞ and 0 · NaN are no 0.
     """
     width = torch.as_tensor(width, device=first.device).expand(len(first))
-    axes = [x for axis in (rows, columns) for x in (torch.where(axis.real, axis.cell, -1).int(), axis.weight)]
-    return _WeightedSums.apply(table, first, width, *axes)
+    weights = [axis(slice(0, 1)).weight for axis in (rows, columns)]
+    moved = any(weight.requires_grad for weight in weights)  # where the boxes want a gradient
+    return _WeightedSums.apply(table, first, width, rows, columns, *(a(ALL).weight for a in (rows, columns) if moved))
 
 
 class _WeightedSums(torch.autograd.Function):
-    """`read_cells` a part of the regions after the other. Backward remembers no read: it makes them again."""
+    """`read_cells` a part of the regions after the other. Backward remembers no read: it makes them again.
+
+    Weights are an argument, after the axes that make the same, where they want a gradient.
+    """
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, *reads: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, table: Tensor, first: Tensor, width: Tensor, rows: Axis, columns: Axis, *weights: Tensor
+    ) -> Tensor:
         """The bins of each region."""
-        ctx.cells = len(table)
-        ctx.save_for_backward(*reads, *([table] if ctx.needs_input_grad[4] or ctx.needs_input_grad[6] else []))
-        (count, height, _), columns = reads[2].shape, reads[4].shape[1]
-        out = table.new_empty(count, table.shape[1], height, columns)
-        for part, mine in _parts(reads):
-            cells, weights = _reads(len(table), *mine)
+        ctx.cells, ctx.axes = len(table), (rows, columns)
+        ctx.save_for_backward(first, width, *((table, *weights) if weights else ()))
+        (_, height, _), (_, across, _) = (axis(slice(0, 1)).cell.shape for axis in (rows, columns))
+        out = table.new_empty(len(first), table.shape[1], height, across)
+        for part in _parts(first):
+            cells, weight = _reads(len(table), first[part], width[part], rows(part), columns(part))
             bins = F.embedding_bag(
-                cells.flatten(0, 2), table, per_sample_weights=weights.flatten(0, 2).to(table.dtype), mode="sum"
+                cells.flatten(0, 2), table, per_sample_weights=weight.flatten(0, 2).to(table.dtype), mode="sum"
             )
-            out[part] = bins.view(-1, height, columns, table.shape[1]).permute(0, 3, 1, 2)
+            out[part] = bins.view(-1, height, across, table.shape[1]).permute(0, 3, 1, 2)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Of the table and of both axes' weights."""
-        reads, table = ctx.saved_tensors[:6], ctx.saved_tensors[6:]
+        first, width, *moved = ctx.saved_tensors
         to_table = gradient.new_zeros(ctx.cells, gradient.shape[1]) if ctx.needs_input_grad[0] else None
-        to_rows, to_columns = (torch.zeros_like(reads[i]) if table else None for i in (3, 5))
-        for part, mine in _parts(reads):
+        to_weights = [torch.zeros_like(weight) for weight in moved[1:]]
+        for part in _parts(first):
+            rows, columns = (axis(part) for axis in ctx.axes)
             per_bin = gradient[part].permute(0, 2, 3, 1)  # (r, P, Q, C)
+            cell, weight = _reads(ctx.cells, first[part], width[part], rows, columns)
             if to_table is not None:
-                to_table += _turned_round(ctx.cells, *_reads(ctx.cells, *mine), per_bin.flatten(0, 2))
-            if to_rows is not None and to_columns is not None:
-                to_rows[part], to_columns[part] = _to_weights(table[0], mine, per_bin)
-        return to_table, None, None, None, to_rows, None, to_columns
+                to_table += _turned_round(ctx.cells, cell, weight, per_bin.flatten(0, 2))
+            if to_weights:
+                to_weights[0][part], to_weights[1][part] = _to_weights(moved[0], cell, rows, columns, per_bin)
+        return to_table, None, None, None, None, *to_weights
 
 
-def _parts(reads: Sequence[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:
+def _parts(first: Int64[Tensor, " R"]) -> Iterator[slice]:
     """Some regions after the other; on a GPU, which has enough to do only with many, all at once."""
-    count = len(reads[0])
-    step = max(count, 1) if reads[0].is_cuda else PART
-    for start in range(0, count, step):
-        part = slice(start, start + step)
-        yield part, [tensor[part] for tensor in reads]
+    count = len(first)
+    step = max(count, 1) if first.is_cuda else PART
+    return (slice(start, start + step) for start in range(0, count, step))
 
 
 def _reads(
-    cells: int, first: Tensor, width: Tensor, row: Tensor, row_weight: Tensor, column: Tensor, column_weight: Tensor
+    cells: int, first: Int64[Tensor, " R"], width: Int64[Tensor, " R"], rows: Reads, columns: Reads
 ) -> tuple[Int64[Tensor, "R P Q K"], Float[Tensor, "R P Q K"]]:
-    """(row of the table, weight) of every read of every bin, where the rows of its axis meet the columns.
-
-    Rows and columns of −1 are no reads.
-    """
-    begin = first[:, None, None] + row * width[:, None, None]
-    cell = begin[:, :, None, :, None] + column[:, None, :, None, :]
-    real = (row >= 0)[:, :, None, :, None] & (column >= 0)[:, None, :, None, :]
-    weights = row_weight[:, :, None, :, None] * column_weight[:, None, :, None, :]
+    """(row of the table, weight) of every read of every bin, where the rows of its axis meet the columns."""
+    begin = first[:, None, None] + rows.cell * width[:, None, None]
+    cell = begin[:, :, None, :, None] + columns.cell[:, None, :, None, :]
+    real = rows.real[:, :, None, :, None] & columns.real[:, None, :, None, :]
+    weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]
     return torch.where(real, cell, cells - 1).flatten(3), weights.flatten(3)
 
 
@@ -135,11 +144,10 @@ def _turned_round(
 
 
 def _to_weights(
-    table: Tensor, reads: Sequence[Tensor], per_bin: Float[Tensor, "R P Q C"]
+    table: Tensor, cell: Int64[Tensor, "R P Q n"], rows: Reads, columns: Reads, per_bin: Float[Tensor, "R P Q C"]
 ) -> tuple[Float[Tensor, "R P K"], Float[Tensor, "R Q L"]]:
     """The gradients of the weights along both axes."""
-    cell, _ = _reads(len(table), *reads)
-    rows, columns = reads[3], reads[5]
-    apart = (table[cell] @ per_bin[..., None].to(table.dtype)).view(*cell.shape[:3], rows.shape[2], columns.shape[2])
-    apart = apart.to(rows.dtype)  # (R, P, Q, K, K'), of each product of a row's and a column's weight
-    return torch.einsum("rpqkl,rql->rpk", apart, columns), torch.einsum("rpqkl,rpk->rql", apart, rows)
+    across, along = rows.weight, columns.weight
+    apart = (table[cell] @ per_bin[..., None].to(table.dtype)).view(*cell.shape[:3], across.shape[2], along.shape[2])
+    apart = apart.to(across.dtype)  # (R, P, Q, K, K'), of each product of a row's and a column's weight
+    return torch.einsum("rpqkl,rql->rpk", apart, along), torch.einsum("rpqkl,rpk->rql", apart, across)

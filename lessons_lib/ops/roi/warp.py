@@ -26,8 +26,13 @@ def roi_warp(
     """
     image, pixels, bins = checked_call(features, boxes, output_size, spatial_scale)
     x0, y0, x1, y1 = (pixels * spatial_scale).unbind(1)
-    rows = _axis_reads(y0, y1 - y0, bins[0], features.shape[2])
-    return weighted_reads(features, image, rows, _axis_reads(x0, x1 - x0, bins[1], features.shape[3]))
+    height, width = features.shape[2:]
+    return weighted_reads(
+        features,
+        image,
+        lambda part: _axis_reads(y0[part], (y1 - y0)[part], bins[0], height),
+        lambda part: _axis_reads(x0[part], (x1 - x0)[part], bins[1], width),
+    )
 
 
 def _axis_reads(start: Float[Tensor, " R"], length: Float[Tensor, " R"], bins: int, size: int) -> Reads:
