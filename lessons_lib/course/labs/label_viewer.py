@@ -10,11 +10,13 @@ import ipywidgets as widgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lessons_lib.course.labs.explorer import smaller
 from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_image, draw_instances, draw_label_map
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.look import look_at
 from lessons_lib.data.sample import Sample, Samples
+from lessons_lib.data.scenes import PRESETS, Scenes
 
 OBJECTS, BOXES, LABELS, NOTHING = "objects", "objects and boxes", "label map", "the image alone"
 LAYERS = (OBJECTS, BOXES, LABELS, NOTHING)
@@ -93,7 +95,7 @@ def draw(view: View) -> Figure:
         right.set_axis_off()
         left.text(0, 0.5, view.damage, transform=left.transAxes, wrap=True, va="center")
         return figure
-    sample = _thinned(view.sample)
+    sample = smaller(view.sample, LONGEST)
     draw_image(left, sample.image)
     left.set_title(f"{view.name} · {view.sample.image.shape[2]} × {view.sample.image.shape[1]}", loc="left", fontsize=9)
     draw_layer(right, sample, view.layer, view.classes)
@@ -109,17 +111,6 @@ def draw_layer(ax: Axes, sample: Sample, layer: str, classes: Sequence[str]) -> 
         draw_image(ax, sample.image)
     else:
         draw_instances(ax, sample.image, sample.instances, names=classes, boxes=layer == BOXES)
-
-
-def _thinned(sample: Sample) -> Sample:
-    """Every n-th row and column of a large image with all that is in it: fast, and fine enough to look at."""
-    step = -(-max(sample.image.shape[1:]) // LONGEST)
-    if step == 1:
-        return sample
-    instances = sample.instances
-    masks = None if instances.masks is None else instances.masks[:, ::step, ::step]
-    thin = type(instances)(instances.boxes / step, instances.labels, masks, instances.scores, instances.is_crowd)
-    return Sample(sample.image[:, ::step, ::step], sample.label_map[::step, ::step], thin)
 
 
 def caption(view: View) -> str:
@@ -181,3 +172,12 @@ def lab(splits: Mapping[str, Samples], faults: Sequence[Fault] = ()) -> Lab:
         row.append(button)
     made.widget.children = (widgets.HBox(row), *made.widget.children)
     return made
+
+
+def example() -> Lab:
+    """The viewer of eight scenes, for who has no folder at hand."""
+    return lab({"train": Scenes(PRESETS["easy"], 8, seed=1)})
+
+
+STILLS = {"number": range(1, 9), "layer": LAYERS}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""
