@@ -15,6 +15,7 @@ from data_scripts.datasets import DATASETS
 from data_scripts.entry import Entry
 from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_mat, refuse_missing
 from lessons_lib.data.folders import HalfOfSplit
+from lessons_lib.data.open import recognised
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.terminal import run
 
@@ -63,13 +64,10 @@ def recognise(root: Path) -> list[str]:
 
     Raises FileNotFoundError for a folder that is not there, ValueError where none is recognised.
     """
-    if not root.is_dir():
-        raise FileNotFoundError(f"path must be a folder, got {root}")
-    found = [name for name, entry in DATASETS.items() if entry.spec.is_in(root)]
-    if not found:
-        wanted = "; ".join(f"{name}: {entry.spec.signs[0]}" for name, entry in DATASETS.items())
-        raise ValueError(f"path must hold a dataset in a layout that is known ({wanted}), got {root}")
-    return found
+    best = recognised(root)
+    if best[0].recognises is not None:
+        return [best[0].name]  # an export has one layout, though its files may look like another's too
+    return [name for name, entry in DATASETS.items() if entry.spec.recognises is None and entry.spec.is_in(root)]
 
 
 def _check_split(entry: Entry, split: str, samples: Any, seen: Seen, report: Report) -> None:

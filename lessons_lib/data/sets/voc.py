@@ -63,11 +63,11 @@ class VocSamples(Reader):
         numbers = read_numbers(objects, size)
         ids = numbers_in(numbers, without=(0, VOID))
         masks = masks_of(numbers, ids)
-        labels = [_class_of(label_map[mask], number, objects) for mask, number in zip(masks, ids, strict=True)]
+        labels = [class_of(label_map[mask], number, objects) for mask, number in zip(masks, ids, strict=True)]
         return Sample(image, label_map, instances_of(masks, labels))
 
 
-def _class_of(values: Tensor, number: int, file: Path) -> int:
+def class_of(values: Tensor, number: int, file: Path) -> int:
     """The commonest class under an object."""
     counts = np.bincount(values.numpy(), minlength=256)
     counts[[0, VOID]] = 0
