@@ -19,7 +19,7 @@ KNOWN = "root must hold a dataset in a layout that is known, see docs/formats.md
     [
         (LABELLED, {"split": "testing2"}, ValueError, "split must be one of train, val, test, all, got 'testing2'"),
         (LABELLED, {"split": "test"}, FileNotFoundError, "root must hold the split test, got train 1: "),
-        (LABELLED, {"name": "yolo"}, FileNotFoundError, "root must hold label files of YOLO, labels/*.txt with numbers"),
+        (LABELLED, {"name": "yolo"}, FileNotFoundError, "root must hold label files of YOLO, labels/*.txt"),
         (LABELLED, {"name": "via"}, FileNotFoundError, "root must hold a JSON of VIA, with filename and regions"),
         (LABELLED, {"name": "cvat_xml"}, FileNotFoundError, "root must hold an XML of CVAT, with annotations"),
         (LABELLED, {"name": "coco_json"}, FileNotFoundError, "root must hold a JSON in COCO's format"),
