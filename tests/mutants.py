@@ -76,7 +76,9 @@ def tests_of(file: str) -> list[str]:
 def words(test: str) -> list[str]:
     """The options that a test file runs with; only error messages are tested without the hook that checks shapes."""
     flags = [] if test.startswith("tests/errors") else [HOOK]
-    return ["-q", "-p", "no:cacheprovider", "-W", "ignore", "--no-header", *flags]
+    left_out = ("cacheprovider", "nbval", "playwright", "xdist", "anyio")
+    plugins = [word for name in left_out for word in ("-p", f"no:{name}")]
+    return ["-q", *plugins, "-W", "ignore", "--no-header", *flags]  # nbval takes longer to import than most tests run
 
 
 def failing(tree: Path, test: str) -> list[str]:
