@@ -72,10 +72,13 @@ def label_files(root: Path) -> list[Path]:
     """The text files whose first line is a class number and coordinates, or which are empty beside such ones."""
     texts = [path for path in listed(root, "**/*") if path.suffix.lower() == ".txt" and path.is_file()]
     texts = [path for path in texts if path.name.lower() not in NO_LABELS]
-    homes = {path.parent for path in texts if path.parent.name.lower() == "labels" or _is_label(path)}
-    return [
-        path for path in texts if path.parent in homes and (path.parent.name.lower() == "labels" or _is_label(path))
-    ]
+    homes = {path.parent for path in texts if _in_labels(path, root) or _is_label(path)}
+    return [path for path in texts if path.parent in homes and (_in_labels(path, root) or _is_label(path))]
+
+
+def _in_labels(path: Path, root: Path) -> bool:
+    """Whether a file lies in a folder labels, however deep."""
+    return "labels" in map(key, path.parent.relative_to(root).parts)
 
 
 def _is_label(path: Path) -> bool:
