@@ -13,8 +13,10 @@ from tqdm import tqdm
 from data_scripts.check.findings import Report
 from data_scripts.datasets import DATASETS
 from data_scripts.entry import Entry
+from lessons_lib.data.exports.photos import SUFFIXES
 from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_mat, refuse_missing
 from lessons_lib.data.folders import HalfOfSplit
+from lessons_lib.data.open import recognised
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.terminal import run
 
@@ -63,13 +65,10 @@ def recognise(root: Path) -> list[str]:
 
     Raises FileNotFoundError for a folder that is not there, ValueError where none is recognised.
     """
-    if not root.is_dir():
-        raise FileNotFoundError(f"path must be a folder, got {root}")
-    found = [name for name, entry in DATASETS.items() if entry.spec.is_in(root)]
-    if not found:
-        wanted = "; ".join(f"{name}: {entry.spec.signs[0]}" for name, entry in DATASETS.items())
-        raise ValueError(f"path must hold a dataset in a layout that is known ({wanted}), got {root}")
-    return found
+    best = recognised(root)
+    if best[0].recognises is not None:
+        return [best[0].name]  # an export has one layout, though its files may look like another's too
+    return [name for name, entry in DATASETS.items() if entry.spec.recognises is None and entry.spec.is_in(root)]
 
 
 def _check_split(entry: Entry, split: str, samples: Any, seen: Seen, report: Report) -> None:
@@ -121,6 +120,8 @@ def _check_sample(samples: Any, index: int, report: Report) -> Sample | None:
 
 
 def _read_alone(file: Path) -> None:
+    if file.is_dir() or file.suffix.lower() not in (".mat", *SUFFIXES):
+        return  # texts are read as a whole set
     refuse_missing(file)
     if file.suffix == ".mat":
         read_mat(file, {"cls": "GTcls", "inst": "GTinst"}.get(file.parent.name, "LabelMap"))

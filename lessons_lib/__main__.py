@@ -1,4 +1,4 @@
-"""The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, cards, check, train, …"""
+"""The course from a terminal, `python -m lessons_lib VERB`: doctor, lab, reset, progress, check, data, train, …"""
 
 import argparse
 import io
@@ -61,6 +61,12 @@ def _check(args: argparse.Namespace) -> int:
     return 0
 
 
+def _data(args: argparse.Namespace) -> int:
+    from lessons_lib.course.dataset_look import run_look
+
+    return run_look(args)
+
+
 def _train(args: argparse.Namespace) -> int:
     from lessons_lib.training.command import run_recipe, run_train, settings_of
 
@@ -116,6 +122,15 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--pages", metavar="FOLDER", help="where the pages go (default: FOLDER_cards beside the folder)")
     check.add_argument("--minutes", type=float, default=10, help="that one notebook may take (default: 10)")
     check.add_argument("--memory", type=float, default=4, help="that one notebook may take, in GB (default: 4)")
+    data = verb("data", _data, "look at a folder of labelled images before training: classes, splits, faults, a sheet")
+    data.add_argument("folder", metavar="FOLDER", help="a dataset, or an export of an annotation tool")
+    data.add_argument(
+        "--data", default="auto", metavar="NAME", help="its layout (default: auto, recognised by its files)"
+    )
+    data.add_argument(
+        "--on-error", default="skip", choices=("raise", "skip"), help="list damaged images, or stop (default: skip)"
+    )
+    data.add_argument("--out", default="sheet.png", metavar="FILE", help="where the sheet goes (default: sheet.png)")
     add_train(verb("train", _train, "train a model, on drawn scenes or on a dataset in a folder"))
     add_evaluate(verb("evaluate", _evaluate, "score a trained model, by default on images that it has not seen"))
     predict = verb(

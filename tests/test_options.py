@@ -73,6 +73,10 @@ CHANGES = {
     ("predict", "--on-error"): {"--on-error": "skip", "images": "broken.png"},
     ("predict", "--device"): {"--device": "tpu"},
     ("predict", "--out"): {"--out": "elsewhere"},
+    ("data", "folder"): {"folder": "nowhere"},
+    ("data", "--data"): {"--data": "voc2012"},
+    ("data", "--on-error"): {"--on-error": "raise"},
+    ("data", "--out"): {"--out": "elsewhere.png"},
     ("lab", "--no-browser"): {"--no-browser": None},
     ("lab", "--port"): {"--port": "9999"},
     ("reset", "lesson"): {"lesson": "no such lesson"},
@@ -86,6 +90,7 @@ BASE = {
     "train": TRAIN,
     "evaluate": EVALUATE,
     "predict": PREDICT,
+    "data": {"folder": "labelled"},
     "lab": {},
     "reset": {"lesson": "0"},
     "check": {"folder": "."},
@@ -120,6 +125,13 @@ def seen(tmp_path, monkeypatch):
         if verb == "predict":
             for name, sample in zip(("scene", "other"), draw_scenes([0, 1], PRESETS["clear"], seed=1), strict=True):
                 save_image(sample.image, home / f"{name}.png")
+        if verb == "data":  # two images with masks, one of which is damaged
+            for number, scene in enumerate(draw_scenes([0, 1], PRESETS["clear"], seed=1)):
+                for part in ("images", "masks"):
+                    (home / "labelled" / part).mkdir(parents=True, exist_ok=True)
+                save_image(scene.image, home / "labelled" / "images" / f"{number}.png")
+                save_image(scene.label_map[None] / 255, home / "labelled" / "masks" / f"{number}.png")
+            (home / "labelled" / "images" / "1.png").write_bytes(b"")
         monkeypatch.chdir(home)
         if before is not None:
             run(["train", *words_of(before)])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.leftovers import listed
-from lessons_lib.data.open import SPECS, open_dataset
+from lessons_lib.data.open import open_dataset, recognised
 from lessons_lib.data.photo import REAL_DATA
 from lessons_lib.data.sample import Samples
 
@@ -22,11 +22,15 @@ def found_sets(folder: Path | str | None = None) -> dict[str, Samples]:
     home = Path(named)
     if not home.is_dir():
         raise FileNotFoundError(f"folder must be a folder with datasets, got {named}")
-    sets = {}
-    for root in [home, *(path for path in listed(home) if path.is_dir())]:
-        for spec in SPECS.values():
-            if spec.drawn or spec.variant_of:  # a variant is the same folder again
-                continue
+    sets: dict[str, Samples] = {}
+    for root in [*(path for path in listed(home) if path.is_dir()), home]:
+        try:
+            specs = recognised(root)
+        except ValueError:
+            continue
+        for spec in specs:
+            if root == home and sets and spec.recognises is not None:
+                continue  # it looks into the folders below as well, which are sets of their own
             try:
                 samples = open_dataset(spec.name, root, "val")
             except (FileNotFoundError, DamagedFile):

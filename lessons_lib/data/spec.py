@@ -26,6 +26,8 @@ class DatasetSpec:
         also: other names of the same set.
         variant_of: the set whose folders this one reads with other classes; "" for a set of its own.
         drawn: whether the program draws the samples, so that there is no root.
+        recognises: of a layout that tools write for anybody's images, in place of signs: whether a folder holds it, by
+            what its files hold. Such a layout counts only where a folder is no published set.
     """
 
     name: str
@@ -39,6 +41,7 @@ class DatasetSpec:
     also: tuple[str, ...] = ()
     variant_of: str = ""
     drawn: bool = False
+    recognises: Callable[[Path], bool] | None = None
 
     def own_split(self, split: str) -> str:
         """The set's own name of a split: what it calls "train" and "val", and any other as it is."""
@@ -46,6 +49,8 @@ class DatasetSpec:
 
     def is_in(self, root: Path) -> bool:
         """Whether a folder looks like this set, or like one of the folders that its signs name on the way down."""
+        if self.recognises is not None:
+            return self.recognises(root)
         for sign in self.signs:
             *folders, last = Path(sign).parts
             if any(listed(home, last) for home in homes(root, (str(Path(*folders)),))):

@@ -16,6 +16,7 @@ from lessons_lib.models.instance.build_masks import mask_rcnn
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.mask_rcnn import MaskRCNN
 from lessons_lib.models.instance.pieces import pieces
+from lessons_lib.models.instance.recurrent import recurrent
 from lessons_lib.models.names import require_model
 from lessons_lib.models.semantic.deconvnet import deconvnet
 from lessons_lib.models.semantic.dilated import dilated, plain
@@ -25,8 +26,9 @@ from lessons_lib.models.semantic.patch import PatchClassifier
 from lessons_lib.models.semantic.plain_fcn import plain_fcn
 from lessons_lib.models.semantic.unet import unet
 
-TASKS = ("semantic", "instance", "detection")
-"""What a model predicts: a class for each pixel; a mask, box and class for each object; or a box and class alone."""
+TASKS = ("semantic", "instance", "detection", "sequence")
+"""What a model predicts: a class for each pixel; a mask, box and class for each object; a box and class alone; or one
+mask after the other, as many as there are objects."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ MODELS: dict[str, Entry] = {
     "pieces": Entry("instance", pieces),
     "faster_rcnn": Entry("detection", faster_rcnn),
     "mask_rcnn": Entry("instance", mask_rcnn),
+    "recurrent": Entry("sequence", recurrent),
 }
 """Every model by its name."""
 

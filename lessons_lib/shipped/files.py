@@ -17,7 +17,9 @@ from lessons_lib.data.scenes.config import CLASSES
 from lessons_lib.training.settings import Settings
 
 
-def notes_of(name: str, settings: Settings, model: nn.Module, journal: Sequence[dict]) -> dict[str, Any]:
+def notes_of(
+    name: str, settings: Settings, model: nn.Module, journal: Sequence[dict], classes: Sequence[str] = CLASSES
+) -> dict[str, Any]:
     """What the JSON says of every checkpoint; `journal` holds the seconds of each step, where they were counted.
 
     "seconds" is the time that the steps took, "cpu_seconds" what they cost of one processor: less on a busy machine.
@@ -25,7 +27,7 @@ def notes_of(name: str, settings: Settings, model: nn.Module, journal: Sequence[
     s = settings
     device = "CPU, 1 thread" if not torch.cuda.is_available() else torch.cuda.get_device_name()
     notes = {
-        "name": name, "classes": list(CLASSES), "parameters": sum(p.numel() for p in model.parameters()),
+        "name": name, "classes": list(classes), "parameters": sum(p.numel() for p in model.parameters()),
         "steps": s.steps, "batch": s.batch, "rate": s.lr, "seed": s.seed, "size": s.size,
         "data": f"{s.count} scenes, preset {s.preset}, seed 0", "settings": asdict(s), "device": device,
         "seconds": round(sum(line["seconds"] for line in journal)),

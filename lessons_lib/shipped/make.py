@@ -17,7 +17,7 @@ import torch
 from lessons_lib.atomic import whole_file, write_whole
 from lessons_lib.shipped import FOLDER
 from lessons_lib.shipped.recipes import RECIPES, follow
-from lessons_lib.shipped.scores import JUDGED_AT, JUDGED_ON
+from lessons_lib.shipped.scores import JUDGED_ON, unseen
 from lessons_lib.terminal import run as run_command
 
 SEEDS = (0, 1, 2)
@@ -47,8 +47,10 @@ def collect(work: Path) -> dict[str, Any]:
             first = {key: runs[0][key] for key in ("parameters", "steps", "batch", "size", "device", "versions")}
             scores = {kind: _spread([run["scores"][kind] for run in runs]) for kind in runs[0]["scores"]}
             times = [run["step_seconds"] for run in runs]
-            table[name] = {**first, "seeds": [run["seed"] for run in runs], "step_seconds": times, "scores": scores}
-    return {"judged_at": JUDGED_AT, "images": JUDGED_ON, "models": table}
+            judged_at = unseen(next(iter(scores)), [0])[0].image.shape[-1]
+            seeds = [run["seed"] for run in runs]
+            table[name] = {**first, "seeds": seeds, "step_seconds": times, "judged_at": judged_at, "scores": scores}
+    return {"images": JUDGED_ON, "models": table}
 
 
 def _spread(runs: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:

@@ -1,14 +1,18 @@
 """What a shipped model scores on scenes that it has not seen."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import draw_scenes
 from lessons_lib.data.scenes.config import CLASSES, PRESETS, SceneConfig
+from lessons_lib.data.scenes.rosettes import CLASSES as LEAF_CLASSES
+from lessons_lib.data.scenes.rosettes import ROSETTES, RosetteConfig, draw_rosettes
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
 from lessons_lib.metrics.semantic import SemanticScores, class_iou, pixel_accuracy
 from lessons_lib.models.zoo import find_model
@@ -19,7 +23,7 @@ UNSEEN_SEED = 1
 """Models learn from scenes of other seeds."""
 
 JUDGED_AT, JUDGED_ON = 96, 500
-"""The size of the scenes on which the shipped models are judged, and how many of each preset."""
+"""The size of the scenes on which models are judged, where they have none of their own, and how many of each preset."""
 
 
 def judged_config(kind: str) -> SceneConfig:
@@ -27,21 +31,33 @@ def judged_config(kind: str) -> SceneConfig:
     return replace(PRESETS[kind], size=JUDGED_AT, void_border=False)
 
 
+def unseen(kind: str, indices: Sequence[int]) -> list[Sample]:
+    """The images of a preset on which models are judged."""
+    if kind == ROSETTES:
+        return draw_rosettes(indices, RosetteConfig(), UNSEEN_SEED)
+    return draw_scenes(indices, judged_config(kind), UNSEEN_SEED)
+
+
+def classes_of(preset: str) -> tuple[str, ...]:
+    """The names of a preset's classes."""
+    return LEAF_CLASSES if preset == ROSETTES else CLASSES
+
+
 def judge(model: nn.Module, name: str, kind: str, batch: int = 25) -> dict[str, float]:
     """The scores of a model of the zoo on unseen scenes of a preset, without NaN, which JSON does not have.
 
     Of a semantic model they are those of `scene_scores`; of any other, the numbers of its task, such as mask_ap.
     """
-    task, config = TASKS[find_model(name).task], judged_config(kind)
+    task, classes = TASKS[find_model(name).task], classes_of(kind)
     if task.name == "semantic":
-        scores = scene_scores(model, config, JUDGED_ON)
+        scores = scene_scores(model, judged_config(kind), JUDGED_ON)
         return {key: value for key, value in scores.items() if not math.isnan(value)}
-    metrics = task.metrics(len(CLASSES))
+    metrics = task.metrics(len(classes))
     for start in range(0, JUDGED_ON, batch):
-        samples = draw_scenes(range(start, min(start + batch, JUDGED_ON)), config, UNSEEN_SEED)
+        samples = unseen(kind, range(start, min(start + batch, JUDGED_ON)))
         for answer, sample in zip(cast(Any, model).predict([sample.image for sample in samples]), samples, strict=True):
             task.count(metrics, answer, sample)
-    scores = task.scores(metrics, CLASSES, JUDGED_ON)
+    scores = task.scores(metrics, classes, JUDGED_ON)
     return {key: scores[key] for key in task.numbers if scores[key] is not None}
 
 

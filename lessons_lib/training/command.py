@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.models.names import require_model
+from lessons_lib.training.asked import data_in, refuse_what_is_not_asked
 from lessons_lib.training.figures import Figures
 from lessons_lib.training.schedule import SCHEDULES
 from lessons_lib.training.settings import AUGMENTATIONS, PRECISIONS, Settings
@@ -59,10 +60,11 @@ def _add_settings(add: Callable[..., Any]) -> None:
         add(name, default=argparse.SUPPRESS, **words)
 
     option("--option", dest="options", action="append", metavar="NAME=VALUE", help="an option of the model's own")
-    option("--data", metavar="NAME", help="coco, voc2012, … (default: scenes, which are drawn)")
-    option("--root", metavar="FOLDER", help="the folder that holds the dataset")
+    option("--data", metavar="NAME", help="coco, labelme, … or auto (default: auto with --root, else drawn scenes)")
+    option("--root", metavar="FOLDER", help="the folder that holds the dataset, recognised by its files")
     option("--split", help="train, or a split's own name (default: train)")
-    option("--preset", help="scenes: easy, clear, context, islands, crowded, mixed or mixed:NAME,… (default: easy)")
+    presets = "easy, clear, context, islands, crowded, rosettes, mixed or mixed:NAME,…"
+    option("--preset", help=f"scenes: {presets} (default: easy)")
     option("--count", type=int, metavar="IMAGES", help="learn from the first so many, kept in memory (default: all)")
     option("--size", type=int, help="height and width of the images (default: 96)")
     option("--augment", choices=AUGMENTATIONS, help="how images are varied (default: flip)")
@@ -161,21 +163,10 @@ def settings_of(args: argparse.Namespace) -> Settings:
     """The settings of a command line. Raises ValueError for an unknown model, option or value."""
     values = {name: getattr(args, name) for name in FIELDS if name not in ("options", "recipe") and hasattr(args, name)}
     require_model(args.model)
+    if values.get("root") is not None:
+        values["data"] = data_in(values.get("data"), values["root"])
     refuse_what_is_not_asked(values.get("data", FIELDS["data"]), values.get("root"), values.get("preset"))
     return Settings(**values, options=model_options(args.model, getattr(args, "options", [])))
-
-
-def refuse_what_is_not_asked(data: str, root: str | None, preset: str | None) -> None:
-    """Raises ValueError for a folder of a set that is drawn, or a preset of one that is not: they would be ignored."""
-    if root is None and preset is None:
-        return
-    from lessons_lib.data.open import spec_of
-
-    drawn = spec_of(data).drawn
-    if drawn and root is not None:
-        raise ValueError(f"root must be left out for {data}, which are drawn, got {root!r}")
-    if not drawn and preset is not None:
-        raise ValueError(f"preset must be left out for {data}, since it is of scenes, got {preset!r}")
 
 
 def model_options(model: str, words: list[str]) -> dict[str, Any]:
@@ -220,9 +211,10 @@ def run_evaluate(args: argparse.Namespace, figures: Figures) -> int:
     from lessons_lib.training.tasks import images_in_words
 
     trained = open_checkpoint(checkpoint_of(args.run_folder)).notes["settings"]["data"]
-    refuse_what_is_not_asked(args.data or trained, args.root, args.preset)
+    data = data_in(args.data, args.root, trained) if args.root is not None else args.data
+    refuse_what_is_not_asked(data or trained, args.root, args.preset)
     task, found, classes, seen = evaluate(
-        args.run_folder, data=args.data, root=args.root, split=args.split, preset=args.preset, size=args.size,
+        args.run_folder, data=data, root=args.root, split=args.split, preset=args.preset, size=args.size,
         count=args.count, device=args.device, on_error=args.on_error,
     )  # fmt: skip
     if not PartialState().is_main_process:

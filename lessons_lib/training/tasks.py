@@ -1,4 +1,5 @@
-"""Tasks: how a model is judged, by what it predicts: one class for each pixel, objects with masks, or boxes alone.
+"""Tasks: how a model is judged, by what it predicts: one class for each pixel, objects with masks, boxes alone, or a
+sequence of masks that has to end in time.
 
 `train` and `evaluate` ask the task alone; they know no metric.
 """
@@ -14,6 +15,7 @@ from torch import Tensor
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.metrics.boundary import BoundaryScores
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
+from lessons_lib.metrics.leaves import LeafScores
 from lessons_lib.metrics.semantic import SemanticScores
 from lessons_lib.training.proposal_table import proposal_lines
 
@@ -102,6 +104,13 @@ def _instance_scores(metrics: list[Any], classes: Sequence[str]) -> dict[str, An
     return {**numbers, "ap": {name: found.get(label, math.nan) for label, name in enumerate(classes) if label}}
 
 
+def _sequence_scores(metrics: list[Any], classes: Sequence[str]) -> dict[str, Any]:
+    """The scores of drawing and counting; by_step by the step's number as text, since JSON has no other names."""
+    (leaves,) = metrics
+    found = leaves.compute()
+    return {**found, "by_step": {str(step): value for step, value in found["by_step"].items()}}
+
+
 def _words(kind: str) -> dict[str, str]:
     """The twelve numbers of a kind, such as mask_ap_small, each with its words, such as "mask AP small"."""
     return {f"{kind}_{name}": f"{kind} {name[:2].upper()}{name[2:].replace('_', ' ')}" for name in NUMBERS}
@@ -139,7 +148,7 @@ INSTANCE = Task(
 )
 DETECTION = Task(
     name="detection",
-    needs=(),
+    needs=("boxes",),
     metrics=lambda classes: [DetectionScores("box")],
     count=_count_instances,
     compute=_instance_scores,
@@ -148,7 +157,24 @@ DETECTION = Task(
     by_class=("ap", "box AP"),
     learned=("box_ap", 0.95),
 )
-TASKS = {task.name: task for task in (SEMANTIC, INSTANCE, DETECTION)}
+SEQUENCE = Task(
+    name="sequence",
+    needs=("masks",),
+    metrics=lambda classes: [LeafScores()],
+    count=_count_instances,
+    compute=_sequence_scores,
+    numbers={
+        "best_iou": "best IoU",
+        "count_exact": "count exact",
+        "abs_dic": "|DiC|",
+        "dic": "DiC",
+        "sbd": "symmetric best Dice",
+    },
+    gist=("best_iou", "count_exact", "abs_dic"),
+    by_class=("by_step", "best IoU of step"),
+    learned=("best_iou", 0.8),
+)
+TASKS = {task.name: task for task in (SEMANTIC, INSTANCE, DETECTION, SEQUENCE)}
 """Every task by the name that the zoo gives it."""
 
 

@@ -282,6 +282,6 @@ def test_the_command_line(clean, tmp_path, capsys):
 
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
-    assert "path must hold a dataset in a layout that is known (ade20k: " in capsys.readouterr().err
+    assert "root must hold a dataset in a layout that is known, see docs/formats.md, got " in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere")]) == 2
-    assert "path must be a folder, got" in capsys.readouterr().err
+    assert "root must be a folder, got" in capsys.readouterr().err

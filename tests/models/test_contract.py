@@ -7,6 +7,8 @@ import torch
 
 from lessons_lib.data.sample import VOID, Batch, Instances, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
+from lessons_lib.models.contract import pixel_cross_entropy
+from lessons_lib.models.instance.recurrent import Recurrent
 from lessons_lib.models.zoo import MODELS, TASKS, build_model
 
 CLASSES = 11
@@ -101,6 +103,14 @@ def test_a_batch_of_void_costs_nothing_and_touches_everything(semantic):
     assert loss == 0 and all(p.grad is not None and not p.grad.any() for p in semantic.parameters())
 
 
+def test_labels_end_before_the_number_of_classes():
+    logits = torch.zeros(1, 3, 1, 2)
+    assert pixel_cross_entropy(logits, torch.tensor([[[2, 0]]])).item() == pytest.approx(math.log(3))
+    for wrong in (3, -1, 254):
+        with pytest.raises(ValueError, match=f"label_maps must hold 0 to 2 or 255, got {wrong}"):
+            pixel_cross_entropy(logits, torch.tensor([[[2, wrong]]]))
+
+
 def test_predictions_have_each_images_own_size(semantic):
     sizes = [(1, 1), (37, 52), (700, 500)]
     maps = semantic.predict([torch.rand(3, *size) for size in sizes])
@@ -139,6 +149,9 @@ def test_predictions_come_in_the_order_of_the_images(model):
     with torch.no_grad():
         for parameter in model.parameters():  # fresh weights may find ground everywhere
             parameter += 0.05 * torch.randn_like(parameter)
+        if isinstance(model, Recurrent):  # fresh weights may stop at once, and draw nothing
+            model.decoder.stop.bias.fill_(3.0)
+            model.decoder.inhibition.bias.fill_(9.0)
     images = list(scenes(3).images)
     alone = [model.predict([image])[0] for image in images]
     assert not all(same(alone[0], answer) for answer in alone[1:])  # or an order could not be seen

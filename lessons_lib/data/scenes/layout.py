@@ -140,10 +140,10 @@ def _place(u: dict[str, Tensor], picture: dict[str, Tensor], config: SceneConfig
         u[name] = anywhere * config.size
     touching = u["beside"][:, 1::2] < config.beside
     partners = slice(0, 2 * touching.shape[1], 2)
-    cos, sin = _direction(u["side angle"], (u["side quarter"] * 4).long())
+    cos, sin = direction(u["side angle"], (u["side quarter"] * 4).long())
     reach = (u["radius"][:, partners] + u["radius"][:, 1::2]) * (0.7 + 0.25 * u["gap"][:, 1::2])
-    for name, direction in (("x", cos), ("y", sin)):
-        place = (u[name][:, partners] + direction[:, 1::2] * reach).clamp(0.04 * config.size, 0.96 * config.size)
+    for name, away in (("x", cos), ("y", sin)):
+        place = (u[name][:, partners] + away[:, 1::2] * reach).clamp(0.04 * config.size, 0.96 * config.size)
         u[name][:, 1::2] = torch.where(touching, place, u[name][:, 1::2])
     same = touching & (u["same"][:, 1::2] < 0.5)
     u["label"][:, 1::2] = torch.where(same, u["label"][:, partners], u["label"][:, 1::2])
@@ -170,8 +170,8 @@ def _place_crowd(keys: Tensor, picture: dict[str, Tensor], config: SceneConfig) 
 
 def _turn(u: dict[str, Tensor]) -> None:
     """Choose the rotation, the mirroring and the pattern of each thing."""
-    free_cos, free_sin = _direction(u["angle"], (u["quarter"] * 4).long())
-    lean_cos, lean_sin = _direction(0.3 * (u["angle"] - 0.5), torch.zeros_like(u["label"]))
+    free_cos, free_sin = direction(u["angle"], (u["quarter"] * 4).long())
+    lean_cos, lean_sin = direction(0.3 * (u["angle"] - 0.5), torch.zeros_like(u["label"]))
     upright = u["label"] >= UPRIGHT
     u["cos"] = torch.where(upright, lean_cos, free_cos)
     u["sin"] = torch.where(upright, lean_sin, free_sin)
@@ -180,7 +180,7 @@ def _turn(u: dict[str, Tensor]) -> None:
     u["frequency"] = 0.9 + 1.3 * u["frequency"]
 
 
-def _direction(t: Tensor, quarter: Tensor) -> tuple[Tensor, Tensor]:
+def direction(t: Tensor, quarter: Tensor) -> tuple[Tensor, Tensor]:
     """A rational point of the circle: t in [0, 1) covers a quarter turn, `quarter` adds quarter turns."""
     square = t * t
     cos, sin = (1 - square) / (1 + square), 2 * t / (1 + square)

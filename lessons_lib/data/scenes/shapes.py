@@ -64,11 +64,11 @@ def pole(u: Points, v: Points, pixel: Pixel) -> Points:
 
 def bird(u: Points, v: Points, pixel: Pixel) -> Points:
     """A sitting bird that looks right: the silhouette of ducks and hens alike."""
-    body = _ellipse(u + 0.08, v - 0.32, 0.72, 0.44)
-    tail = _capsule(u, v, (-0.55, 0.2), (-0.82, -0.16), 0.13)
+    body = ellipse(u + 0.08, v - 0.32, 0.72, 0.44)
+    tail = capsule(u, v, (-0.55, 0.2), (-0.82, -0.16), 0.13)
     head = _length(u - 0.44, v + 0.46) - 0.3
-    neck = _capsule(u, v, (0.42, -0.3), (0.3, 0.2), 0.23)
-    beak = _capsule(u, v, (0.66, -0.42), (0.84, -0.36), 0.075)
+    neck = capsule(u, v, (0.42, -0.3), (0.3, 0.2), 0.23)
+    beak = capsule(u, v, (0.66, -0.42), (0.84, -0.36), 0.075)
     return torch.minimum(_melt(_melt(body, tail), _melt(head, neck)), beak)
 
 
@@ -102,14 +102,14 @@ def _half_plane(x: Tensor, y: Tensor, start: tuple[float, float], end: tuple[flo
     return x * across[0] + y * across[1] - (start[0] * across[0] + start[1] * across[1])
 
 
-def _ellipse(x: Tensor, y: Tensor, a: float, b: float) -> Tensor:
+def ellipse(x: Tensor, y: Tensor, a: float, b: float | Tensor) -> Tensor:
     """Distance from an ellipse with half-axes a and b, exact to first order at its edge."""
     scaled = _length(x * (1 / a), y * (1 / b))
     slope = _length(x * (1 / (a * a)), y * (1 / (b * b)))
     return scaled * (scaled - 1) / slope.clamp(min=1e-3)
 
 
-def _capsule(x: Tensor, y: Tensor, start: tuple[float, float], end: tuple[float, float], r: float) -> Tensor:
+def capsule(x: Tensor, y: Tensor, start: tuple[float, float], end: tuple[float, float], r: float) -> Tensor:
     """Distance from the line segment start–end thickened by r."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     px, py = x - start[0], y - start[1]

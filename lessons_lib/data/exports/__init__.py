@@ -1,0 +1,1 @@
+"""What the readers of annotation tools' exports share: photographs found by name, shapes drawn, splits, one reader."""
