@@ -22,7 +22,7 @@ endif
 timed = @echo "=== $(1)"; start=$$(date +%s); $(2) || { echo "✗ $(1) failed"; exit 1; }; \
 	echo "✓ $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help lab test check lint types unit errors notebooks browser screenshots lessons bench gpu mutants checkpoints format reset moved
+.PHONY: help lab test check lint types unit errors notebooks browser screenshots lessons bench gpu mutants checkpoints site format reset moved
 .NOTPARALLEL:
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo "make gpu              test, time and train on this machine's GPU, 8 minutes; installs nothing"
 	@echo "make mutants FILE=…   change FILE in small ways, and list the changes that no test notices"
 	@echo "make checkpoints      train the shipped checkpoints again, and measure them; can be stopped and given again"
+	@echo "make site             build the course's site into build/website/html, laboratories and PDF included"
 	@echo "make format           format the code, notebooks too"
 	@echo "make reset LESSON=04  give one lesson back as shipped; yours is kept aside"
 
@@ -69,6 +70,9 @@ screenshots: $(STAMP)
 
 lessons: $(STAMP)
 	@$(PY) notebooks/refresh.py
+
+site: $(STAMP)
+	@$(PY) -m website
 
 mutants: $(STAMP)
 	@test -n "$(FILE)" || { echo "say which file: make mutants FILE=lessons_lib/ops/boxes.py"; exit 2; }

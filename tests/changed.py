@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("lessons_lib", "data_scripts", "benchmarks", "notebooks")
+SOURCES = ("lessons_lib", "data_scripts", "benchmarks", "notebooks", "website")
 APART = ("tests/browser", "tests/errors", "tests/notebooks")
 """Tests that have a target of their own in the Makefile, because they need a browser, kernels or no type checks."""
 READERS = {

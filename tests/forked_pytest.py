@@ -5,6 +5,7 @@ macOS.
 """
 
 import contextlib
+import gc
 import importlib
 import os
 import resource
@@ -25,6 +26,7 @@ def preload() -> None:
     for name in OUTSIDE:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.freeze()  # a child that collects garbage need not look through all this, and copies none of its pages
 
 
 def run_pytest(tree: Path, arguments: list[str], seconds: float, output: Path | None = None) -> int | None:

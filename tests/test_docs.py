@@ -24,6 +24,8 @@ RUN_NOT_IMPORTED = {
     "mypy": ("Makefile", "-m mypy"),
     "pre-commit": (".pre-commit-config.yaml", "pre-commit install"),
     "nbval": ("tests/notebooks/test_run.py", '"--nbval"'),
+    "myst-parser": ("website/conf.py", '"myst_parser"'),
+    "sphinx-book-theme": ("website/conf.py", '"sphinx_book_theme"'),
 }
 IMPORTED_AS = {"pillow": "PIL", "ipython": "IPython", "pyyaml": "yaml"}
 
@@ -55,7 +57,11 @@ def imported(sources: list[str]) -> set[str]:
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"lessons_lib", "data_scripts", "benchmarks", "notebooks", "tests"}
+    return (
+        found
+        - set(sys.stdlib_module_names)
+        - {"lessons_lib", "data_scripts", "benchmarks", "notebooks", "tests", "website"}
+    )
 
 
 def course_sources() -> list[str]:
@@ -83,7 +89,7 @@ def test_nothing_is_installed_that_is_not_used(name):
         return
     sources = course_sources()
     if name in DEV:
-        sources = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")]
+        sources = [path.read_text("utf-8") for name in ("tests", "website") for path in (ROOT / name).rglob("*.py")]
     assert IMPORTED_AS.get(name, name.replace("-", "_")) in imported(sources)
 
 
@@ -126,7 +132,7 @@ def test_commands_in_documents_exist(document):
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_files_in_documents_exist(document):
     text, home = (ROOT / document).read_text("utf-8"), (ROOT / document).parent
-    paths = re.findall(r"\b(?:notebooks|lessons_lib|tests|data_scripts|benchmarks|docs)/[\w./-]*\w", text)
+    paths = re.findall(r"\b(?:notebooks|lessons_lib|tests|data_scripts|benchmarks|docs|website)/[\w./-]*\w", text)
     named = {path for path in paths if not re.search("NN|NAME|my_course", path)}
     links = set(re.findall(r"\]\(([^):#]+)\)", text))
     assert {path for path in named if not (ROOT / path).exists()} == set()
@@ -135,7 +141,8 @@ def test_files_in_documents_exist(document):
 
 def test_makefile_help_names_every_public_target():
     helped = set(re.findall(r'echo "make ([a-z]+)', (ROOT / "Makefile").read_text("utf-8")))
-    assert helped == {"lab", "test", "check", "lessons", "bench", "gpu", "mutants", "checkpoints", "format", "reset"}
+    everyday = {"lab", "test", "check", "lessons", "format", "reset"}
+    assert helped == everyday | {"bench", "gpu", "mutants", "checkpoints", "site"}
     assert helped <= makefile_targets()
 
 
@@ -147,7 +154,7 @@ def test_readme_links_every_lesson(path):
 PARTS = sorted(
     path for path in LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
 )  # the modules and packages of lessons_lib
-FOLDERS = ["notebooks", "data_scripts", "benchmarks", "results", "tests"]
+FOLDERS = ["notebooks", "data_scripts", "benchmarks", "website", "results", "tests"]
 
 
 @pytest.mark.parametrize("entry", [f"lessons_lib/{path.name}/" for path in PARTS if path.is_dir()] + FOLDERS)

@@ -70,7 +70,9 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(LIBRARY.rglob("*.py"))}
-SCRIPTS = [path for folder in ("data_scripts", "benchmarks", "notebooks") for path in (ROOT / folder).rglob("*.py")]
+SCRIPTS = [
+    path for folder in ("data_scripts", "benchmarks", "notebooks", "website") for path in (ROOT / folder).rglob("*.py")
+]
 
 
 def imports(tree: ast.AST) -> set[str]:

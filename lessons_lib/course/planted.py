@@ -50,8 +50,9 @@ def project(seed: int = 0, mended: bool = False) -> Project:
     files = {"train": [f"IMG_{1000 + 7 * n}.png" for n in range(TRAIN)]}
     files["valid"] = [f"IMG_{3000 + 3 * n}.png" for n in range(VAL)]
     if not mended:
-        copy = resize_short_side(train[COPIED], 128)  # as long as nothing is left out of it
-        val[AS], files["valid"][AS] = copy, "photo (1).png"
+        copy = resize_short_side(train[COPIED], 128)
+        whole = (copy.image * 255).round() / 255  # as a file keeps it
+        val[AS], files["valid"][AS] = replace(copy, image=whole), "photo (1).png"
         train = [_without(sample, LEFT_OUT) for sample in train]
     return Project({"train": train, "valid": val}, files)
 

@@ -65,7 +65,8 @@ def read_numbers(
 
     `size` is the (height, width) it must have; `modes` are the kinds of PIL that count as numbers.
     Raises DamagedFile as `read_photo` does, for another size or mode, for a format that does not keep numbers (JPEG,
-    also under the name of a PNG), and for numbers that were blended where they were resized.
+    also under the name of a PNG) or whose numbers decoders stretch, and for numbers that were blended where they were
+    resized.
     """
     picture = open_picture(file, lossless=True)
     if picture.mode not in modes:
@@ -80,12 +81,13 @@ def open_picture(file: Path | str, lossless: bool = False) -> Image.Image:
     """Open an image and decode it to its end, after a look at the checksums that a PNG holds.
 
     Pillow decodes the pixels of a PNG without comparing their checksum, so that a flipped bit gives other numbers.
-    Raises DamagedFile, whatever the decoder says; with `lossless`, for a format that does not keep numbers as well.
+    Raises DamagedFile, whatever the decoder says; with `lossless`, also for a format that does not keep numbers, and
+    for grey of fewer than 8 bits or stored inverted: decoders stretch it, so that 1 of 15 becomes 17.
     """
     refuse_missing(file)
     try:
         with Image.open(file) as opened:
-            kind = opened.format
+            kind, changed = opened.format, _changed_by_decoding(opened)
             opened.load()
         if kind == "PNG":
             with Image.open(file) as again:
@@ -95,14 +97,28 @@ def open_picture(file: Path | str, lossless: bool = False) -> Image.Image:
         raise DamagedFile(file, f"cannot be read as an image: {error or type(error).__name__}") from error
     if lossless and kind not in LOSSLESS:
         raise DamagedFile(file, f"must be stored without loss, as PNG is, got {kind}")
+    if lossless and changed:
+        raise DamagedFile(file, f"must hold numbers of 8 bits or a palette's, got {kind} of {changed}")
     return picture
 
 
+def _changed_by_decoding(opened: Image.Image) -> str:
+    """What about an image that is not yet decoded makes its decoder change the numbers, or ""."""
+    for codec, _, _, arguments in opened.tile:
+        raw, *more = (arguments,) if isinstance(arguments, str) else arguments or ("",)
+        if codec.startswith("ppm") and more and more[0] != 255:
+            return f"grey up to {more[0]}, which is stretched"
+        if isinstance(raw, str) and raw.startswith("L;"):  # L;2 and L;4 are bits, I stands for inverted
+            return "grey stored inverted" if raw.endswith("I") else f"grey of {raw[2]} bits, which is stretched"
+    return ""
+
+
 def orientation(file: Path | str) -> int:
-    """How the EXIF tag of a photograph would have it turned, 1 to 8; 1, not at all, where there is none."""
+    """How the EXIF tag of a photograph would have it turned, 1 to 8; 1, not at all, where it has none of these."""
     try:
         with Image.open(file) as picture:
-            return int(picture.getexif().get(ORIENTATION, 1))
+            turned = int(picture.getexif().get(ORIENTATION, 1))
+            return turned if 1 <= turned <= 8 else 1  # cameras write 0 where they do not know
     except Exception:  # a broken photograph or tag is said where it is read
         return 1
 

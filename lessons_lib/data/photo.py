@@ -50,7 +50,8 @@ def image_to_tensor(picture: Image.Image) -> Float[Tensor, "3 H W"]:
 
     Raises ValueError for 32-bit integers and floats, whose range no format says.
     """
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):  # PNG has 16 bits at most
+    of_16_bits = picture.mode == "I" and picture.format in ("PNG", "PPM")  # they have 16 bits at most
+    if picture.mode.startswith("I;16") or of_16_bits:
         grey = torch.from_numpy(np.array(picture).astype(np.float32)).div_(65535)
         return grey.expand(3, *grey.shape).contiguous()
     if picture.mode in ("I", "F"):

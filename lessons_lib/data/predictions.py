@@ -9,6 +9,7 @@ two points are the box's first and last pixel. Label maps are palette images in 
 import base64
 import io
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ def labelme_shapes(found: Instances, classes: Sequence[str]) -> list[dict]:
     """
     shapes = []
     for number, (x0, y0, x1, y1) in enumerate(found.boxes.tolist()):
-        shape = {"label": classes[int(found.labels[number])], "group_id": None, "flags": {}}
+        shape: dict[str, Any] = {"label": classes[int(found.labels[number])], "group_id": None, "flags": {}}
         if found.masks is None:
             shapes.append({**shape, "shape_type": "rectangle", "points": [[x0, y0], [x1, y1]]})
         elif found.masks[number].any():

@@ -31,7 +31,7 @@ def copy_of_truth(truth: dict, kind: str) -> dict:
     for part in PARTS[:2]:
         ids[part] = ids_of(truth[part])
         if ids[part] is None:
-            raise ValueError(f"truth, {part}: must have integers as ids")
+            raise ValueError(f"truth, {part}: must have integers as ids, each of them once")
     for image in truth["images"]:
         sizes[image["id"]] = (image.get("height"), image.get("width"))
     annotations = []
@@ -62,6 +62,8 @@ def copy_of_results(results: Sequence[dict], images: Sequence[dict], kind: str) 
     copies = []
     for number, result in enumerate(results):
         place = f"results[{number}]"
+        if not isinstance(result, dict):
+            raise ValueError(f"{place} must be a dict, got {shown(result)}")
         for field in ("image_id", "category_id"):
             if fault := id_fault(result.get(field, MISSING)):
                 raise ValueError(f"{place}, {field}: {fault}")

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lessons_lib.ops.boxes import in_full_precision
+
 LARGEST_GROWTH = math.log(1000 / 16)
 """The most that a decoded log-size may be: an anchor of 16 pixels can become 1000 long, and exp never overflows."""
 
@@ -23,11 +25,13 @@ def encode_boxes(
     """What has to be added to each anchor to make it the box: (x, y, log width, log height), times the weights.
 
     Both are xyxy. Fast and Mask R-CNN's heads use weights 10, 10, 5, 5, so that targets have about unit variance. A box
-    or anchor without area has no code: where the box has none the result is finite but meaningless, so mask it.
+    or anchor without area has no code: where the box has none the result is finite but meaningless, so mask it. Half
+    precision is computed and returned in float32.
 
     >>> encode_boxes(torch.tensor([[2.0, 0.0, 6.0, 4.0]]), torch.tensor([[0.0, 0.0, 4.0, 4.0]])).tolist()
     [[0.5, 0.0, 0.0, 0.0]]
     """
+    boxes, anchors = in_full_precision(boxes, anchors)
     middle, size = _middle_and_size(boxes)
     anchor_middle, anchor_size = _middle_and_size(anchors)
     anchor_size, size = anchor_size.clamp(min=1e-6), size.clamp(min=1e-6)
@@ -41,11 +45,13 @@ def decode_boxes(
 ) -> Float[Tensor, "*n 4"]:
     """The boxes that the codes make of their anchors: the inverse of `encode_boxes`.
 
-    A box grows at most by `LARGEST_GROWTH`; nothing is clipped to the image (`clip_boxes` does that).
+    A box grows at most by `LARGEST_GROWTH`; nothing is clipped to the image (`clip_boxes` does that). Half precision is
+    computed and returned in float32.
 
     >>> decode_boxes(torch.tensor([[0.5, 0.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 4.0, 4.0]])).tolist()
     [[2.0, 0.0, 6.0, 4.0]]
     """
+    codes, anchors = in_full_precision(codes, anchors)
     middle, size = _middle_and_size(anchors)
     plain = [code / weight for code, weight in zip(codes.unbind(-1), _checked(weights), strict=True)]
     shift, growth = torch.stack(plain, -1).split(2, -1)

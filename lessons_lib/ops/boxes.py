@@ -17,7 +17,7 @@ def box_areas(boxes: Float[Tensor, "N 4"]) -> Float[Tensor, " N"]:
     tensor([6.])
     """
     check_boxes("boxes", boxes)
-    corners = boxes.to(torch.promote_types(boxes.dtype, torch.float32))
+    (corners,) = in_full_precision(boxes)
     width, height = (corners[:, 2:] - corners[:, :2]).clamp(min=0).unbind(1)
     return width * height
 
@@ -37,8 +37,7 @@ def pairwise_box_iou(
     """
     check_boxes("pred_boxes", pred_boxes)
     check_boxes("gt_boxes", gt_boxes)
-    wide = torch.promote_types(torch.promote_types(pred_boxes.dtype, gt_boxes.dtype), torch.float32)
-    pred_boxes, gt_boxes = pred_boxes.to(wide), gt_boxes.to(wide)
+    pred_boxes, gt_boxes = in_full_precision(pred_boxes, gt_boxes)
     start = torch.maximum(pred_boxes[:, None, :2], gt_boxes[None, :, :2])  # (P, G, 2)
     end = torch.minimum(pred_boxes[:, None, 2:], gt_boxes[None, :, 2:])
     intersection = (end - start).clamp(min=0).prod(2)
@@ -56,6 +55,7 @@ def matched_box_iou(
     check_boxes("pred_boxes", pred_boxes)
     check_boxes("gt_boxes", gt_boxes)
     check_crowd(is_crowd, len(gt_boxes))
+    pred_boxes, gt_boxes = in_full_precision(pred_boxes, gt_boxes)
     start, end = torch.maximum(pred_boxes[:, :2], gt_boxes[:, :2]), torch.minimum(pred_boxes[:, 2:], gt_boxes[:, 2:])
     width, height = (end - start).clamp(min=0).unbind(1)
     return _ratio(width * height, box_areas(pred_boxes), box_areas(gt_boxes), is_crowd)
@@ -74,6 +74,14 @@ def iou_of(
     """
     check_crowd(is_crowd, len(gt_areas))
     return _ratio(intersection, pred_areas[:, None], gt_areas, is_crowd)
+
+
+def in_full_precision(*boxes: Float[Tensor, "*_"]) -> list[Float[Tensor, "*_"]]:
+    """The same numbers in one dtype, at least float32: areas and sums of corners pass float16's largest, 65,504."""
+    wide = torch.float32
+    for some in boxes:
+        wide = torch.promote_types(wide, some.dtype)
+    return [some.to(wide) for some in boxes]
 
 
 def _ratio(intersection: Tensor, pred_areas: Tensor, gt_areas: Tensor, is_crowd: Tensor | None) -> Tensor:

@@ -170,10 +170,8 @@ def convolution_matrix(
     in_pixel = pixel_y[:, None] * columns.size + pixel_x + channels[:, None, None] * rows.size * columns.size
     indices = torch.stack([index.expand(values.shape).flatten() for index in (out_pixel, in_pixel)])
     shape = (len(filters) * rows.places * columns.places, len(channels) * rows.size * columns.size)
-    matrix = torch.sparse_coo_tensor(
-        indices.to(weight.device), values.flatten(), shape, device=weight.device, check_invariants=False
-    )
-    return matrix.coalesce()
+    with torch.sparse.check_sparse_tensor_invariants(False):  # torch 2.11 warns even where the argument says so
+        return torch.sparse_coo_tensor(indices.to(weight.device), values.flatten(), shape).coalesce()
 
 
 def conv2d_matrix(

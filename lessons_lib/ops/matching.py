@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from lessons_lib.ops.boxes import in_full_precision
+
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
 """The label of an anchor: it shows its object; it shows background; it takes no part in training."""
 
@@ -76,12 +78,14 @@ def overlaps(
 ) -> tuple[Float[Tensor, "*batch N G"], Float[Tensor, "*batch N G"]]:
     """(IoU, share of the box that the object covers) of every box with every object, image by image of a batch.
 
-    `pairwise_box_iou` for batches. Boxes without area score 0 in both.
+    `pairwise_box_iou` for batches. Boxes without area score 0 in both. Half precision is computed and returned in
+    float32.
 
     >>> box, objects = torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 0, 3, 2]])
     >>> overlaps(box, objects)  # 2 of 6 pixels, and 2 of the box's 4
     (tensor([[0.3333]]), tensor([[0.5000]]))
     """
+    boxes, objects = in_full_precision(boxes, objects)
     start = torch.maximum(boxes[..., :, None, :2], objects[..., None, :, :2])
     end = torch.minimum(boxes[..., :, None, 2:], objects[..., None, :, 2:])
     intersection = (end - start).clamp(min=0).prod(-1)

@@ -92,7 +92,8 @@ def _words(name: str, own: dict[str, Tensor], heads: list[str], before: Sequence
     """Which weights were taken, and which heads were begun anew, for how many classes."""
     taken = f"begins with {name}: {len(own) - len(heads)} of {len(own)} weights taken"
     if not heads:
-        return f"{taken}, the heads too, since the classes are the same"
+        same = list(before) == list(classes)
+        return f"{taken}, " + ("the heads too, since the classes are the same" if same else "since none names a class")
     layers = ", ".join(dict.fromkeys(key.rpartition(".")[0] for key in heads))
     had = f"{len(before) - 1} classes" if len(before) != len(classes) else "other classes"
     return f"{taken}; begun anew for {len(classes) - 1} classes, where it had {had}: {layers}"

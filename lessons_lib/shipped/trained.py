@@ -71,7 +71,7 @@ def open_weights(name: str) -> Trained:
 
 def published_model(name: str, state: dict[str, Tensor], classes: Sequence[str]) -> Trained:
     """torchvision's model of that name as ours."""
-    about = {
+    about: dict[str, Any] = {
         "classes": list(classes), "size": PUBLISHED_SIZES.get(name), "name": OURS.get(name, name),
         "backbone": "resnet50", "frozen": True,
     }  # fmt: skip

@@ -120,8 +120,16 @@ def predict_tiles(model: SemanticModel, image: Float[Tensor, "3 H W"], tile: int
 def _spans(length: int, tile: int) -> Iterator[tuple[int, int, slice]]:
     """Start and end of each tile along one side, and the part of the side that it answers for."""
     tile = min(tile, length)
-    step = max(1, tile - tile // OVERLAP)
-    starts = [*range(0, length - tile, step), length - tile]
+    starts = tile_starts(length, tile, tile // OVERLAP)
     borders = [0, *((before + tile + after) // 2 for before, after in pairwise(starts)), length]
     for start, (first, last) in zip(starts, pairwise(borders), strict=True):
         yield start, start + tile, slice(first, last)
+
+
+def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
+    """Where tiles of `tile` ≤ `length` pixels begin along a side; the last is moved back to end where the side ends.
+
+    >>> tile_starts(10, 4, 1)
+    [0, 3, 6]
+    """
+    return [*range(0, length - tile, max(1, tile - overlap)), length - tile]

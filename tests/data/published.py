@@ -11,12 +11,13 @@ def chunk(kind, data):
 
 
 def png(rows, palette=None, bits=8):
-    """A PNG: grey (type 0) of 8 or 16 bits, RGB (type 2) of triples, palette (type 3) where one is given."""
+    """A PNG: grey (type 0) of up to 16 bits, RGB (type 2) of triples, palette (type 3) where one is given."""
     kind = 3 if palette else 2 if isinstance(rows[0][0], tuple | list) else 0
     header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), bits, kind, 0, 0, 0)
-    lines = [
-        b"".join(struct.pack(">H" if bits == 16 else ">B", v) for v in np.array(row).ravel().tolist()) for row in rows
-    ]
+    lines = []
+    for row in rows:
+        text = "".join(f"{v:0{bits}b}" for v in np.array(row).ravel().tolist())
+        lines.append(bytes(int(text[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(text), 8)))
     data = chunk(b"PLTE", bytes(palette)) if palette else b""
     data += chunk(b"IDAT", zlib.compress(b"".join(b"\0" + line for line in lines))) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data

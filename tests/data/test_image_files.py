@@ -57,6 +57,55 @@ def test_sixteen_bits_of_a_tiff_in_both_byte_orders(tmp_path, order):
 
 
 @pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (b"P5 2 1 65535\n" + struct.pack(">2H", 65535, 13107), [1.0, 0.2]),
+        (b"P5 2 1 1000\n" + struct.pack(">2H", 1000, 200), [1.0, 0.2]),
+        (b"P2 2 1 10\n10 2\n", [1.0, 0.2]),
+    ],
+)
+def test_grey_of_netpbm_is_scaled_by_the_range_that_it_states(tmp_path, text, values):
+    (tmp_path / "a.pgm").write_bytes(text)
+    torch.testing.assert_close(read_photo(tmp_path / "a.pgm")[0], torch.tensor([values]), atol=3e-5, rtol=0)
+
+
+def grey_tiff(bits, photometric, data):
+    """A TIFF of one strip, grey, 4 × 1 (TIFF 6.0)."""
+    tags = [(256, 4), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 1), (279, 4)]
+    entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
+    return b"II" + struct.pack("<HI", 42, 12) + data.ljust(4, b"\0") + struct.pack("<H", 9) + entries + b"\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "got"),
+    [
+        ("a.png", png([[0, 1, 2, 3]], bits=2), "PNG of grey of 2 bits, which is stretched"),
+        ("a.png", png([[0, 1, 2, 15]], bits=4), "PNG of grey of 4 bits, which is stretched"),
+        ("a.tif", grey_tiff(4, 1, b"\x01\x2f"), "TIFF of grey of 4 bits, which is stretched"),
+        ("a.tif", grey_tiff(8, 0, bytes([0, 1, 2, 255])), "TIFF of grey stored inverted"),
+        ("a.pgm", b"P5 4 1 20\n" + bytes([0, 1, 2, 20]), "PPM of grey up to 20, which is stretched"),
+        ("a.pgm", b"P2 4 1 20\n0 1 2 20\n", "PPM of grey up to 20, which is stretched"),
+    ],
+)
+def test_grey_that_decoders_stretch_is_no_label_map(tmp_path, name, content, got):
+    """Label 1 would be read as 85, 17, 254 or 13. A photograph may be stored so."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DamagedFile) as caught:
+        read_numbers(tmp_path / name)
+    assert caught.value.reason == f"must hold numbers of 8 bits or a palette's, got {got}"
+    assert read_photo(tmp_path / name).shape == (3, 1, 4)
+
+
+def test_palettes_of_few_bits_and_plain_grey_are_label_maps(tmp_path):
+    for bits in (2, 4):
+        (tmp_path / "a.png").write_bytes(png([[0, 1, 2, 3]], palette=[0, 0, 0, 9, 9, 9] * 2, bits=bits))
+        assert read_numbers(tmp_path / "a.png").tolist() == [[0, 1, 2, 3]]
+    for name, content in (("a.pgm", b"P5 4 1 255\n\0\1\2\3"), ("a.tif", grey_tiff(8, 1, b"\0\1\2\3"))):
+        (tmp_path / name).write_bytes(content)
+        assert read_numbers(tmp_path / name).tolist() == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize(
     ("dtype", "kind"), [(np.int32, "32-bit integers (mode I)"), (np.float32, "floating-point numbers (mode F)")]
 )
 def test_numbers_of_an_unknown_range_are_refused_by_name(tmp_path, dtype, kind):
@@ -102,6 +151,12 @@ def test_a_wrong_size_names_the_orientation_of_its_photograph(tmp_path, written)
     found = {(finding.kind, finding.file.rpartition("/")[2]) for finding in validate(root).findings}
     assert ("turned photograph", "scene_000001.jpg") in found
     assert ("wrong size", "scene_000001.png") in found
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_an_orientation_that_is_none_turns_nothing(tmp_path, value):
+    turned(tmp_path / "a.jpg", value)
+    assert orientation(tmp_path / "a.jpg") == 1
 
 
 @pytest.mark.parametrize("value", range(1, 9))

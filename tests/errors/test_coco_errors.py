@@ -143,7 +143,8 @@ def test_images_and_categories(tmp_path, images, categories, message):
         ({"size": [4, 3], "counts": [[5, 2, 5]]}, "counts must be integers, got [5, 2, 5] (a list)"),
         ({"size": [4, 3], "counts": [2**62, 2**62, 2**62, 2**62, 12]}, "and cover 12 pixels"),
         ({"size": [4, 3], "counts": [10**30]}, "counts cannot be read: "),
-        ({"size": [4, 3], "counts": None}, "counts cannot be read: "),
+        ({"size": [4, 3], "counts": None}, "counts must be a list of integers or COCO's letters, got null"),
+        ({"size": [4, 3], "counts": {"5": 2}}, "counts must be a list of integers or COCO's letters, got "),
         ({"size": [4, 3], "counts": "5!5"}, "counts cannot be read: counts must be characters 0 to o"),
         ({"size": [4, 3], "counts": "5o"}, "counts cannot be read: counts must be characters 0 to o"),
         ({"size": [4, 3]}, "must hold size and counts, got size"),
@@ -214,6 +215,18 @@ def test_the_evaluation_refuses_what_the_reader_refuses(changes, message):
 def test_results_that_cannot_be_evaluated(kind, changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         evaluate_coco(record(), [changed(RESULT, **changes)], kind)
+
+
+def test_tuples_are_lists_and_other_results_are_refused():
+    runs = {"size": (4, 3), "counts": (5, 2, 5)}
+    for kind in ("box", "mask"):
+        found = evaluate_coco(record(bbox=(1, 1, 1, 2)), [changed(RESULT, bbox=(1, 1, 1, 2), segmentation=runs)], kind)
+        assert found == pytest.approx(evaluate_coco(record(), [RESULT], kind), nan_ok=True)
+    with pytest.raises(ValueError, match=re.escape("results[1] must be a dict, got 5")):
+        evaluate_coco(record(), [RESULT, 5], "box")
+    twice = {**record(), "images": [IMAGE, IMAGE]}
+    with pytest.raises(ValueError, match="truth, images: must have integers as ids, each of them once"):
+        evaluate_coco(twice, [])
 
 
 @pytest.mark.parametrize("scores", [CocoScores, DetectionScores])

@@ -10,6 +10,7 @@ from lessons_lib.metrics.average_precision import match_in_order, precision_reca
 from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
 from lessons_lib.metrics.coco import CocoScores, evaluate_coco
 from lessons_lib.metrics.detection import DetectionScores
+from lessons_lib.metrics.image_quality import image_quality
 from lessons_lib.metrics.panoptic import Panoptic, PanopticScores
 from lessons_lib.metrics.proposal_recall import ProposalRecall
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
@@ -125,3 +126,15 @@ def test_numbers_that_are_no_ints():
     for call in (lambda: SemanticScores(2.0), lambda: BoundaryScores(0.5), lambda: ThinRecall((1.5,))):
         with pytest.raises(TypeError, match="must be an int, got"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("ious", "message"),
+    [
+        (torch.zeros(3), "ious must be a table (P, G), got shape (3,)"),
+        (torch.tensor([[0.2, 1.5]]), "ious must be in [0, 1], got 0.2 to 1.5"),
+    ],
+)
+def test_the_quality_of_what_is_no_table(ious, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        image_quality(ious)

@@ -59,6 +59,8 @@ def test_areas_of_exactly_32_and_96_squared_belong_to_both_sides():
         [0, 1, 1, 1, 0, 0],
         [0, 0, 0, 1, 1, 0],
     ]
+    largest = torch.tensor([1e10, 1e10 + 1], dtype=torch.float64)  # 100,000 · 100,000, COCO's end of "all"
+    assert in_ranges(largest)[0].tolist() == [True, False]
 
 
 def test_one_positive_is_enough_and_no_detection_has_no_precision():

@@ -7,7 +7,8 @@ from pycocotools import mask as coco_mask
 from lessons_lib.metrics.average_precision import match_in_order
 from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.ops.annotations import polygon_mask
-from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.box_coding import clip_boxes, decode_boxes, encode_boxes
+from lessons_lib.ops.boxes import box_areas, matched_box_iou, pairwise_box_iou
 from lessons_lib.ops.coverage import (
     best_assignment,
     coverage_loss,
@@ -18,7 +19,10 @@ from lessons_lib.ops.coverage import (
 )
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
+from lessons_lib.ops.mask_targets import mask_targets
+from lessons_lib.ops.matching import overlaps
 from lessons_lib.ops.nms import nms, nms_loop
+from lessons_lib.ops.pasting import paste_masks, paste_probs
 
 pytestmark = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 CROWD = torch.tensor([False, True])
@@ -34,6 +38,8 @@ def test_a_large_box_has_its_area_and_iou_1_with_itself(dtype):
     box = torch.tensor([[0.0, 0, 300, 300]], dtype=dtype)
     assert box_areas(box).tolist() == [90000]
     assert pairwise_box_iou(box, box.repeat(2, 1), CROWD).tolist() == [[1, 1]]
+    assert matched_box_iou(box.repeat(2, 1), box.repeat(2, 1), CROWD).tolist() == [1, 1]
+    assert [table.tolist() for table in overlaps(box, box)] == [[[1]], [[1]]]
 
 
 def test_ious_are_those_of_float64(dtype):
@@ -45,6 +51,43 @@ def test_ious_are_those_of_float64(dtype):
     xywh = [torch.cat([b[:, :2], b[:, 2:] - b[:, :2]], 1).numpy() for b in (pred.double(), gt.double())]
     want = torch.from_numpy(coco_mask.iou(*xywh, crowd.tolist())).nan_to_num().float()
     torch.testing.assert_close(got, want)
+
+
+def test_matched_and_batched_ious_are_those_of_float64(dtype):
+    pred, gt = boxes_of(dtype), boxes_of(dtype, 1)
+    crowd = torch.arange(30) % 2 == 0
+    got = matched_box_iou(pred, gt, crowd)
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, matched_box_iou(pred.double(), gt.double(), crowd).float())
+    for got, want in zip(overlaps(pred[None], gt[None]), overlaps(pred[None].double(), gt[None].double()), strict=True):
+        torch.testing.assert_close(got, want.float())
+
+
+def test_codes_are_those_of_float64(dtype):
+    """A box without area too: its logarithm is finite, though 1e-6 / 1000 is 0 in float16."""
+    anchors, boxes = boxes_of(dtype), boxes_of(dtype, 1)
+    boxes[0, 2:] = boxes[0, :2]
+    codes = encode_boxes(boxes, anchors, (10, 10, 5, 5))
+    assert codes.dtype == torch.float32 and codes.isfinite().all()
+    want = encode_boxes(boxes.double(), anchors.double(), (10, 10, 5, 5))
+    torch.testing.assert_close(codes, want.float())
+    moves = (codes / 100).to(dtype)
+    moved = decode_boxes(moves, anchors)
+    torch.testing.assert_close(moved, decode_boxes(moves.double(), anchors.double()).float())
+    sizes = torch.tensor([[1001, 1003]])
+    assert torch.equal(clip_boxes(moved[None], sizes), clip_boxes(moved[None].double(), sizes).float())
+
+
+def test_masks_of_regions_are_those_of_float64(dtype):
+    generator = torch.Generator().manual_seed(0)
+    boxes, probs = boxes_of(dtype, count=6) / 32, torch.rand(6, 5, 5, generator=generator).to(dtype)
+    pasted = paste_probs(probs, boxes, (64, 60))
+    torch.testing.assert_close(pasted, paste_probs(probs.double(), boxes.double(), (64, 60)).float())
+    assert torch.equal(paste_masks(probs, boxes, (64, 60)), paste_masks(probs.double(), boxes.double(), (64, 60)))
+    masks, matched = [torch.rand(2, 64, 60, generator=generator) < 0.5], torch.arange(6)[None] % 2
+    arguments = matched, torch.ones(1, 6, dtype=torch.bool), 4
+    want = mask_targets(masks, boxes[None].double(), *arguments).float()
+    torch.testing.assert_close(mask_targets(masks, boxes[None], *arguments).float(), want)
 
 
 def test_half_and_full_precision_together(dtype):

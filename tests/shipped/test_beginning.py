@@ -72,7 +72,8 @@ def test_what_depends_on_the_classes_is_known_without_building_the_weights(name)
     heads = class_dependent(Settings(name))
     assert torch.equal(torch.random.get_rng_state(), state)
     two, five = build_model(name, 2).state_dict(), build_model(name, 5).state_dict()
-    assert heads == [key for key in two if two[key].shape != five[key].shape] and heads
+    assert heads == [key for key in two if two[key].shape != five[key].shape]
+    assert heads or name == "recurrent"  # which calls every object an object
 
 
 def test_the_trunk_gives_the_backbone_alone():

@@ -124,3 +124,7 @@ def lab() -> Lab:
         "weights": widgets.Dropdown(options=WEIGHTS, description="weights", style=NAMES),
     }
     return Lab(controls, compute, draw, caption)
+
+
+STILLS = {"kernel_size": range(1, LARGEST_KERNEL + 1), "stride": range(1, LARGEST_STRIDE + 1)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

@@ -93,3 +93,7 @@ def lab() -> Lab:
         "position": slider("position", 0, 0, 15),
     }
     return Lab(controls, compute, draw, caption, limits=lambda walk: {"position": max(walk.output.numel() - 1, 0)})
+
+
+STILLS = {"stride": range(1, 5), "position": range(16)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

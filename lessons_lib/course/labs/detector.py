@@ -180,3 +180,7 @@ def lab() -> Lab:
         "threshold": slider("RPN's NMS, %", 70, 10, 100),
     }
     return Lab(controls, compute, draw, caption)
+
+
+STILLS = {"number": range(4), "stage": STAGES}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

@@ -145,3 +145,7 @@ def lab(folder: Path | str | None = None, sets: Mapping[str, Any] | None = None)
     }
     page: Callable[..., Page] = partial(compute, sets)
     return Lab(controls, page, draw, caption, limits=lambda page: {"number": page.length - 1})
+
+
+STILLS = {"number": range(8), "view": VIEWS}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

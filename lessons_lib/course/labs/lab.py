@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
+import matplotlib
 import matplotlib.style
 from matplotlib.figure import Figure
 
@@ -55,12 +56,12 @@ def bare_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="none")  # type: ignore[arg-type]  # matplotlib's types lack "none"
 
 
-def picture(draw: Callable[[Any], Figure], state: Any) -> bytes:
-    """The PNG of `draw(state)` in the course's style, whatever style the notebook uses."""
+def picture(draw: Callable[[Any], Figure], state: Any, dots: int = 1) -> bytes:
+    """The PNG of `draw(state)` in the course's style, whatever style the notebook uses; `dots` per dot on each axis."""
     with matplotlib.style.context("lessons_lib.course.course"):
         figure = draw(state)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
+        figure.savefig(buffer, format="png", dpi=dots * matplotlib.rcParams["savefig.dpi"])
     return buffer.getvalue()
 
 

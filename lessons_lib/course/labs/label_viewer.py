@@ -3,16 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lessons_lib.course.labs.explorer import smaller
 from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
 from lessons_lib.course.plotting import draw_image, draw_instances, draw_label_map
 from lessons_lib.data.files import DamagedFile
+from lessons_lib.data.look import look_at
 from lessons_lib.data.sample import Sample, Samples
+from lessons_lib.data.scenes import PRESETS, Scenes
 
 OBJECTS, BOXES, LABELS, NOTHING = "objects", "objects and boxes", "label map", "the image alone"
 LAYERS = (OBJECTS, BOXES, LABELS, NOTHING)
@@ -42,23 +46,6 @@ class Fault:
     split: str
     index: int
     words: str
-
-
-def faults_in(splits: Mapping[str, Samples]) -> list[Fault]:
-    """What reading shows, split by split: damaged files, images without any object, objects without a pixel."""
-    found = []
-    for split, samples in splits.items():
-        for index in range(len(samples)):
-            try:
-                instances = samples[index].instances
-            except DamagedFile as error:
-                found.append(Fault(split, index, str(error)))
-                continue
-            if len(instances) == 0:
-                found.append(Fault(split, index, "no object"))
-            elif instances.masks is not None and not instances.masks.flatten(1).any(1).all():
-                found.append(Fault(split, index, "an object without a pixel"))
-    return found
 
 
 def viewer(splits: Mapping[str, Samples], faults: Sequence[Fault] = ()) -> Callable[..., View]:
@@ -108,7 +95,7 @@ def draw(view: View) -> Figure:
         right.set_axis_off()
         left.text(0, 0.5, view.damage, transform=left.transAxes, wrap=True, va="center")
         return figure
-    sample = _thinned(view.sample)
+    sample = smaller(view.sample, LONGEST)
     draw_image(left, sample.image)
     left.set_title(f"{view.name} · {view.sample.image.shape[2]} × {view.sample.image.shape[1]}", loc="left", fontsize=9)
     draw_layer(right, sample, view.layer, view.classes)
@@ -126,17 +113,6 @@ def draw_layer(ax: Axes, sample: Sample, layer: str, classes: Sequence[str]) -> 
         draw_instances(ax, sample.image, sample.instances, names=classes, boxes=layer == BOXES)
 
 
-def _thinned(sample: Sample) -> Sample:
-    """Every n-th row and column of a large image with all that is in it: fast, and fine enough to look at."""
-    step = -(-max(sample.image.shape[1:]) // LONGEST)
-    if step == 1:
-        return sample
-    instances = sample.instances
-    masks = None if instances.masks is None else instances.masks[:, ::step, ::step]
-    thin = type(instances)(instances.boxes / step, instances.labels, masks, instances.scores, instances.is_crowd)
-    return Sample(sample.image[:, ::step, ::step], sample.label_map[::step, ::step], thin)
-
-
 def caption(view: View) -> str:
     """Where one is, what is there, and what is wrong with it."""
     place = f"<b>{view.split}, image {view.number} of {view.count}.</b> "
@@ -148,19 +124,33 @@ def caption(view: View) -> str:
     return text + (f"<b>Fault:</b> {'; '.join(view.faults)}." if view.faults else "No fault is known.")
 
 
-def lab(splits: Mapping[str, Samples], faults: Sequence[Fault] | None = None) -> Lab:
-    """The viewer of opened splits by name; `faults` None looks for what reading shows: see `faults_in`.
+def lab_of(root: Path | str, name: str = "auto") -> Lab:
+    """The viewer of a folder in any layout that the course reads, with the faults that `look_at` finds in it.
+
+    `name` is the layout where it is not to be recognised by its files. Raises as `open_dataset` does.
+    """
+    look = look_at(root, name)
+    names = {split: list(samples.names) for split, samples in look.opened.items()}
+    faults = [
+        Fault(fault.split, names[fault.split].index(fault.name), fault.what)
+        for fault in look.faults
+        if fault.name in names.get(fault.split, ())
+    ]
+    return lab(look.opened, faults)
+
+
+def lab(splits: Mapping[str, Samples], faults: Sequence[Fault] = ()) -> Lab:
+    """The viewer of opened splits by name, with the faults that are known.
 
     The slider takes the arrow keys; each button works by Enter or Space.
     """
-    found = faults_in(splits) if faults is None else list(faults)
     names = list(splits)
     controls: dict[str, widgets.Widget] = {
         "split": widgets.Dropdown(options=names, description="split", style=NAMES),
         "number": slider("image", 1, 1, max(1, len(splits[names[0]]))),
         "layer": widgets.Dropdown(options=LAYERS, description="shown", style=NAMES),
     }
-    made = Lab(controls, viewer(splits, found), draw, caption, lambda view: {"number": max(1, view.count)})
+    made = Lab(controls, viewer(splits, faults), draw, caption, lambda view: {"number": max(1, view.count)})
 
     def move(step: int) -> Callable[[Any], None]:
         def go(_: Any) -> None:
@@ -169,12 +159,12 @@ def lab(splits: Mapping[str, Samples], faults: Sequence[Fault] | None = None) ->
         return go
 
     def to_fault(_: Any) -> None:
-        split, number = next_fault(found, names, controls["split"].value, controls["number"].value)
+        split, number = next_fault(faults, names, controls["split"].value, controls["number"].value)
         controls["number"].max = max(controls["number"].max, number)  # of the split that comes
         with controls["split"].hold_trait_notifications(), controls["number"].hold_trait_notifications():
             controls["split"].value, controls["number"].value = split, number
 
-    buttons = {"previous": move(-1), "next": move(1), f"next fault ({len(found)})": to_fault}
+    buttons = {"previous": move(-1), "next": move(1), f"next fault ({len(faults)})": to_fault}
     row = []
     for words, act in buttons.items():
         button = widgets.Button(description=words)
@@ -182,3 +172,12 @@ def lab(splits: Mapping[str, Samples], faults: Sequence[Fault] | None = None) ->
         row.append(button)
     made.widget.children = (widgets.HBox(row), *made.widget.children)
     return made
+
+
+def example() -> Lab:
+    """The viewer of eight scenes, for who has no folder at hand."""
+    return lab({"train": Scenes(PRESETS["easy"], 8, seed=1)})
+
+
+STILLS = {"number": range(1, 9), "layer": LAYERS}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

@@ -197,3 +197,7 @@ def lab(photo: Path | str | None = None) -> Lab:
         "threshold": slider("threshold, %", 50, 5, 95),
     }
     return Lab(controls, looker(photo), draw, caption, lambda view: {"number": max(1, len(view.found))})
+
+
+STILLS = {"number": range(1, 7), "threshold": (20, 35, 50, 65, 80)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

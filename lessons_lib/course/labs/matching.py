@@ -18,6 +18,7 @@ OBJECTS = ((18, 14), (18, 36), (18, 58))  # row and column of each
 RADIUS = 10.4  # of objects and masks; without the .4 a disc has four single pixels at its ends
 ROWS = (15, 18, 21, 18)
 SCORES = (0.9, 0.8, 0.7, 0.4)
+MATCHINGS = ("best", "greedy", "first n")
 SUBSCRIPTS = "₁₂₃₄"
 COLOURS = (VIVID[0], VIVID[4], VIVID[6], VIVID[7])
 
@@ -128,6 +129,10 @@ def lab() -> Lab:
         "softness": slider("softness", 0, 0, 6),
         "count": slider("objects n", 3, 0, 3),
         "lam": slider("λ", 1, 0, 5),
-        "matching": widgets.Dropdown(options=["best", "greedy", "first n"], description="matching", style=NAMES),
+        "matching": widgets.Dropdown(options=MATCHINGS, description="matching", style=NAMES),
     }
     return Lab(controls, compute, draw, caption)
+
+
+STILLS = {"x1": range(4, 69, 8), "matching": MATCHINGS}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

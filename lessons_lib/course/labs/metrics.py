@@ -187,3 +187,7 @@ def lab() -> Lab:
         "threshold": slider("IoU, %", 50, 50, 95),
     }
     return Lab(controls, compute, draw, caption)
+
+
+STILLS = {"right": range(-20, 21, 5), "score": range(10, 101, 15)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

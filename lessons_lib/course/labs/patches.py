@@ -110,3 +110,7 @@ def lab() -> Lab:
         "step": slider("patch every", 1, 1, 48),
     }
     return Lab(controls, compute, draw, caption)
+
+
+STILLS = {"kernel": range(1, 10, 2), "step": (1, 2, 4, 8, 16, 32)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

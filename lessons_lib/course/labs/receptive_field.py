@@ -182,3 +182,7 @@ LAST = 999
 
 def _layers(view: View) -> dict[str, int]:
     return {"layer": len(view.names)} if view.names else {}
+
+
+STILLS = {"network": tuple(NETWORKS), "layer": range(1, 9)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

@@ -161,3 +161,7 @@ def lab() -> Lab:
         "bin": slider("bin", 4, 0, 15),
     }
     return Lab(controls, compute, draw, caption, limits=lambda look: {"bin": look.bins**2 - 1})
+
+
+STILLS = {"left": range(29, 46), "bins": range(1, 4)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

@@ -114,3 +114,7 @@ def lab() -> Lab:
         "fine": slider("c3, quarters", FULL, 0, FULL),
     }
     return Lab(controls, compute, draw, caption)
+
+
+STILLS = {"middle": range(FULL + 1), "fine": range(FULL + 1)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

@@ -129,3 +129,7 @@ def lab() -> Lab:
     return Lab(
         controls, compute, draw, caption, limits=lambda trace: {"channel": len(trace.sources) * trace.factor**2 - 1}
     )
+
+
+STILLS = {"channel": range(4), "position": range(SIDE * SIDE)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

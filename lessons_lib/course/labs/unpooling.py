@@ -20,6 +20,7 @@ from lessons_lib.ops.unpooling import corner_switches, follow_switches, max_pool
 SIDE, POOLINGS = 16, 3
 STEP = 1.03  # from one map to the next in the drawing, a map being 1 wide
 IMAGES = ("photograph", "scene", "noise")
+WAYS = ("by its switch", "to the corner")
 HERE, THERE = "#D55E00", "#0072B2"  # where the value was, where it came back
 
 
@@ -140,6 +141,10 @@ def lab() -> Lab:
         "name": widgets.Dropdown(options=IMAGES, description="image", style=NAMES),
         "poolings": slider("poolings", 2, 1, POOLINGS),
         "cell": slider("value", 6, 0, 63),
-        "way": widgets.Dropdown(options=("by its switch", "to the corner"), description="way back", style=NAMES),
+        "way": widgets.Dropdown(options=WAYS, description="way back", style=NAMES),
     }
     return Lab(controls, compute, draw, caption, limits=lambda journey: {"cell": journey.distances.numel() - 1})
+
+
+STILLS = {"cell": range(16), "way": WAYS}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

@@ -106,3 +106,7 @@ def lab() -> Lab:
         "output_padding": slider("output pad.", 1, 0, 2),
     }
     return Lab(controls, compute, draw, caption, limits=lambda state: {"stamps": state.used.numel()})
+
+
+STILLS = {"stride": range(1, 4), "stamps": range(5)}
+"""What the course's site lets a reader move, where there is no kernel: control → positions."""

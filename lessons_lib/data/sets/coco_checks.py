@@ -48,8 +48,8 @@ def compressed(segmentation: Any, height: int, width: int) -> dict:
     """The compressed run lengths of polygons or run lengths in which `segmentation_fault` found nothing."""
     if isinstance(segmentation, list):
         return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-    if isinstance(segmentation["counts"], list):
-        return coco_mask.frPyObjects(segmentation, height, width)
+    if isinstance(segmentation["counts"], list | tuple):
+        return coco_mask.frPyObjects({**segmentation, "counts": list(segmentation["counts"])}, height, width)
     return segmentation
 
 
@@ -86,7 +86,9 @@ def _runs_fault(segmentation: dict, height: int, width: int) -> str:
     if not isinstance(size, list | tuple) or [*map(type, size)] != [int, int] or [*size] != [height, width]:
         got = tuple(size) if isinstance(size, list | tuple) else shown(size)
         return f"must be as large as its image, {(height, width)}, got {got}"
-    if isinstance(counts, list) and not set(map(type, counts)) <= {int}:
+    if not isinstance(counts, list | tuple | str | bytes):
+        return f"counts must be a list of integers or COCO's letters, got {shown(counts)}"
+    if isinstance(counts, list | tuple) and not set(map(type, counts)) <= {int}:
         wrong = next(value for value in counts if type(value) is not int)
         return f"counts must be integers, got {shown(wrong)}"
     try:

@@ -47,11 +47,14 @@ def record_faults(record: Any) -> Iterator[EntryFault]:
     if broken:
         return
     images, categories, annotations = (record[part] for part in PARTS)
+    for part in ("images", "categories"):
+        if annotations and not record[part]:
+            yield EntryFault(part, "must hold those of the annotations, got none")
     yield from _table_faults(images, "images", {"file_name": name_fault, "height": side_fault, "width": side_fault})
     yield from category_faults(categories)
     image_ids, category_ids = ids_of(images), ids_of(categories)
     for number, entry in enumerate(annotations):
-        yield from annotation_faults(entry, number, image_ids, category_ids)
+        yield from annotation_faults(entry, number, image_ids or None, category_ids or None)
 
 
 def category_faults(categories: list) -> Iterator[EntryFault]:
@@ -88,9 +91,10 @@ def annotation_faults(
 
 
 def ids_of(entries: list) -> set[int] | None:
-    """The ids of images or categories; None where one is broken."""
+    """The ids of images or categories; None where one is broken or there twice."""
     if all(isinstance(entry, dict) and not id_fault(entry.get("id", MISSING)) for entry in entries):
-        return {entry["id"] for entry in entries}
+        ids = {entry["id"] for entry in entries}
+        return ids if len(ids) == len(entries) else None
     return None
 
 
@@ -123,7 +127,7 @@ def area_fault(value: Any) -> str:
 
 def box_fault(box: Any) -> str:
     """What is wrong with a box (x, y, width, height) by itself, or ""."""
-    if not isinstance(box, list) or len(box) != 4 or not (are_plain(box) or all(map(is_number, box))):
+    if not isinstance(box, list | tuple) or len(box) != 4 or not (are_plain(box) or all(map(is_number, box))):
         return _reason("must be four finite numbers x, y, width, height", box)
     if box[2] < 0 or box[3] < 0:
         return f"must have width and height ≥ 0, got {box[2]} and {box[3]}"
@@ -138,8 +142,8 @@ def is_number(value: Any) -> bool:
     return -HUGE < value < HUGE
 
 
-def are_plain(values: list) -> bool:
-    """Whether a list holds finite ints and floats alone; fast, for long lists."""
+def are_plain(values: list | tuple) -> bool:
+    """Whether a list or tuple holds finite ints and floats alone; fast, for long ones."""
     try:
         return set(map(type, values)) <= {int, float} and sum(map(abs, values)) < HUGE
     except OverflowError:  # an int that no float holds

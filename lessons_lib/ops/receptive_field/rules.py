@@ -88,14 +88,14 @@ def _whole(maps, output, *args, **kwargs):
     return tuple(axis.whole(n) for axis, n in zip(maps[0], output.shape[2:], strict=True))
 
 
-def _windows(maps, output, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def _windows(maps, output, x, weight, bias=None, stride=1, padding=0, dilation=1, *args, **kwargs):
     kernel, dilation = tuple(weight.shape[2:]), _two(dilation)
     if isinstance(padding, str):
         padding = tuple(d * (k - 1) // 2 * (padding == "same") for k, d in zip(kernel, dilation, strict=True))
     return _sliding(Axis.windows, maps[0], output, kernel, stride, padding, dilation)
 
 
-def _max_pool(maps, output, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+def _max_pool(maps, output, x, kernel_size, stride=None, padding=0, dilation=1, *args, **kwargs):
     return _sliding(Axis.windows, maps[0], output, kernel_size, stride or kernel_size, padding, dilation)
 
 
@@ -138,7 +138,7 @@ def _probed(call, axes, output):
     return tuple(after)
 
 
-def _pad(maps, output, x, pad, mode="constant", value=None):
+def _pad(maps, output, x, pad, *args, **kwargs):
     ends = [(0, 0), (0, 0), *zip(pad[-2::-2], pad[::-2], strict=True)][-2:]
     after = []
     for axis, (before, _), n in zip(maps[0], ends, output.shape[2:], strict=True):
@@ -167,7 +167,7 @@ def _unshuffle(maps, output, x, factor):
     return _sliding(Axis.windows, maps[0], output, factor, factor, 0, 1)
 
 
-def _reduce(maps, output, x, dim=None, keepdim=False, **kwargs):
+def _reduce(maps, output, x, dim=None, *args, **kwargs):
     if output.dim() != 4:
         raise ValueError(
             "module must reduce maps with keepdim=True to be followed, got False; measure with seen_pixels"

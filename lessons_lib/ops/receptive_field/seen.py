@@ -5,7 +5,7 @@ from itertools import product
 
 import torch
 from jaxtyping import Bool, Int64
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -18,22 +18,30 @@ def seen_pixels(
     """The pixels of an image of `size` (H, W) that one cell of the output depends on, whatever the weights are.
 
     It is where the gradient is not zero after every layer was made to let all through: weights positive, a maximum
-    replaced by a mean, a difference or a choice (`where`) by a sum, ReLU and its like by nothing, normalisations by a
-    sum that sees the same pixels. The switches of a maximum are tried one by one, and what is read or written at them
-    is the mean over all. This happens while the network runs, to any call of torch, and its weights are left as they
-    are. Layers of float32 run in float64. A pixel counts for all its channels together.
+    (median, order, …) replaced by a mean, a difference, quotient or choice (`where`) by a sum, ReLU, rounding and their
+    like by nothing, normalisations by a sum that sees the same pixels. The switches of a maximum are tried one by one,
+    and what is read or written at them is the mean over all. This happens while the network runs, to any call of torch,
+    and its weights are left as they are. A comparison (x > y) lets nothing through. Layers of float32 run in float64. A
+    pixel counts for all its channels together.
 
     >>> seen_pixels(torch.nn.Conv2d(3, 1, kernel_size=3), (5, 5))[2].tolist()
     [False, True, True, True, False]
     """
+
+    def let_through(images: Tensor) -> Tensor:
+        with _LetThrough():
+            return network(images)
+
     images = torch.rand(1, channels, *size, dtype=torch.float64) + 0.5
-    with _LetThrough():
-        return input_gradient(network, images, cell) > 0
+    return input_gradient(let_through, images, cell) > 0
 
 
 SHAPELESS = {
     *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "selu", "mish", "softplus", "hardswish", "hardtanh"),
     *("hardsigmoid", "sigmoid", "tanh", "prelu", "rrelu", "celu", "clamp", "dropout", "dropout2d", "batch_norm"),
+    *("threshold", "hardshrink", "softshrink", "tanhshrink", "softsign", "logsigmoid", "log_sigmoid", "clip"),
+    *("clamp_min", "clamp_max", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "abs"),
+    *("reciprocal", "sin", "cos", "erf", "floor", "ceil", "round", "trunc", "sign", "nan_to_num", "alpha_dropout"),
 }
 """Calls that look at one pixel at a time and keep the shape."""
 
@@ -56,7 +64,9 @@ class _LetThrough(TorchFunctionMode):
         if any(id(value) in self.choices for value in given):
             return self._of_each_choice(func, args, kwargs)
         if name in SHAPELESS:
-            return args[0] if args else kwargs["input"]
+            x = args[0] if args else kwargs["input"]
+            bounds = [b for b in (*args[1:3], kwargs.get("min"), kwargs.get("max")) if isinstance(b, Tensor)]
+            return sum(bounds, start=x) if name.startswith("cl") else x  # clamp, clip: also between maps
         rule = getattr(self, f"_{name}", None) if name else None
         if rule is None or not any(value.is_floating_point() for value in given):
             return func(*args, **kwargs)
@@ -103,8 +113,13 @@ class _LetThrough(TorchFunctionMode):
 
     _max_pool2d_with_indices = _max_pool2d
 
-    def _adaptive_max_pool2d(self, func, x, output_size, return_indices=False):
+    def _adaptive_max_pool2d(self, func, x, output_size, *args, **kwargs):
         return F.adaptive_avg_pool2d(x, output_size)
+
+    def _adaptive_max_pool2d_with_indices(self, func, x, output_size, *args, **kwargs):
+        values = F.adaptive_avg_pool2d(x, output_size)
+        every = torch.arange(x.shape[-2] * x.shape[-1])
+        return values, self._any_of([place.expand(values.shape) for place in every])  # more than each window has
 
     def _max(self, func, x, dim=None, keepdim=False, *, other=None):
         """torch.max in its three forms: of two maps, over an axis with its indices, and of everything."""
@@ -114,20 +129,53 @@ class _LetThrough(TorchFunctionMode):
         if dim is None:
             return x.mean()
         values = x.mean(dim, keepdim)
-        places = [torch.full_like(values, place, dtype=torch.int64) for place in range(x.shape[dim])]
-        return getattr(torch.return_types, func.__name__)((values, self._any_of(places)))
+        return getattr(torch.return_types, func.__name__)((values, self._any_place(values, x.shape[dim])))
 
-    _min = _max
+    _min = _median = _nanmedian = _mode = _max
+
+    def _any_place(self, values: Tensor, count: int) -> Tensor:
+        """An index of `count` for each value, which could be any."""
+        return self._any_of([torch.full_like(values, place, dtype=torch.int64) for place in range(count)])
+
+    def _kthvalue(self, func, x, k, dim=-1, keepdim=False):
+        return self._max(func, x, dim, keepdim)
+
+    def _topk(self, func, x, k, dim=-1, *args, **kwargs):
+        size = list(x.shape)
+        size[dim] = k
+        values = x.mean(dim, keepdim=True).expand(size)
+        return getattr(torch.return_types, func.__name__)((values, self._any_place(values, x.shape[dim])))
+
+    def _sort(self, func, x, dim=-1, *args, **kwargs):
+        return self._topk(func, x, x.shape[dim], dim)
+
+    def _argmax(self, func, x, dim=None, keepdim=False):
+        flat, dim = (x, dim) if dim is not None else (x.flatten(), 0)
+        return self._any_place(flat.mean(dim, keepdim), flat.shape[dim])
+
+    _argmin = _argmax
 
     def _amax(self, func, x, dim=(), keepdim=False):
         return x.mean(None if dim == () else dim, keepdim)
 
     _amin = _amax
 
-    def _maximum(self, func, x, other, *, alpha=1, rounding_mode=None):
+    def _maximum(self, func, x, other, **kwargs):
         return x + other  # also differences and quotients, in which what two maps both see could cancel
 
     _minimum = _fmax = _fmin = _sub = _rsub = _isub = _subtract = _maximum
+    _div = _divide = _true_divide = _truediv = _rdiv = _rtruediv = _itruediv = _maximum
+
+    def _mul(self, func, x, other):
+        """A factor that is learned may be 0 when it is fresh, as that of a residual branch."""
+        x, other = (torch.ones_like(v) if isinstance(v, nn.Parameter) else v for v in (x, other))
+        return func(x, other)
+
+    _multiply = _imul = _rmul = _mul
+
+    def _glu(self, func, x, dim=-1):
+        value, gate = x.chunk(2, dim)
+        return value + gate
 
     def _where(self, func, condition, x, other):
         return x + other
@@ -139,6 +187,12 @@ class _LetThrough(TorchFunctionMode):
         return x + x.mean(dim, keepdim=True)
 
     _log_softmax = _softmax
+
+    def _normalize(self, func, x, p=None, dim=1, *args, **kwargs):
+        return x + x.mean(dim, keepdim=True)
+
+    def _cosine_similarity(self, func, x1, x2, dim=1, *args, **kwargs):
+        return (x1 + x2).mean(dim)
 
     def _group_norm(self, func, x, *args, **kwargs):
         return x + x.mean((1, 2, 3), keepdim=True)

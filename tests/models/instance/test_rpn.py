@@ -9,9 +9,11 @@ from torchvision.models.detection.rpn import RegionProposalNetwork, concat_box_p
 from torchvision.models.detection.rpn import RPNHead as TheirHead
 
 from lessons_lib.data.sample import Instances
+from lessons_lib.models.instance import rpn
 from lessons_lib.models.instance.config import DetectorConfig
-from lessons_lib.models.instance.rpn import Proposals, RPNHead, propose, rpn_labels, rpn_losses
+from lessons_lib.models.instance.rpn import ROUNDS, Proposals, RPNHead, propose, rpn_labels, rpn_losses
 from lessons_lib.models.instance.truth import pad_truth
+from lessons_lib.ops.nms import nms
 
 SIZES = [(64, 80), (50, 77)]
 LEVELS = [(16, 20), (8, 10)]
@@ -68,10 +70,10 @@ def test_the_head_answers_in_the_order_of_torchvisions():
 @pytest.mark.parametrize("training", [True, False])
 def test_proposals_are_torchvisions(case, training):
     anchors, objectness, deltas = case
-    rpn = theirs().train(training)
+    other = theirs().train(training)
     every = torch.cat(anchors)
-    boxes = rpn.box_coder.decode(torch.cat(deltas, 1).flatten(0, 1), [every, every]).view(2, -1, 4)
-    want = rpn.filter_proposals(boxes, torch.cat(objectness, 1), SIZES, [len(a) for a in anchors])
+    boxes = other.box_coder.decode(torch.cat(deltas, 1).flatten(0, 1), [every, every]).view(2, -1, 4)
+    want = other.filter_proposals(boxes, torch.cat(objectness, 1), SIZES, [len(a) for a in anchors])
     before, after = propose(anchors, objectness, deltas, torch.tensor(SIZES), EVERYTHING, training)
     assert before.boxes.shape[1] == sum(min(EVERYTHING.before_nms[not training], len(a)) for a in anchors)
     for b in range(2):
@@ -84,10 +86,10 @@ def test_losses_are_torchvisions(case):
     """All anchors are sampled, so that no dice decide."""
     every = torch.cat(case[0])
     logits, moves = torch.cat(case[1], 1).requires_grad_(), torch.cat(case[2], 1).requires_grad_()
-    rpn = theirs()
-    labels, matched = rpn.assign_targets_to_anchors([every, every], [{"boxes": o.boxes} for o in TRUTH])
-    targets = rpn.box_coder.encode(matched, [every, every])
-    want = rpn.compute_loss(logits.view(-1, 1), moves.view(-1, 4), labels, targets)
+    other = theirs()
+    labels, matched = other.assign_targets_to_anchors([every, every], [{"boxes": o.boxes} for o in TRUTH])
+    targets = other.box_coder.encode(matched, [every, every])
+    want = other.compute_loss(logits.view(-1, 1), moves.view(-1, 4), labels, targets)
     random = torch.rand(2, len(every))
     got = rpn_losses(every, logits, moves, pad_truth(TRUTH), random, EVERYTHING)
     torch.testing.assert_close(got["rpn_objectness"], want[0])
@@ -133,3 +135,17 @@ def test_top_k_is_of_each_image():
     _, after = propose(anchors, [logits], [torch.zeros(2, 3, 4)], torch.tensor([[64, 64]] * 2), config, True)
     assert after.valid.sum(1).tolist() == [2, 2]
     torch.testing.assert_close(after.scores, logits[:, :2].sigmoid())
+
+
+@pytest.mark.parametrize(("training", "rounds"), [(True, ROUNDS), (False, None)])
+def test_only_a_training_step_stops_suppressing_after_some_rounds(case, monkeypatch, training, rounds):
+    """On a GPU nothing then waits for NMS; what is predicted must be exact."""
+    given = []
+
+    def recorded(*arguments):
+        given.append(arguments[5])
+        return nms(*arguments)
+
+    monkeypatch.setattr(rpn, "nms", recorded)
+    propose(*case, torch.tensor(SIZES), EVERYTHING, training)
+    assert given == [rounds] and ROUNDS >= 5

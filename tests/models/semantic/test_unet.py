@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from lessons_lib.data.sample import collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
@@ -105,6 +106,37 @@ def test_logits_are_those_of_the_mirrored_picture(published):
         with torch.no_grad():
             ours, theirs = published.logits(images), published.valid_logits(wide)[:, :, :height, :width]
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_published_network_layer_by_layer(published):
+    """Its own weights, in their order, through torch's functions: grey in the middle, the level's own map first."""
+    weights = iter([p.detach() for p in published.parameters()])
+    tile = torch.rand(1, 3, 188, 188)
+
+    def two(x):
+        for _ in range(2):
+            x = F.relu(F.conv2d(x, next(weights), next(weights)))
+        return x
+
+    x, kept = two(tile - 0.5), []
+    for _ in range(4):
+        kept.append(x)
+        x = two(F.max_pool2d(x, 2))
+    for skip in reversed(kept):
+        x = F.conv_transpose2d(x, next(weights), next(weights), stride=2)
+        cut = (skip.shape[2] - x.shape[2]) // 2
+        x = two(torch.cat([skip[:, :, cut:-cut, cut:-cut], x], 1))
+    with torch.no_grad():
+        torch.testing.assert_close(published.valid_logits(tile), F.conv2d(x, next(weights), next(weights)))
+    assert list(weights) == []
+
+
+def test_fresh_weights_have_variance_2_by_incoming_nodes(published):
+    for layer in published.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            fan_in = layer.weight[0].numel()
+            assert layer.weight.var().item() == pytest.approx(2 / fan_in, rel=0.1 if fan_in > 300 else 0.4)
+            assert not layer.bias.any()
 
 
 def test_tiles_join_without_a_seam(published):

@@ -52,6 +52,72 @@ def test_pooled_context_keeps_the_jump(n):
     assert (output.columns.jump, output.columns.size) == (2, math.inf)
 
 
+class Thinned(nn.Module):
+    """Pooled to 5 × 5 positions, of which a convolution leaves 3 × 3, and enlarged again beside the map itself."""
+
+    def __init__(self, context_first: bool) -> None:
+        super().__init__()
+        self.conv, self.thin, self.context_first = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3), context_first
+
+    def forward(self, x):
+        x = self.conv(x)
+        context = F.interpolate(self.thin(F.adaptive_avg_pool2d(x, 5)), x.shape[2:], mode="bilinear")
+        return torch.cat([context, x] if self.context_first else [x, context], 1)
+
+
+@pytest.mark.parametrize("context_first", [False, True])
+def test_the_jump_is_that_of_the_map_whose_positions_follow_the_image(context_first):
+    assert module_fields(Thinned(context_first))[-1].rows.jump == 2
+
+
+def test_one_position_has_no_jump_to_give():
+    """A mean over a window of the whole map, added to a map that is normalised over the image."""
+
+    class Mean(nn.Module):
+        def forward(self, x):
+            return F.group_norm(x, 1) + F.avg_pool2d(x, x.shape[2])
+
+    output = module_fields(Mean())[-1]
+    assert (output.rows.jump, output.rows.size) == (1, math.inf)
+
+
+STATISTICS = {
+    "GroupNorm": lambda x: F.group_norm(x, 2),
+    "InstanceNorm": F.instance_norm,
+    "LayerNorm": lambda x: F.layer_norm(x, x.shape[1:]),
+    "softmax of rows": lambda x: F.softmax(x, 2).log_softmax(3),
+    "mean": lambda x: x * x.mean((2, 3), keepdim=True),
+    "maximum": lambda x: x + x.amax(2, keepdim=True) + x.amax(3, keepdim=True),
+    "pooled": lambda x: x - F.adaptive_avg_pool2d(x, 1),
+}
+
+
+@pytest.mark.parametrize("padding", [0, 1, 5])
+@pytest.mark.parametrize("name", STATISTICS)
+def test_statistics_of_a_padded_map_see_all_of_the_image_once(name, padding):
+    """With and without padding before them, and layers behind them; the image does not grow."""
+
+    class Normalised(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.before, self.after = nn.Conv2d(3, 4, 3, 2, padding), nn.Conv2d(4, 4, 3, 2, padding)
+
+        def forward(self, x):
+            return self.after(STATISTICS[name](self.before(x)))
+
+    module, sizes = Normalised(), []
+    module.before.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape[2]))
+    met = [(row.kind, row.rows.jump, row.rows.size) for row in module_fields(module) if row.kind in ("conv2d", "")]
+    assert met == [("conv2d", 2, 3), ("conv2d", 4, math.inf), ("", 4, math.inf)]
+    assert sizes == [64]
+
+
+def test_batch_norm_has_statistics_of_its_own_and_sees_one_pixel():
+    module = nn.Sequential(nn.ZeroPad2d(3), nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3))
+    assert [row.rows.size for row in module_fields(module)] == [3, 3]
+    assert module_fields(module)[-1].rows.start == -3
+
+
 def test_normalisation_over_the_image_does_not_make_it_grow_for_ever():
     module = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.GroupNorm(2, 4), nn.Conv2d(4, 4, 3, 2, 1))
     met = []

@@ -26,6 +26,17 @@ JOINS = {
     "in place": lambda a, b: a.sub_(b),
     "quotient": lambda a, b: a / b,
     "negative": lambda a, b: a + -b,
+    "clamped": lambda a, b: a.clamp(max=b),
+    "clipped": lambda a, b: torch.clip(a, b, 2 * b),
+    "median": lambda a, b: torch.stack([a, b, a]).median(0).values,
+    "k-th value": lambda a, b: torch.stack([a, b, a]).kthvalue(2, 0)[0],
+    "sorted": lambda a, b: torch.stack([a, b]).sort(0).values[1],
+    "largest k": lambda a, b: torch.stack([a, b]).topk(1, 0).values[0],
+    "smallest k": lambda a, b: torch.stack([a, b]).topk(1, 0, largest=False)[0][0],
+    "argmax": lambda a, b: torch.stack([a, b]).gather(0, torch.stack([a, b]).argmax(0, keepdim=True))[0],
+    "gate": lambda a, b: F.glu(torch.cat([a, -1e9 * b], 1), 1),
+    "fresh branch": lambda a, b: a + nn.Parameter(torch.zeros(1)) * b,
+    "cosine": lambda a, b: F.cosine_similarity(a, b, dim=1)[:, None],
 }
 
 
@@ -33,6 +44,34 @@ JOINS = {
 def test_where_two_paths_meet_the_wider_one_is_seen(join):
     seen = seen_pixels(lambda x: join(NARROW(x), WIDE(x)), (15, 15))
     assert seen.sum() == 49 and seen[4:11, 4:11].all()
+
+
+HIDDEN = {
+    "itself": lambda x: x / x,
+    "normalised": lambda x: F.normalize(x[:, :1], dim=1),
+    **{f"rounded {way}": lambda x, way=way: getattr(x, way)() for way in ("round", "floor", "ceil", "trunc", "sign")},
+    **{name: lambda x, name=name: getattr(F, name)(-1e5 * x) for name in ("mish", "logsigmoid", "softplus", "gelu")},
+    **{name: lambda x, name=name: getattr(F, name)(x, 1e9) for name in ("hardshrink", "softshrink")},
+    "threshold": lambda x: F.threshold(x, 1e9, 0.0),
+    "exponential": lambda x: torch.exp(-1e5 * x),
+    "logarithm": lambda x: torch.log(-x),
+    "root": lambda x: (-x).sqrt().square(),
+    "between": lambda x: x.clamp_min(1e9).clamp_max(-1e9),
+}
+
+
+@pytest.mark.parametrize("change", HIDDEN.values(), ids=HIDDEN)
+def test_a_gradient_that_vanishes_hides_nothing(change):
+    assert seen_pixels(lambda x: change(WIDE(x)), (15, 15)).sum() == 49
+
+
+def test_the_switches_of_an_adaptive_maximum():
+    def network(x):
+        pooled, where = F.adaptive_max_pool2d(x, 2, return_indices=True)
+        return F.max_unpool2d(pooled, where, 4, output_size=(8, 8))
+
+    assert seen_pixels(lambda x: F.adaptive_max_pool2d(x, 2, return_indices=True)[0], (8, 8), (0, 1)).sum() == 16
+    assert seen_pixels(network, (8, 8), (1, 1))[:4, :4].all()
 
 
 def test_a_maximum_of_everything_sees_everything():

@@ -3,6 +3,8 @@
 import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
+from lessons_lib.metrics.image_quality import image_quality
+from lessons_lib.training.own_size import tile_starts
 
 # 20.4
 
@@ -18,18 +20,9 @@ def table_cases():
     return [{"tables": tables} for tables in cases]
 
 
-def quality_of(tables):
-    """The quality of each image, from the IoU of its predictions (rows, most confident first) with its objects."""
-    qualities = []
-    for table in tables:
-        free, total, matches = torch.ones(table.shape[1], dtype=torch.bool), 0.0, 0
-        for row in table:
-            best = int((row * free).argmax()) if len(row) else 0
-            if len(row) and row[best] * free[best] > 0.5:
-                free[best], total, matches = False, total + row[best].item(), matches + 1
-        count = (table.shape[0] + table.shape[1]) / 2  # matches, and half of what is left on either side
-        qualities.append(total / count if count else 1.0)
-    return qualities
+def library_quality(tables):
+    """The library's function, image by image."""
+    return [image_quality(table) for table in tables]
 
 
 WORST = Exercise(
@@ -37,7 +30,7 @@ WORST = Exercise(
     "The worst predictions first",
     difficulty=2,
     minutes=25,
-    oracle=quality_of,
+    oracle=library_quality,
     cases=table_cases,
     hints=(
         "Go through the rows in their order; each takes the free object with which its IoU is largest, if that is more "
@@ -48,7 +41,21 @@ WORST = Exercise(
         "free[best] > 0.5. A table without columns has no best.",
     ),
 )
-WORST.model(quality_of)
+
+
+@WORST.model
+def quality_of(tables):
+    """The quality of each image, from the IoU of its predictions (rows, most confident first) with its objects."""
+    qualities = []
+    for table in tables:
+        free, total = torch.ones(table.shape[1], dtype=torch.bool), 0.0
+        for row in table if len(free) else ():
+            best = int((row * free).argmax())
+            if row[best] * free[best] > 0.5:
+                free[best], total = False, total + row[best].item()
+        count = (table.shape[0] + table.shape[1]) / 2  # matches, and half of what is left on either side
+        qualities.append(total / count if count else 1.0)
+    return qualities
 
 
 @WORST.flags(
@@ -94,12 +101,10 @@ def tile_cases():
     return [{"length": length, "tile": tile, "overlap": overlap} for length, tile, overlap in sizes]
 
 
-def tiles(length, tile, overlap):
-    """Start and end of each tile along one side."""
+def library_tiles(length, tile, overlap):
+    """The library's function, for images that may be smaller than a tile."""
     tile = min(tile, length)
-    step = max(tile - overlap, 1)
-    starts = [*range(0, length - tile, step), length - tile]
-    return [(start, start + tile) for start in starts]
+    return [(start, start + tile) for start in tile_starts(length, tile, overlap)]
 
 
 TILES = Exercise(
@@ -107,7 +112,7 @@ TILES = Exercise(
     "Tiles",
     difficulty=1,
     minutes=15,
-    oracle=tiles,
+    oracle=library_tiles,
     cases=tile_cases,
     hints=(
         "Each tile begins tile − overlap after the one before. Which one is the last?",
@@ -115,7 +120,15 @@ TILES = Exercise(
         "starts = [*range(0, length - tile, tile - overlap), length - tile], after tile = min(tile, length).",
     ),
 )
-TILES.model(tiles)
+
+
+@TILES.model
+def tiles(length, tile, overlap):
+    """Start and end of each tile along one side."""
+    tile = min(tile, length)
+    step = max(tile - overlap, 1)
+    starts = [*range(0, length - tile, step), length - tile]
+    return [(start, start + tile) for start in starts]
 
 
 @TILES.flags(
@@ -141,6 +154,6 @@ def wrong_tiles(
 
 @TILES.mistake("This looks like one tile too many: where the last whole tile already ends at the border, none follows.")
 def one_too_many(length, tile, overlap):
-    found = tiles(length, tile, overlap)
+    found = library_tiles(length, tile, overlap)
     fits = (length - min(tile, length)) % max(min(tile, length) - overlap, 1) == 0
     return [*found, found[-1]] if fits else found

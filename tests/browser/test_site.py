@@ -1,0 +1,73 @@
+"""The site in Chromium without a network: laboratories move by keyboard; no page has a serious fault of access."""
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+
+from lessons_lib.course.course_map import LESSONS
+from website.__main__ import HEAVIEST, build, weights
+
+AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def site(browser, tmp_path_factory):
+    """The folder of the whole site's HTML."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LESSONS_REAL_DATA", raising=False)
+        return build(tmp_path_factory.mktemp("website"), list(LESSONS))
+
+
+@pytest.fixture(params=["light", "dark"])
+def tab(browser, request):
+    """A page of a browser that has no network."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, color_scheme=request.param)
+    yield context.new_page()
+    context.close()
+
+
+def test_every_laboratory_moves_by_keyboard(site, tab):
+    lost = []
+    tab.on("requestfailed", lambda request: lost.append(request.url))
+    moved = 0
+    for path in sorted((site / "lessons").glob("*.html")):
+        tab.goto(path.as_uri())
+        for laboratory in tab.locator(".laboratory").all():
+            image = laboratory.locator("img")
+            for control in laboratory.locator("input[type=range]").all():
+                before = image.get_attribute("src"), image.get_attribute("alt"), control.input_value()
+                control.focus()
+                for key in ("Home", "End"):
+                    tab.keyboard.press(key)
+                    if control.input_value() != before[2]:
+                        break
+                assert image.get_attribute("src") != before[0] or image.get_attribute("alt") != before[1], path.stem
+                tab.wait_for_function("img => img.complete && img.naturalWidth > 0", arg=image.element_handle())
+                assert laboratory.locator(".words").inner_text().strip()
+                moved += 1
+    assert moved >= 2 * 14 and lost == []
+
+
+def test_no_page_has_a_serious_fault_of_access(site, tab):
+    found = []
+    for path in sorted(site.rglob("*.html")):
+        tab.goto(path.as_uri())
+        tab.evaluate(AXE)
+        for fault in tab.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]:
+            if fault["impact"] in ("serious", "critical"):
+                found.append((path.stem, fault["id"], fault["nodes"][0]["html"][:200]))
+    assert found == []
+
+
+def test_axe_finds_a_planted_fault(site, tab):
+    tab.goto((site / "index.html").as_uri())
+    tab.evaluate("document.querySelector('main img').removeAttribute('alt')")
+    tab.evaluate(AXE)
+    faults = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert "image-alt" in {fault["id"] for fault in faults}
+
+
+def test_no_page_is_too_heavy(site):
+    assert {name: size for name, size in weights(site).items() if size > HEAVIEST} == {}
+    assert weights(site)["lessons/12_roi_align.html"] > 1_000_000, "the pictures of its laboratory count"

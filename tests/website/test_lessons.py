@@ -1,0 +1,123 @@
+"""A lesson as a page: captions, folded code, links, laboratories; and what every committed lesson becomes."""
+
+import base64
+import re
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from lessons_lib.course.course_map import NOTEBOOKS
+from website.lessons import caption_of, links, page, plain
+
+DOT = base64.b64encode(b"\x89PNG a dot").decode()
+LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def figure():
+    return new_output("display_data", {"image/png": DOT, "text/plain": "<Figure>"})
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Builds the page of these cells; laboratories become their module's name in brackets."""
+    figures = tmp_path / "figures"
+    figures.mkdir()
+
+    def build(*cells, **options):
+        nbformat.write(new_notebook(cells=list(cells)), tmp_path / "03_some.ipynb")
+        return page(tmp_path / "03_some.ipynb", figures, lambda module: f"[{module}]", **options), figures
+
+    return build
+
+
+def test_a_figure_takes_the_caption_from_the_text_beneath(built):
+    code = new_code_cell("draw()", outputs=[figure()], id="one")
+    text, figures = built(new_markdown_cell("# Title"), code, new_markdown_cell("*A dot, `x` = **2**.*\n\nThen more."))
+    assert ":alt: A dot, x = 2.\n" in text
+    assert "\n\nA dot, `x` = **2**.\n```" in text, "the caption stands in the figure"
+    assert text.count("A dot") == 2 and "Then more." in text, "and only there"
+    assert (figures / "03_some-one-0.png").read_bytes() == b"\x89PNG a dot"
+
+
+def test_text_beneath_code_without_a_figure_stays_text(built):
+    text, _ = built(new_markdown_cell("# Title"), new_code_cell("1 + 1"), new_markdown_cell("*Emphasis.* And more."))
+    assert "*Emphasis.* And more." in text
+
+
+def test_two_figures_of_a_cell_share_no_caption(built):
+    code = new_code_cell("draw()", outputs=[figure(), figure()])
+    text, _ = built(new_markdown_cell("# Title"), code, new_markdown_cell("*A dot.*"))
+    assert text.count(":alt: A dot.") == 1 and text.count("```{figure}") == 2
+
+
+def test_long_code_of_a_figure_and_setup_are_folded(built):
+    long = new_code_cell("\n".join(f"line({i})" for i in range(5)), outputs=[figure()])
+    short = new_code_cell("draw()", outputs=[figure()])
+    setup = new_code_cell("import torch", metadata={"tags": ["setup"]})
+    text, _ = built(new_markdown_cell("# Title"), setup, long, short)
+    assert text.count('<details class="code">') == text.count("</details>") == 2
+    assert "<summary>Imports</summary>" in text and "<summary>Code of the figure</summary>" in text
+
+
+def test_a_laboratory_is_alive_and_its_widget_is_not_shown(built):
+    widget = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "A laboratory"})
+    cells = [new_code_cell("from lessons_lib.course.labs import roi as laboratory"), new_code_cell("laboratory.lab()")]
+    cells[1].outputs = [widget]
+    text, _ = built(new_markdown_cell("# Title"), *cells)
+    assert text.count("[roi]") == 1 and "A laboratory" not in text
+    again = new_code_cell("laboratory.lab(Net())")
+    assert built(new_markdown_cell("# T"), *cells, again)[0].count("[roi]") == 1, "once in a lesson"
+
+
+def test_printed_text_is_not_html(built):
+    code = new_code_cell("print()", outputs=[new_output("stream", text="<b> & 1 < 2\n")])
+    assert "&lt;b&gt; &amp; 1 &lt; 2" in built(new_markdown_cell("# Title"), code)[0]
+
+
+def test_where_a_lesson_can_be_run(built):
+    assert "Colab" not in built(new_markdown_cell("# Title"))[0], "without a repository there is no address"
+    text, _ = built(new_markdown_cell("# Title"), repository="us/course")
+    assert "colab.research.google.com/github/us/course/blob/main/notebooks/03_some.ipynb" in text
+    assert "codespaces.new/us/course" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("[lesson 2](02_convolution_arithmetic.ipynb)", "[lesson 2](02_convolution_arithmetic.md)"),
+        ("[part](./02_x.ipynb#two)", "[part](02_x.md#two)"),
+        ("[paper](https://arxiv.org/abs/1)", "[paper](https://arxiv.org/abs/1)"),
+        ("[here](#recap)", "[here](#recap)"),
+        ("[code](../lessons_lib/ops/nms.py)", "[code](at/lessons_lib/ops/nms.py)"),
+    ],
+)
+def test_links(written, expected):
+    assert links(written, lambda file: f"at/{file}") == expected
+
+
+def test_without_a_repository_a_link_to_a_file_is_words():
+    assert links("[code](../lessons_lib/ops/nms.py)", str) == "*code*"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("*One.* Two.", "*One.* "), ("**Bold.** One", ""), ("One *two*", ""), ("*A **b** c.*", "*A **b** c.*"), ("", "")],
+)
+def test_captions(source, expected):
+    assert caption_of(new_markdown_cell(source)) == expected
+    assert caption_of(new_code_cell(source)) == "" and caption_of(None) == ""
+
+
+def test_plain_words():
+    assert plain("A [link](x.md), `code`, $k \\times k$ and\n**bold**") == "A link, code, k times k and bold"
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_every_lesson_has_a_page(lesson, tmp_path):
+    text = page(lesson, tmp_path, lambda module: f"[laboratory {module}]")
+    notebook = nbformat.read(lesson, as_version=4)
+    pictures = [o for cell in notebook.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    assert text.startswith("# ") and len(list(tmp_path.glob("*.png"))) == len(pictures)
+    shows_lab = any(re.search(r"^\w+\.lab\(", cell.source, re.MULTILINE) for cell in notebook.cells)
+    assert ("[laboratory " in text) == shows_lab

@@ -1,0 +1,148 @@
+"""A lesson as a page: the notebook's text, code and committed outputs as MyST, and its laboratories alive."""
+
+import base64
+import html
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+CAPTION = re.compile(r"\A\*(?!\*)((?:[^*]|\*\*)+?)\*(?:\s+|\Z)")
+FOLDED = 4
+"""Code of more lines than this whose output is a figure is folded: the reader came for the figure."""
+
+
+def page(
+    path: Path, figures: Path, laboratory: Callable[[str], str], repository: str = "", blob: Callable[[str], str] = str
+) -> str:
+    """The MyST source of a lesson.
+
+    Args:
+        path: the notebook.
+        figures: folder that its figures are written into.
+        laboratory: the page element of the laboratory in `lessons_lib.course.labs.NAME`.
+        repository: OWNER/NAME on GitHub, for the links that open the notebook in Colab and Codespaces.
+        blob: the address of a file of the repository, for links out of the lesson.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    caption, parts = "", []
+    cells = notebook.cells
+    labs = _laboratories(cells)
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "markdown":
+            text = cell.source[len(caption) :].lstrip() if caption else cell.source
+            parts.append(links(text, blob))
+            if place == 0:
+                parts.append(_elsewhere(path.name, repository))
+            caption = ""
+            continue
+        following = cells[place + 1] if place + 1 < len(cells) else None
+        caption = caption_of(following)
+        parts += _code(cell, path.stem, figures, inner(caption))
+        parts += [raw(laboratory(name)) for name in labs.get(place, [])]
+        if not any("image/png" in output.get("data", {}) for output in cell.outputs):
+            caption = ""
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def caption_of(cell: NotebookNode | None) -> str:
+    """The caption that a text begins with: an emphasised sentence or more, up to the end of its emphasis."""
+    found = CAPTION.match(cell.source) if cell is not None and cell.cell_type == "markdown" else None
+    return found[0] if found else ""
+
+
+def inner(caption: str) -> str:
+    """A caption without its emphasis; "" stays so."""
+    return caption.strip().removeprefix("*").removesuffix("*")
+
+
+def links(text: str, blob: Callable[[str], str]) -> str:
+    """Links between lessons lead to their pages, links to other files of the repository to `blob` of it."""
+
+    def target(match: re.Match[str]) -> str:
+        words, address = match[1], match[2]
+        if re.match(r"[a-z]+:|#", address):
+            return match[0]
+        if lesson := re.fullmatch(r"(?:\./)?(\d\d_\w+)\.ipynb(#.*)?", address):
+            return f"[{words}]({lesson[1]}.md{lesson[2] or ''})"
+        return f"[{words}]({blob(address.removeprefix('../'))})" if blob is not str else f"*{words}*"
+
+    return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+)\)", target, text)
+
+
+def plain(text: str) -> str:
+    """A caption without its Markdown, for an image's alt text."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text)
+    return " ".join(re.sub(r"[*`$\\]", "", text).split())
+
+
+def raw(element: str) -> str:
+    """HTML as it is."""
+    return f"````{{raw}} html\n{element}\n````"
+
+
+def _laboratories(cells: list[NotebookNode]) -> dict[int, list[str]]:
+    """Index of the cell that first shows a laboratory → the modules of `labs` that it shows."""
+    names: dict[str, str] = {}
+    shown: dict[int, list[str]] = {}
+    for place, cell in enumerate(cells):
+        if cell.cell_type != "code":
+            continue
+        for module, alias in re.findall(r"from lessons_lib\.course\.labs import (\w+)(?: as (\w+))?", cell.source):
+            names[alias or module] = module
+        for name in re.findall(r"^(?:\w+ = )?(\w+)\.lab\(", cell.source, re.MULTILINE):
+            if name in names:
+                shown.setdefault(place, []).append(names.pop(name))
+    return shown
+
+
+def _elsewhere(name: str, repository: str) -> str:
+    """Where the lesson can be run: the notebook to download, Colab, Codespaces, and the page as PDF."""
+    found = [f'<a href="../notebooks/{name}" download>Notebook</a>', f'<a href="../pdf/{Path(name).stem}.pdf">PDF</a>']
+    if repository:
+        found.append(
+            f'<a href="https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}">Colab</a>'
+        )
+        found.append(f'<a href="https://codespaces.new/{repository}">Codespaces</a>')
+    return raw(f'<p class="elsewhere">{" · ".join(found)}</p>')
+
+
+def _code(cell: NotebookNode, stem: str, figures: Path, caption: str) -> Iterator[str]:
+    drawn = any("image/png" in output.get("data", {}) for output in cell.outputs)
+    source = f"```````python\n{cell.source}\n```````"
+    if "setup" in cell.metadata.get("tags", []):
+        yield from _fold("Imports" if "import " in cell.source else "Settings", source)
+    elif drawn and len(cell.source.splitlines()) > FOLDED:
+        yield from _fold("Code of the figure", source)
+    else:
+        yield source
+    shown = False
+    for number, output in enumerate(cell.outputs):
+        data: dict[str, Any] = output.get("data", {})
+        if "image/png" in data:
+            file = figures / f"{stem}-{cell.id}-{number}.png"
+            file.write_bytes(base64.b64decode(data["image/png"]))
+            words = "" if shown else caption  # a caption belongs to the first figure of a cell
+            yield _figure(f"{figures.name}/{file.name}", words)
+            shown = True
+        elif WIDGET in data:
+            continue  # a laboratory; without a kernel its pictures were drawn beforehand
+        elif "text/html" in data:
+            yield raw(f'<div class="result">{data["text/html"]}</div>')
+        elif text := output.get("text", data.get("text/plain", "")):
+            yield raw(f'<pre class="result" tabindex="0">{html.escape(text.rstrip())}</pre>')
+
+
+def _fold(title: str, source: str) -> Iterator[str]:
+    yield raw(f'<details class="code"><summary>{title}</summary>')
+    yield source
+    yield raw("</details>")
+
+
+def _figure(address: str, caption: str) -> str:
+    alt = plain(caption) or "A figure; the text beside it says what it shows."
+    return f"```{{figure}} {address}\n:alt: {alt}\n:align: left\n\n{caption}\n```"
