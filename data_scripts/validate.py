@@ -13,6 +13,7 @@ from tqdm import tqdm
 from data_scripts.check.findings import Report
 from data_scripts.datasets import DATASETS
 from data_scripts.entry import Entry
+from lessons_lib.data.exports.photos import SUFFIXES
 from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_mat, refuse_missing
 from lessons_lib.data.folders import HalfOfSplit
 from lessons_lib.data.open import recognised
@@ -119,6 +120,8 @@ def _check_sample(samples: Any, index: int, report: Report) -> Sample | None:
 
 
 def _read_alone(file: Path) -> None:
+    if file.is_dir() or file.suffix.lower() not in (".mat", *SUFFIXES):
+        return  # texts are read as a whole set
     refuse_missing(file)
     if file.suffix == ".mat":
         read_mat(file, {"cls": "GTcls", "inst": "GTinst"}.get(file.parent.name, "LabelMap"))

@@ -15,15 +15,22 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.poolers import LevelMapper
 
 from lessons_lib.data.sample import Instances
+from lessons_lib.metrics.leaves import symmetric_best_dice
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.instance.config import DetectorConfig
+from lessons_lib.models.instance.conv_lstm import ConvLSTMCell
+from lessons_lib.models.instance.inhibition import most_pixels
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.mask_head import channels_of, own_masks
+from lessons_lib.models.instance.recurrent import recurrent_model
+from lessons_lib.models.instance.recurrent_config import RecurrentConfig
+from lessons_lib.models.instance.recurrent_losses import kept_steps, matched
 from lessons_lib.models.instance.truth import pad_truth
 from lessons_lib.models.necks import FPN, enlarge
 from lessons_lib.ops.anchors import anchor_shapes, cell_centres
 from lessons_lib.ops.box_coding import LARGEST_GROWTH, decode_boxes
 from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.coverage import coverage_loss
 from lessons_lib.ops.grid import PIXELS, Grid
 from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
 from lessons_lib.ops.mask_targets import mask_targets
@@ -279,3 +286,57 @@ def test_resizing():
 
 def test_upsampling():
     assert enlarge(torch.tensor([[[[1.0, 2]]]]), torch.zeros(1, 1, 2, 4)).tolist() == [[[[1, 1, 2, 2]] * 2]]
+
+
+def test_lstm_gates():
+    """With the candidate's bias alone at 2: our fourth gate, torch's third."""
+    cell, theirs = ConvLSTMCell(1, 1, 1), torch.nn.LSTMCell(1, 1)
+    for parameter in (*cell.parameters(), *theirs.parameters()):
+        torch.nn.init.zeros_(parameter)
+    with torch.no_grad():
+        cell.from_input.bias[3] = theirs.bias_ih[2] = 2
+    ours = cell(torch.zeros(1, 1, 1, 1))[1].item()
+    assert ours == pytest.approx(theirs(torch.zeros(1, 1))[1].item()) == pytest.approx(0.5 * math.tanh(2))
+
+
+def test_lstm_start():
+    cell = ConvLSTMCell(2, 3)
+    assert not cell.start(torch.ones(1, 1, 2, 2))[0].any() and (cell.from_input.bias[:6] == 1).all()
+
+
+def test_same_map():
+    """Features are computed once, however many steps are made."""
+    model, calls = recurrent_model(2, "tiny", RecurrentConfig(steps=4, width=4, fine_width=4)), []
+    model.features.register_forward_hook(lambda *_: calls.append(1))
+    assert model.unroll(torch.rand(1, 3, 32, 32)).masks.shape[1] == 4 and len(calls) == 1
+
+
+def test_inhibition_area():
+    assert most_pixels(1) == 2 and most_pixels(math.log(RecurrentConfig().start_area) + 1e-9) == 120
+
+
+def test_stop_threshold():
+    assert kept_steps(torch.tensor([0.5, 0.5, math.nextafter(0.5, 0)], dtype=torch.float64)).item() == 2
+
+
+def test_stop_targets():
+    """One object: the gradient of the scores pulls the first up and every other one down."""
+    logits = torch.zeros(1, 4, requires_grad=True)
+    coverage_loss(torch.rand(1, 4, 3, 3), [torch.ones(1, 3, 3)], logits)["score"].backward()
+    assert logits.grad.tolist() == [[-0.5, 0.5, 0.5, 0.5]]
+
+
+def test_sequence_matching():
+    """One object, and the second mask is the better one."""
+    iou = torch.tensor([[0.2], [0.9]])
+    steps = [matched(iou, RecurrentConfig(loss_variant=variant))[0].tolist() for variant in ("square", "rectangular")]
+    assert RecurrentConfig().loss_variant == "square" and steps == [[0], [1]]
+
+
+def test_best_dice_of_nothing():
+    none, one = torch.zeros(0, 2, 2, dtype=torch.bool), torch.ones(1, 2, 2, dtype=torch.bool)
+    assert (symmetric_best_dice(none, none), symmetric_best_dice(none, one), symmetric_best_dice(one, none)) == (
+        1,
+        0,
+        0,
+    )

@@ -96,10 +96,14 @@ def lab_command(course: Path, browser: bool, port: int | None) -> list[str]:
 def lab_environment() -> dict[str, str]:
     """The environment of that JupyterLab: this one, and defaults under which it neither asks for nor fetches news.
 
-    They are defaults only: what a user has chosen in JupyterLab's settings stays chosen.
+    They are defaults only: what a user has chosen in JupyterLab's settings stays chosen. Kernels run `startup.py`
+    first, and it runs the startup file that the user had.
     """
-    paths = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
+    home = Path(__file__).parent / "jupyter"
+    paths = [str(home), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    ours = {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)), "PYTHONSTARTUP": str(home / "startup.py")}
+    theirs = os.environ.get("PYTHONSTARTUP")
+    return {**os.environ, **ours, **({"LESSONS_PYTHONSTARTUP": theirs} if theirs else {})}
 
 
 def lab(browser: bool = True, port: int | None = None) -> int:

@@ -17,6 +17,7 @@ from lessons_lib.data.cached import Memory
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes.config import CLASSES
 from lessons_lib.data.scenes.mixed import MixedScenes, mixed_configs
+from lessons_lib.data.scenes.rosettes import ROSETTES
 from lessons_lib.shipped import FOLDER
 from lessons_lib.shipped.files import notes_of, write_weights
 from lessons_lib.shipped.scores import UNSEEN_SEED, classes_of, judge
@@ -73,6 +74,15 @@ def detection_recipe(model: str, steps: int, scenes: int = 8000) -> Recipe:
     return Recipe(settings, judged=("clear",))
 
 
+RECURRENT = Recipe(
+    Settings(
+        "recurrent", preset=ROSETTES, count=6000, size=64, steps=1800, lr=3e-3, schedule="warm-up-cosine",
+        weight_decay=1e-4, clip=5.0, recipe="recurrent", options={"grow_every": 50},
+    ),
+    judged=(ROSETTES,),
+)  # fmt: skip
+"""One leaf after the other; a training step draws three masks at first, and one more after every 50 steps."""
+
 TRUNK = TrunkRecipe()
 RECIPES = {
     **{name: semantic_recipe(name) for name in ("fcn8s", "fcn16s", "fcn32s", "unet")},
@@ -81,6 +91,7 @@ RECIPES = {
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
     "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
     "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
+    "recurrent": RECURRENT,
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""
 

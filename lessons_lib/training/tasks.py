@@ -148,7 +148,7 @@ INSTANCE = Task(
 )
 DETECTION = Task(
     name="detection",
-    needs=(),
+    needs=("boxes",),
     metrics=lambda classes: [DetectionScores("box")],
     count=_count_instances,
     compute=_instance_scores,

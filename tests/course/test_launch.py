@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from lessons_lib.__main__ import main, parser
 from lessons_lib.course import launch
+
+SETUP = "from lessons_lib.course.exercises import exercise"
 
 
 @pytest.fixture
@@ -117,6 +121,28 @@ def test_lab_neither_asks_for_news_nor_fetches_any(monkeypatch, tmp_path):
     assert overrides == {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
     monkeypatch.delenv("JUPYTER_CONFIG_PATH")
     assert launch.lab_environment()["JUPYTER_CONFIG_PATH"] == ours
+
+
+def test_an_exercise_that_is_run_before_the_setup_says_so(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("favourite = 7")
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "mine.py"))
+    sources = [
+        '@exercise("02.1")\ndef f(x):\n    return x',
+        "print(f(3), favourite)",
+        SETUP,
+        "print(exercise.__module__)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute(env=launch.lab_environment())
+    early, after, _, ours = (cell.outputs for cell in notebook.cells)
+    assert early[0].text.startswith("○ 02.1: run the two cells at the top of the lesson first")
+    assert after[0].text == "3 7\n", "the answer stays, and the learner's own startup file was run"
+    assert ours[0].text == "lessons_lib.course.exercises.engine.notebook\n"
+
+
+def test_without_a_startup_file_of_ones_own(monkeypatch):
+    monkeypatch.delenv("PYTHONSTARTUP", raising=False)
+    assert "LESSONS_PYTHONSTARTUP" not in launch.lab_environment()
 
 
 def test_lab_copies_first_and_then_becomes_jupyterlab(notebooks, course, monkeypatch, capsys):

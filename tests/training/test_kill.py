@@ -15,16 +15,29 @@ from lessons_lib.training.journal import read_journal
 from tests.training.lives import CAN_BE_KILLED, Life, command
 
 pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="this system has no SIGKILL")
-MODELS = ("tiny", "tiny_pieces", "faster_rcnn", "mask_rcnn")
-"""A semantic model, one that finds objects, a detector with its dice, and one with masks."""
+MODELS = ("tiny", "tiny_pieces", "faster_rcnn", "mask_rcnn", "recurrent")
+"""A semantic model, one that finds objects, a detector with its dice, one with masks, and one that counts its steps."""
 
-STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60, "mask_rcnn": 40}
-KILLS = {"tiny": 20, "tiny_pieces": 6, "faster_rcnn": 3, "mask_rcnn": 2}
+STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60, "mask_rcnn": 40, "recurrent": 40}
+KILLS = {"tiny": 20, "tiny_pieces": 6, "faster_rcnn": 3, "mask_rcnn": 2, "recurrent": 2}
+OPTIONS = {"recurrent": ["--preset", "rosettes", "--option", "grow_every=5"]}
+"""A curriculum that a run which began anew would take from its beginning."""
+
 WORDS = ["--size", "32", "--batch", "2", "--device", "cpu", "--save-every", "5"]
 
 
 def life(folder: Path, model: str) -> Life:
-    words = ["train", model, *WORDS, "--steps", str(STEPS[model]), "--out", str(folder), "--resume"]
+    words = [
+        "train",
+        model,
+        *WORDS,
+        *OPTIONS.get(model, []),
+        "--steps",
+        str(STEPS[model]),
+        "--out",
+        str(folder),
+        "--resume",
+    ]
     return Life(folder.with_suffix(".txt"), command, *words)
 
 

@@ -12,6 +12,48 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff",
 """Ends of names that photographs have, in lower case."""
 
 
+IMAGES = frozenset(
+    [
+        "images",
+        "image",
+        "imgs",
+        "img",
+        "photos",
+        "photo",
+        "pictures",
+        "jpegimages",
+        "input",
+        "inputs",
+        "x",
+        "rgb",
+        "original",
+        "originals",
+    ]
+)
+MASKS = frozenset(
+    [
+        "masks",
+        "mask",
+        "labels",
+        "label",
+        "annotations",
+        "annotation",
+        "gt",
+        "groundtruth",
+        "ground_truth",
+        "segmentations",
+        "segmentation",
+        "seg",
+        "labelmaps",
+        "targets",
+        "target",
+        "y",
+        "pngmasks",
+    ]
+)
+"""What people call the two folders, in small letters."""
+
+
 def is_image(path: Path) -> bool:
     """Whether the name of a file is that of an image."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
@@ -52,8 +94,9 @@ class Photos:
     def find(self, named: str, file: Path) -> Photo:
         """The photograph that `file` calls `named`: a name, a path, also one of another machine.
 
-        Of several images with that name the one is taken whose folders agree best with the path, and then with the
-        folder of `file`. Another suffix, other capitals and %20 for a space are no hindrance.
+        Of several images with that name the one is taken whose folders agree best with the path, then with the folder
+        of `file`, then one in a folder of images before one in a folder of masks. Another suffix, other capitals and
+        %20 for a space are no hindrance.
         """
         wanted = plain_path(named)
         found = self._by_name.get(key(wanted.name)) or self._by_name.get(key(unquote(wanted.name)))
@@ -78,11 +121,12 @@ def _agreeing(path: Path, wanted: PurePosixPath) -> int:
     return count
 
 
-def _shared(path: Path, file: Path) -> tuple[int, int]:
-    """How many folders two files share from the top, then how few lie between."""
+def _shared(path: Path, file: Path) -> tuple[int, int, int]:
+    """How many folders two files share from the top, whether the first lies among images, how few lie between."""
     count = 0
     for mine, theirs in zip(path.parent.parts, file.parent.parts, strict=False):
         if mine != theirs:
             break
         count += 1
-    return count, -len(path.parts)
+    inner = {key(part) for part in path.parent.parts[count:]}
+    return count, bool(inner & IMAGES) - bool(inner & MASKS), -len(path.parts)

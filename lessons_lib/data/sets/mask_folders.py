@@ -11,54 +11,13 @@ from torch import Tensor
 
 from lessons_lib.data.exports.given_splits import SPLITS, split_of_path
 from lessons_lib.data.exports.numbers import is_mask_file, read_mask, value_names
-from lessons_lib.data.exports.photos import key
+from lessons_lib.data.exports.photos import IMAGES, MASKS, key
 from lessons_lib.data.exports.reader import ExportSamples, Found, Item
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import no_instances
 from lessons_lib.data.sample import VOID, Instances
 from lessons_lib.data.spec import DatasetSpec
-
-IMAGES = frozenset(
-    [
-        "images",
-        "image",
-        "imgs",
-        "img",
-        "photos",
-        "photo",
-        "pictures",
-        "jpegimages",
-        "input",
-        "inputs",
-        "x",
-        "rgb",
-        "original",
-        "originals",
-    ]
-)
-MASKS = frozenset(
-    [
-        "masks",
-        "mask",
-        "labels",
-        "label",
-        "annotations",
-        "annotation",
-        "gt",
-        "groundtruth",
-        "ground_truth",
-        "segmentations",
-        "segmentation",
-        "seg",
-        "labelmaps",
-        "targets",
-        "target",
-        "y",
-        "pngmasks",
-    ]
-)
-"""What people call the two folders, in small letters."""
 
 _MASK_WORD = re.compile(
     r"(?:[\s._-]+|(?<=\d))(masks?|labels?|labelids|gt|seg|segmentation|annotation|groundtruth)$", re.I

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from lessons_lib.data.exports.given_splits import SPLITS, split_of_path, split_of_word
 from lessons_lib.data.exports.numbers import is_mask_file, read_mask, value_names
-from lessons_lib.data.exports.photos import key
+from lessons_lib.data.exports.photos import IMAGES, MASKS, key
 from lessons_lib.data.exports.reader import ExportSamples, Found, Item
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of
 from lessons_lib.data.sample import Instances
-from lessons_lib.data.sets.mask_folders import IMAGES, MASKS
+from lessons_lib.data.sets.mask_folders import key_of_mask, key_of_photo
 from lessons_lib.data.spec import DatasetSpec
 
 
@@ -64,7 +64,7 @@ def mask_homes(root: Path) -> dict[Path, tuple[str, Path]]:
             continue
         beside = [path for path in listed(folder.parent) if path.is_dir() and key(path.name) in MASKS]
         photos = [path for path in listed(folder) if is_mask_file(path)]
-        if len(photos) == 1 and _is_one_of_many(folder, root):
+        if len(photos) == 1 and _is_one_of_many(photos[0], root):
             masks = beside[0] if beside else folder.parent / "masks"
             homes[photos[0]] = (folder.parent.name, masks)
         for masks in beside:
@@ -74,21 +74,27 @@ def mask_homes(root: Path) -> dict[Path, tuple[str, Path]]:
     return homes
 
 
-def _is_one_of_many(folder: Path, root: Path) -> bool:
-    """Whether a folder of one photograph is one of several that are built alike, or its masks are many."""
-    if _masks_beside(folder) > 1:
-        return True
-    above = folder.parent
-    if above == root or split_of_word(above.name):
-        return False
-    alike = [path / folder.name for path in listed(above.parent) if (path / folder.name).is_dir()]
-    return len(alike) > 1 and any(map(_masks_beside, alike))
+def _is_one_of_many(photo: Path, root: Path) -> bool:
+    """Whether a photograph, alone in its folder, has masks of objects beside it, or others like it have."""
+    masks, above = _masks_beside(photo.parent), photo.parent.parent
+    if masks:
+        names = {key_of_photo(photo), key(photo.stem)}
+        return len(masks) > 1 or key_of_mask(masks[0]) not in names or (above != root and _alike(photo.parent) > 1)
+    return above != root and _alike(photo.parent) > 0
 
 
-def _masks_beside(folder: Path) -> int:
-    """How many images the folders of masks beside a folder hold; 0 where it is not there."""
-    beside = [path for path in listed(folder.parent) if path.is_dir() and key(path.name) in MASKS]
-    return sum(is_mask_file(path) for home in beside for path in listed(home)) if folder.is_dir() else 0
+def _alike(folder: Path) -> int:
+    """How many folders that lie as this one does have masks beside them; none where they are splits."""
+    if split_of_word(folder.parent.name):
+        return 0
+    beside = [path / folder.name for path in listed(folder.parent.parent) if (path / folder.name).is_dir()]
+    return sum(bool(_masks_beside(path)) for path in beside)
+
+
+def _masks_beside(folder: Path) -> list[Path]:
+    """The images in the folders of masks beside a folder."""
+    homes = [path for path in listed(folder.parent) if path.is_dir() and key(path.name) in MASKS]
+    return [path for home in homes for path in listed(home) if is_mask_file(path)]
 
 
 OBJECT_MASKS = DatasetSpec(

@@ -12,7 +12,7 @@ from torch import Tensor
 from lessons_lib.data.class_table import Colour, voc_colour
 from lessons_lib.data.exports.given_splits import SPLITS, split_of_word
 from lessons_lib.data.exports.numbers import is_mask_file, read_mask, value_names
-from lessons_lib.data.exports.photos import Photos, key
+from lessons_lib.data.exports.photos import SUFFIXES, Photos, key
 from lessons_lib.data.exports.reader import PLACEHOLDERS, ExportSamples, Found, Item
 from lessons_lib.data.exports.texts import names_in, read_lines
 from lessons_lib.data.files import DamagedFile, open_picture, read_numbers, require_size
@@ -127,16 +127,17 @@ def _lists(root: Path) -> dict[str, str]:
     files = [path for path in files if key(path.parent.name) == "segmentation"] or files
     splits: dict[str, str] = {}
     for file in sorted(files, key=lambda path: bool(split_of_word(path.stem))):
-        for line in read_lines(file):
-            if line:
-                name = line if _is_name(line) else line.rsplit(maxsplit=1)[0]
-                splits[key(Path(name).stem)] = split_of_word(file.stem)
+        for line in filter(None, read_lines(file)):
+            split = split_of_word(file.stem)
+            splits[_listed_name(line)] = split
+            splits.setdefault(_listed_name(line.split()[0]), split)  # VOC's lists of one class have a mark behind it
     return splits
 
 
-def _is_name(line: str) -> bool:
-    """Whether a line is one name that may hold spaces, and not a name with a mark, as VOC's lists of a class have."""
-    return line.rsplit(maxsplit=1)[-1] not in ("1", "-1", "0")
+def _listed_name(line: str) -> str:
+    """The name that a line of a list means, with or without folders and a suffix."""
+    path = Path(line.replace("\\", "/"))
+    return key(path.stem if path.suffix.lower() in SUFFIXES else path.name)
 
 
 def _label_colours(root: Path) -> dict[str, Colour]:
@@ -149,12 +150,14 @@ def _label_colours(root: Path) -> dict[str, Colour]:
         if line.startswith("#"):
             continue
         name, *rest = line.split(":")
+        if rest and not rest[0].strip():  # no colour is that of VOC's palette
+            colours[name.strip()] = voc_colour(len(colours))
+            continue
         try:
             red, green, blue = (int(value) for value in rest[0].split(","))
         except (IndexError, ValueError) as error:
-            raise DamagedFile(
-                found[0], f"must be name:red,green,blue::, got {line[:40]!r}", f"line {number}"
-            ) from error
+            reason = f"must be name:red,green,blue::, got {line[:40]!r}"
+            raise DamagedFile(found[0], reason, f"line {number}") from error
         colours[name.strip()] = (red, green, blue)
     zero = next((name for name in colours if key(name) == "background" or name in PLACEHOLDERS), None)
     black = colours.pop(zero) if zero else (0, 0, 0)

@@ -51,8 +51,8 @@ class YoloSamples(ExportSamples):
             fault = ""
             if photo is None and text is not None:
                 photo, fault = (
-                    text.with_suffix(".jpg"),
-                    f"is not there, nor in the folder images, though {text.name} is",
+                    _photo_for(text),
+                    f"is not there, nor beside {text.name}, which labels it",
                 )
             shapes, number = (), -1
             if text is not None and text.stat().st_size:  # an empty one says that there are no objects
@@ -68,14 +68,23 @@ class YoloSamples(ExportSamples):
         return Found(tuple(names or (f"class {number}" for number in range(highest + 1))), tuple(items), notes)
 
 
+def _photo_for(text: Path) -> Path:
+    """Where the photograph of a label file should be."""
+    folder = Path(*("images" if key(part) == "labels" else part for part in text.parent.parts))
+    return folder / f"{text.stem}.jpg"
+
+
 def label_files(root: Path) -> list[Path]:
     """The text files whose first line is a class number and coordinates, or which are empty beside such ones."""
     texts = [path for path in listed(root, "**/*") if path.suffix.lower() == ".txt" and path.is_file()]
     texts = [path for path in texts if path.name.lower() not in NO_LABELS]
-    homes = {path.parent for path in texts if path.parent.name.lower() == "labels" or _is_label(path)}
-    return [
-        path for path in texts if path.parent in homes and (path.parent.name.lower() == "labels" or _is_label(path))
-    ]
+    homes = {path.parent for path in texts if _in_labels(path, root) or _is_label(path)}
+    return [path for path in texts if path.parent in homes and (_in_labels(path, root) or _is_label(path))]
+
+
+def _in_labels(path: Path, root: Path) -> bool:
+    """Whether a file lies in a folder labels, however deep."""
+    return "labels" in map(key, path.parent.relative_to(root).parts)
 
 
 def _is_label(path: Path) -> bool:

@@ -24,7 +24,8 @@ class ConvLSTMCell(nn.Module):
 
     The gates are the sum of two convolutions that keep the size, `from_input` and `from_hidden`, both with a bias.
     `kernel_size` is odd. Input and forget gates begin open: their bias from the input is `open_bias`, 1 in the authors'
-    code. Where the input is the same at every step, `gates_of(x)` is computed once and handed to `step`.
+    code, which opens the output gate too. Where the input is the same at every step, `gates_of(x)` is computed once and
+    handed to `step`.
 
     >>> cell = ConvLSTMCell(3, 8)
     >>> h, c = cell(torch.zeros(1, 3, 5, 5))

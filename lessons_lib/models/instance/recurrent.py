@@ -146,13 +146,14 @@ def recurrent(
 ) -> Recurrent:
     """Recurrent instance segmentation with fresh weights; `num_classes` counts the background.
 
-    The options are fields of `RecurrentConfig`, `variant` being `loss_variant`; with a large backbone the states have
-    100 channels, as in the paper. ValueError for what it refuses.
+    The options are fields of `RecurrentConfig`, `variant` being `loss_variant`. With the tiny backbone the states have
+    32 channels, and 16 on the finest of several levels; with a large one 100, as in the paper.
+    ValueError for what it refuses.
     """
     config = RecurrentConfig(
         steps=steps, grow_every=grow_every, inhibition=inhibition, loss_variant=variant, lam=lam, matching=matching,
         skips=skips, classes=classes, one_minus_iou=one_minus_iou, monotone=monotone,
-        width=32 if backbone == "tiny" else 100,
+        width=32 if backbone == "tiny" else 100, finest_width=16 if skips and backbone == "tiny" else None,
     )  # fmt: skip
     return recurrent_model(num_classes, backbone, config)
 

@@ -17,6 +17,7 @@ class RecurrentConfig:
         every `grow_every` training steps, up to `steps`; 0: all from the beginning. (The paper starts anew with a
         longer sequence from the weights of the shorter one.)
     width: channels of each state. (Paper: 100 for people, 30 for leaves, in two layers.)
+        finest_width: of the finest state, which costs most; None: as the others. (RSIS halves them level by level.)
     fine_width: channels of the finest map, on which a mask is drawn. (The paper draws on the state itself.)
     coordinates: the maps tell each position where in the image it is (Liu et al., arXiv:1807.03247), in two channels
         that the paper does not have.
@@ -40,6 +41,7 @@ class RecurrentConfig:
     start_steps: int = 3
     grow_every: int = 0
     width: int = 32
+    finest_width: int | None = None
     fine_width: int = 16
     coordinates: bool = True
     inhibition: bool = True
@@ -58,6 +60,8 @@ class RecurrentConfig:
     def __post_init__(self) -> None:
         check_ints(1, steps=self.steps, start_steps=self.start_steps, width=self.width, fine_width=self.fine_width)
         check_ints(0, grow_every=self.grow_every)
+        if self.finest_width is not None:
+            check_ints(1, finest_width=self.finest_width)
         for name, allowed in (("loss_variant", VARIANTS), ("matching", MATCHINGS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -47,15 +48,18 @@ class Decoder(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.levels, self.fine, self.grid, self.config = tuple(levels), fine, grids[fine], config
-        more, width = 2 * config.coordinates, config.width
-        self.cells = nn.ModuleList([ConvLSTMCell(channels[level] + more, width) for level in levels])
-        self.from_above = nn.ModuleList([nn.Conv2d(width, 4 * width, 3, padding=1) for _ in levels[1:]])
-        self.from_state = nn.Conv2d(width, config.fine_width, 1)
+        more = 2 * config.coordinates
+        widths = [config.width] * (len(levels) - 1) + [config.finest_width or config.width]
+        cells = [ConvLSTMCell(channels[level] + more, width) for level, width in zip(levels, widths, strict=True)]
+        self.cells = nn.ModuleList(cells)
+        above = [nn.Conv2d(coarse, 4 * own, 3, padding=1) for coarse, own in pairwise(widths)]
+        self.from_above = nn.ModuleList(above)
+        self.from_state = nn.Conv2d(widths[-1], config.fine_width, 1)
         self.from_fine = nn.Conv2d(channels[fine] + more, config.fine_width, 1, bias=False)
         self.draw = nn.Conv2d(config.fine_width, 1, 3, padding=1, bias=False)  # the inhibition has one
         self.inhibition = Inhibition(config.start_area, config.inhibition)
-        self.stop = nn.Linear(4 * width * len(levels), 1)
-        self.classify = nn.Linear(4 * width * len(levels), num_classes) if config.classes else None
+        self.stop = nn.Linear(4 * sum(widths), 1)
+        self.classify = nn.Linear(4 * sum(widths), num_classes) if config.classes else None
         for head in (self.stop, self.classify):
             if head is not None:  # of fresh weights every score is ½
                 nn.init.zeros_(head.weight)
@@ -76,7 +80,7 @@ class Decoder(nn.Module):
             finest.append(known[-1])
             looks.append(torch.cat([F.adaptive_max_pool2d(h, 2).flatten(1) for h, _ in known], dim=1))
         hidden, cell = (torch.stack(parts, dim=1) for parts in zip(*finest, strict=True))
-        look = torch.stack(looks, dim=1)  # (B, T, 4C·levels)
+        look = torch.stack(looks, dim=1)  # (B, T, four times the channels of all states)
         logits = self._drawn(hidden, self.from_fine(seen[self.fine]), size)
         classes = None if self.classify is None else self.classify(look)
         return Unrolled(logits, self.inhibition(logits, valid), self.stop(look)[..., 0], hidden, cell, classes)

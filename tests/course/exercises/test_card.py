@@ -2,6 +2,7 @@
 
 import html.parser
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ def made():
 
 def card(function, note=""):
     exercise = made()
-    return Card(exercise.id, exercise.title, "double", check(exercise, function), note)
+    return Card(exercise.id, exercise.title, "double", check(exercise, function), note, exercise.hints, "return <2>")
 
 
 def test_a_passed_card():
@@ -90,7 +91,7 @@ def test_html_is_whole_and_escaped(function):
     tags = Tags()
     tags.feed(card(function, note="<i>")._repr_html_())
     assert tags.open == []
-    assert tags.used <= {"div", "span", "b", "i", "code", "img"}
+    assert tags.used <= {"div", "span", "b", "i", "code", "img", "details", "summary", "pre"}
     assert "99.1 Twice <x>: " in tags.text
     if function is nasty:
         assert "<script>alert(1)</script>\"'&" in tags.text
@@ -102,6 +103,35 @@ def test_a_wrong_tensor_has_a_picture_and_a_passed_one_has_none():
     assert '<img alt="expected, got and difference"' in card(lambda x: x)._repr_html_()
     assert "<img" not in card(lambda x: 2 * x)._repr_html_()
     assert "<img" not in card(lambda x: (2 * x).double())._repr_html_()
+
+
+def test_hints_lie_in_one_another_and_the_model_answer_behind_the_last():
+    text = card(lambda x: x)._repr_html_()
+    places = [
+        text.index(words) for words in ("Hint 1 of 2", "one</div>", "Hint 2 of 2", "two</div>", "return &lt;2&gt;")
+    ]
+    assert places == sorted(places)
+    assert text[places[0] : places[-1]].count("</details>") == 0, "each opens only inside the one before"
+
+
+def test_numbers_are_folded_behind_the_picture():
+    text = card(lambda x: x)._repr_html_()
+    assert text.index("<img") < text.index("The numbers") < text.index("expected: ") < text.index("Hint 1")
+    assert "The numbers" not in card(nasty)._repr_html_(), "without a picture the facts are there at once"
+
+
+def test_a_passed_card_offers_the_model_answer_and_says_what_comes_next():
+    passed = card(lambda x: 2 * x)
+    assert "A model answer, to compare" in passed._repr_html_() and "Hint" not in passed._repr_html_()
+    following = replace(passed, progress="1 of the lesson's 2 exercises are passed. Next: 99.2 Halves.")
+    assert repr(following).endswith("\n1 of the lesson's 2 exercises are passed. Next: 99.2 Halves.")
+
+
+def test_an_untouched_card_gives_nothing_away():
+    def stub(x):
+        raise NotImplementedError
+
+    assert "<details" not in card(stub)._repr_html_()
 
 
 def test_cards_do_not_change_from_one_run_to_the_next():

@@ -167,3 +167,15 @@ def test_importing_the_engine_is_light():
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_pass_says_how_far_the_lesson_is(monkeypatch):
+    notebook = sys.modules["lessons_lib.course.exercises.engine.notebook"]
+    three = [exercise_list.Written(f"99.{i}", f"Title {i}", 1, 5) for i in (1, 2, 10)]
+    monkeypatch.setattr(notebook, "written_exercises", lambda lesson: three if lesson == "99" else [])
+    assert notebook.lesson_progress("99.2") == "1 of the lesson's 3 exercises are passed. Next: 99.10 Title 10."
+    exercise("99.1")(lambda x, factor=2: x * factor)
+    assert notebook.lesson_progress("99.10") == "2 of the lesson's 3 exercises are passed. Next: 99.2 Title 2."
+    monkeypatch.setattr(notebook, "passed_exercises", lambda: ({one.id: ["2026-01-01"] for one in three}, ""))
+    assert notebook.lesson_progress("99.2") == "3 of the lesson's 3 exercises are passed."
+    assert notebook.lesson_progress("98.1") == "", "a lesson without a list"

@@ -49,6 +49,14 @@ def test_colours_of_a_labelmap(tmp_path, objects):
         ]  # fmt: skip
 
 
+def test_a_labelmap_without_colours_means_vocs(tmp_path):
+    vocs = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 255: (224, 224, 192)}
+    samples = opened(
+        tmp_path, files(coloured(LABELS, vocs), **{"labelmap.txt": "# x\nbackground:::\ncat:::\ndog:::\n"})
+    )
+    assert samples.classes[1:] == ("cat", "dog") and samples[0].label_map.tolist() == LABELS
+
+
 def test_a_palette_of_the_labelmaps_colours_and_numbers(tmp_path):
     palette = [channel for value in (2, 1, 0) for channel in COLOURS[value]]
     turned = png([[2 - value for value in row] for row in [[0, 1, 2], [2, 0, 1]]], palette=palette)
@@ -71,6 +79,15 @@ def test_names_of_numbers(tmp_path, more, classes):
     assert samples[0].instances.labels.tolist() == [1, 2, 2]
 
 
+def test_own_classes_in_a_folder_that_is_called_as_vocs(tmp_path):
+    named = files(objects=png(OBJECTS), **{"class_names.txt": "_background_\ncat\nwolf\n"})
+    named |= {"ImageSets/Segmentation/train.txt": "a\n"}
+    put(tmp_path / "VOCdevkit" / "VOC2012", named)
+    assert open_dataset("auto", tmp_path, "all").classes[1:] == ("cat", "wolf")
+    with pytest.raises(FileNotFoundError, match=r"class_names.txt names others \(--data voc_folders\)"):
+        open_dataset("voc2012", tmp_path)
+
+
 def test_vocs_own_names_where_its_xml_files_say_so(tmp_path):
     xml = "<annotation><object><name>dog</name></object></annotation>"
     samples = opened(tmp_path, files(**{"Annotations/a.xml": xml}))
@@ -80,11 +97,12 @@ def test_vocs_own_names_where_its_xml_files_say_so(tmp_path):
 def test_lists_give_splits_and_the_images(tmp_path):
     for name in ("a", "b c", "d"):
         put(tmp_path, {f"JPEGImages/{name}.JPG": photo(2, 3), f"SegmentationClass/{name}.PNG": png(LABELS)})
-    lists = {"train.txt": "a\r\n", "val.txt": "\ufeffb c\r\n", "trainval.txt": "a\nb c\n"}
+    put(tmp_path, {"JPEGImages/e 1.jpg": photo(2, 3), "SegmentationClass/e 1.png": png(LABELS)})
+    lists = {"train.txt": "JPEGImages/a.JPG 1\r\n", "val.txt": "\ufeffb c\r\ne 1\r\n", "trainval.txt": "a\nb c\n"}
     put(tmp_path, {f"ImageSets/Segmentation/{name}": text for name, text in lists.items()})
     assert open_dataset("auto", tmp_path, "train").names == ("a",)
-    assert open_dataset("auto", tmp_path, "val").names == ("b c",)
-    assert open_dataset("auto", tmp_path, "all").names == ("a", "b c")
+    assert open_dataset("auto", tmp_path, "val").names == ("b c", "e 1")
+    assert open_dataset("auto", tmp_path, "all").names == ("a", "b c", "e 1")
 
 
 def test_photographs_beside_and_another_root(tmp_path):

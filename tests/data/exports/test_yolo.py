@@ -70,6 +70,11 @@ def test_lists_of_the_yaml_are_splits(tmp_path):
     assert open_dataset("auto", tmp_path, "val").names == ("b",)
 
 
+def test_label_files_that_are_all_empty(tmp_path):
+    samples = open_dataset("auto", put(tmp_path, files("")), "all")
+    assert len(samples[0].instances) == 0 and samples.classes[1:] == ("dog", "cat")
+
+
 def test_boxes_alone(tmp_path):
     samples = open_dataset("auto", put(tmp_path, files("0 0.5 0.5 0.25 0.5\n")), "all")
     assert samples[0].instances.masks is None and samples[0].instances.boxes.tolist() == [[7.5, 4, 12.5, 12]]
@@ -117,7 +122,9 @@ def test_damage_names_the_file_and_the_line(tmp_path, line, said):
 
 def test_a_label_file_without_an_image(tmp_path):
     samples = open_dataset("auto", put(tmp_path, files() | {"train/labels/b.txt": f"0 {SHARES}"}), "all")
-    with pytest.raises(DamagedFile, match=re.escape("is not there, nor in the folder images, though b.txt is")):
+    with pytest.raises(
+        DamagedFile, match=re.escape("train/images/b.jpg: is not there, nor beside b.txt, which labels it")
+    ):
         samples[1]
 
 

@@ -29,8 +29,10 @@ class Card:
 
     IPython shows the HTML, everything else the text.
 
-    The cards of a passed and of an untouched exercise depend on nothing but the exercise and the function's
-    name, so a notebook's outputs stay the same. note: a line about saving progress, in trouble only.
+    The card of an untouched exercise depends on nothing but the exercise and the function's name, so a notebook's
+    outputs stay the same. note: a line about saving progress, in trouble only.
+    hints: those of the exercise, which the HTML of a card "not yet" folds into one another. model: the model answer as
+    code; it lies behind the last hint, and behind a passed card. progress: how far the lesson is, and what comes next.
     """
 
     id: str
@@ -38,12 +40,16 @@ class Card:
     name: str
     result: Result
     note: str = ""
+    hints: tuple[str, ...] = ()
+    model: str = ""
+    progress: str = ""
 
     def lines(self) -> list[str]:
         """What there is to say below the headline, without the facts of a failure."""
         hint = f'hint("{self.id}")'
         if self.result.status == "passed":
-            return [f"From here on {self.name} is the library's own version; yours is {self.name}.mine."]
+            own = f"From here on {self.name} is the library's own version; yours is {self.name}.mine."
+            return [own, self.progress] if self.progress else [own]
         if self.result.status == "not attempted":
             return [
                 f"Write your answer in place of the raise line and run the cell. {hint} gives a hint.",
@@ -78,15 +84,29 @@ class Card:
                 parts.append(f'<div style="margin-top:.4em"><b>{_escaped(failure.mistake)}</b></div>')
             parts.append(f'<div style="margin-top:.4em"><code style="{VALUE}">{_escaped(failure.call)}</code></div>')
             parts.append(f'<div style="margin-bottom:.4em">{_escaped(failure.fault.sentence)}</div>')
-            parts += [
+            picture = _picture(failure)
+            facts = "".join(
                 f'<div>{label}: <code style="{VALUE}">{_escaped(value)}</code></div>'
                 for label, value in _facts(failure)
-            ]
-            parts.append(_picture(failure))
+            )
+            parts += [picture, _folded("The numbers", facts) if picture else facts]
         parts += [f'<div style="margin-top:.4em">{_escaped(line)}</div>' for line in self.lines()]
+        parts.append(self._help())
         if self.note:
             parts.append(f"<div><i>{_escaped(self.note)}</i></div>")
         return f'<div style="{BOX.format(colour=colour)}">{"".join(parts)}</div>'
+
+    def _help(self) -> str:
+        """The hints, each folded into the one before it, and last the model answer; for a passed card that alone."""
+        model = f'<pre style="{VALUE}">{_escaped(self.model)}</pre>' if self.model else ""
+        if self.result.status == "passed":
+            return _folded("A model answer, to compare", model) if model else ""
+        if self.result.status != "not yet":
+            return ""
+        inner = _folded("A model answer", model) if model else ""
+        for number, hint in reversed(list(enumerate(self.hints, 1))):
+            inner = _folded(f"Hint {number} of {len(self.hints)}", f"<div>{_escaped(hint)}</div>{inner}")
+        return inner
 
 
 @dataclass(frozen=True)
@@ -118,6 +138,11 @@ def show(shown: object) -> None:
 def _facts(failure: Failure) -> list[tuple[str, str]]:
     facts = [("expected", failure.expected), ("got", failure.got), ("it printed", failure.printed.rstrip())]
     return [(label, value) for label, value in facts if value]
+
+
+def _folded(title: str, content: str) -> str:
+    """Something that opens by a click, or by Enter on its title."""
+    return f'<details style="margin-top:.4em"><summary style="cursor:pointer">{title}</summary>{content}</details>'
 
 
 def _escaped(text: str) -> str:

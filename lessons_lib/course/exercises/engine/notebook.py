@@ -5,12 +5,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from lessons_lib.course.exercise_list import number, written_exercises
 from lessons_lib.course.exercises.engine.card import Card, Note, show
 from lessons_lib.course.exercises.engine.checking import check
 from lessons_lib.course.exercises.engine.describing import function_name
 from lessons_lib.course.exercises.engine.exercise import Exercise, find
 from lessons_lib.course.exercises.engine.rescue import watch_cells
-from lessons_lib.course.progress import record_pass
+from lessons_lib.course.progress import passed_exercises, record_pass
 
 _hints_given: dict[str, int] = {}
 _open: set[str] = set()  # run in this kernel and not right: a pass after that was written anew
@@ -33,7 +34,9 @@ def exercise(exercise_id: str) -> Callable[[Any], Callable[..., Any]]:
             _open.discard(found.id)
         elif result.status != "unchecked":
             _open.add(found.id)
-        show(Card(found.id, found.title, function_name(function), result, note))
+        model = found.model_source() if found.answer is not None else ""
+        done = lesson_progress(found.id) if result.status == "passed" else ""
+        show(Card(found.id, found.title, function_name(function), result, note, found.hints, model, done))
         return library_version(found, function)
 
     return answer
@@ -50,6 +53,20 @@ def library_version(found: Exercise, mine: Any) -> Callable[..., Any]:
 
     setattr(function, "mine", mine)  # noqa: B010 - a type checker knows no attributes of functions
     return function
+
+
+def lesson_progress(exercise_id: str) -> str:
+    """How many exercises of the lesson are passed, and which of them is the next open one."""
+    lesson = written_exercises(exercise_id[:2])
+    passes, _ = passed_exercises()
+    passed = passes.keys() | {exercise_id}  # also where the record could not be written
+    left = [one for one in lesson if one.id not in passed]
+    words = f"{len(lesson) - len(left)} of the lesson's {len(lesson)} exercises are passed"
+    if not left:
+        return f"{words}." if lesson else ""
+    later = [one for one in left if number(one.id) > number(exercise_id)]
+    following = (later or left)[0]
+    return f"{words}. Next: {following.id} {following.title}."
 
 
 watch_cells(library_version)
