@@ -113,6 +113,6 @@ class _Means(torch.autograd.Function):
         return total.reshape(ctx.shape), None, None, None
 
 
-def _split(cells: Int32[Tensor, " n"], counts: Int64[Tensor, "P R Q"]) -> tuple[Int64[Tensor, " _"], ...]:
+def _split(cells: Int32[Tensor, " n"], counts: Int64[Tensor, "P R Q"]) -> tuple[Int32[Tensor, " _"], ...]:
     """The cells of each row of bins."""
     return cells.split(counts.sum((1, 2)).tolist())

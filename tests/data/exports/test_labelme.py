@@ -133,6 +133,8 @@ def test_slightly_other_files_are_read(tmp_path, photo_name, text, json_name):
         ({"a.jpg": photo(16, 20), "a.json": record(shape("m", [[1, 1], [2, 2]], "mask", mask="no"))}, "a PNG in base"),
         ({"a.jpg": photo(16, 20), "a.json": record(shape(points=[[900, 1], [1, 2], [3, 4]]))}, "near its image of 20"),
         ({"p/a.jpg": photo(16, 20), "q/a.jpg": photo(16, 20), "a.json": record(shape())}, "must be one file that a.js"),
+        ({"a.jpg": photo(16, 20), "a.json": record(shape())[:60]}, "a.json: cannot be read as JSON"),
+        ({"a.jpg": photo(16, 20), "a.json": ""}, "a.json: cannot be read as JSON"),
         ({"a.jpg": b"", "a.json": record(shape())}, "a.jpg: is empty (0 bytes)"),
     ],
 )
