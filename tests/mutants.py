@@ -29,7 +29,9 @@ EQUIVALENT = ROOT / "tests" / "mutants_equivalent.json"
 HOOK = "--jaxtyping-packages=lessons_lib,beartype.beartype"
 COPIED = ("lessons_lib", "tests", "data_scripts", "benchmarks", "pyproject.toml", "results")
 EXTRA = {
-    "lessons_lib/ops": ("tests/ops/test_half_precision.py", "tests/ops/test_border_values.py"),
+    "lessons_lib/ops": (
+        *("tests/ops/test_half_precision.py", "tests/ops/test_border_values.py", "tests/test_defaults.py"),
+    ),
     "lessons_lib/ops/roi": ("tests/ops/roi", "tests/ops/test_levels.py", "tests/errors/test_roi_errors.py"),
     "lessons_lib/ops/receptive_field": ("tests/ops/receptive_field", "tests/errors/test_dilation_errors.py"),
     "lessons_lib/ops/subpixel.py": ("tests/ops/test_subpixel_transposed.py",),
@@ -38,7 +40,11 @@ EXTRA = {
     "lessons_lib/metrics/detection_matching.py": ("tests/metrics/test_detection.py",),
     "lessons_lib/metrics/detection_pairs.py": ("tests/metrics/test_detection.py",),
     "lessons_lib/metrics/coco_copies.py": ("tests/metrics/test_coco.py", "tests/errors/test_coco_errors.py"),
-    "lessons_lib/models": ("tests/models/test_contract.py", "tests/models/test_published.py"),
+    "lessons_lib/models": (
+        *("tests/models/test_fresh_weights.py", "tests/models/test_published.py", "tests/models/test_contract.py"),
+        "tests/test_defaults.py",
+    ),
+    "lessons_lib/metrics": ("tests/test_defaults.py",),
     "lessons_lib/models/instance": ("tests/errors/test_detector_errors.py", "tests/models/instance"),
     "lessons_lib/models/backbones": (
         "tests/models/test_backbones.py",

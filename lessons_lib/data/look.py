@@ -16,6 +16,9 @@ from lessons_lib.data.sample import VOID, Sample, Samples
 from lessons_lib.data.spec import DatasetSpec
 from lessons_lib.ops.boxes import box_areas
 
+UNIONS = ("all", "trainval", "train_noval")
+"""Splits that hold images of others."""
+
 OUTSIDE = 1.0
 """Pixels by which a box may leave its image, as tools round."""
 
@@ -90,11 +93,14 @@ def look_at(root: Path | str, name: str = "auto", progress: Callable[[Any], Any]
 
 
 def _open(spec: DatasetSpec, root: Path) -> dict[str, Any]:
-    """The samples of each split that is there."""
+    """The samples of each split that is there, called "train" and "val" where the set means these by another name."""
     opened: dict[str, Any] = {}
-    for split in spec.parts() if spec.recognises is None else SPLITS:
+    words = {spec.own_split(word): word for word in reversed(SPLITS)}  # SUN RGB-D has "test" for "val"
+    for split in spec.splits:
+        if split in UNIONS:
+            continue
         try:
-            opened[split] = spec.reader(root, spec.own_split(split))
+            opened[words.get(split, split)] = spec.reader(root, split)
         except FileNotFoundError as error:
             missing = error
     if not opened:

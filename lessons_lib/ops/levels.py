@@ -98,20 +98,24 @@ def multilevel_roi_align(
     if aligned is False:
         extent = extent.clamp(min=1)
     chosen = torch.ones_like(level, dtype=torch.bool) if valid is None else valid.flatten()
-
-    def axis(a: int, count: int, size: Tensor) -> Axis:
-        def reads(part: slice) -> Reads:
-            own = axis_reads(sample_points(corner[part, a], extent[part, a], count, sampling_ratio), size[part])
-            here = chosen[part, None, None]
-            return Reads(own.cell, own.weight * here, own.real & here)
-
-        return reads
-
+    rows = _reads_along(corner[:, 1], extent[:, 1], height, chosen, bins[0], sampling_ratio)
+    columns = _reads_along(corner[:, 0], extent[:, 0], width, chosen, bins[1], sampling_ratio)
     before = list(accumulate((h * w * count for h, w in sizes[:-1]), initial=0))
     image = torch.arange(count, device=flat.device).repeat_interleave(regions)
     first = _by_level(level, before) + image * height * width
-    out = read_cells(table_of(maps), first, width, axis(1, bins[0], height), axis(0, bins[1], width))
+    out = read_cells(table_of(maps), first, width, rows, columns)
     return out.view(count, regions, channels, *bins).to(maps[0].dtype)
+
+
+def _reads_along(start: Tensor, length: Tensor, size: Tensor, chosen: Tensor, bins: int, samples: int) -> Axis:
+    """What regions read along one axis; those that are not chosen read nothing."""
+
+    def reads(part: slice) -> Reads:
+        own = axis_reads(sample_points(start[part], length[part], bins, samples), size[part])
+        here = chosen[part, None, None]
+        return Reads(own.cell, own.weight * here, own.real & here)
+
+    return reads
 
 
 def _by_level(level: Int64[Tensor, " R"], values: Sequence[int] | Sequence[float]) -> Tensor:

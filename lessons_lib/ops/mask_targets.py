@@ -6,6 +6,7 @@ from itertools import accumulate
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn import functional as F
 
 from lessons_lib.checks import Ints, check_ints, checked_ints
 from lessons_lib.ops.masks import check_masks
@@ -47,30 +48,38 @@ def mask_targets(
     bins = checked_ints("output_size", output_size, 1, count=2)
     check_ints(1, sampling_ratio=sampling_ratio)
     _check(masks, boxes, matched, valid)
-    sizes = [mask.shape[1:].numel() for mask in masks]
     if not boxes.numel() or not any(mask.numel() for mask in masks):
         return torch.zeros(*boxes.shape[:2], *bins, device=boxes.device)
     with torch.no_grad():
-        pixels = torch.cat([mask.flatten() for mask in masks])
-        before = list(accumulate((mask.numel() for mask in masks[:-1]), initial=0))
-        start, each, height, width = (
-            torch.cat([matched.new_full((boxes.shape[1],), value) for value in values])  # a GPU does not wait for these
-            for values in (before, sizes, [own.shape[1] for own in masks], [own.shape[2] for own in masks])
-        )
-        first = start + each * matched.flatten()
         flat = torch.where(valid[..., None], boxes, 0).flatten(0, 1)
         flat = flat.to(torch.promote_types(flat.dtype, torch.float32)) - (0.5 if aligned else 0)
+        table, before = _rows_of(masks, flat.dtype)
+        start, height, width = (
+            torch.cat([matched.new_full((boxes.shape[1],), value) for value in values])  # a GPU does not wait for these
+            for values in (before, [own.shape[1] for own in masks], [own.shape[2] for own in masks])
+        )
+        first = torch.where(valid.flatten(), start + height * matched.flatten(), 0)
         corner, extent = flat[:, :2], flat[:, 2:] - flat[:, :2]
         if not aligned:
             extent = extent.clamp(min=1)
         y, x = (sample_points(corner[:, a], extent[:, a], n, sampling_ratio) for a, n in zip((1, 0), bins, strict=True))
         rows, columns = axis_reads(y, height), axis_reads(x, width)
-        cell = (first[:, None, None] + rows.cell * width[:, None, None])[:, :, None, :, None]
-        cell = cell + columns.cell[:, None, :, None, :]  # (B*R, P, Q, K, K')
-        real = valid.flatten()[:, None, None, None, None]
-        shown = pixels[torch.where(real, cell, 0)].to(rows.weight.dtype)
-        shown = torch.einsum("rpqkl,rpk,rql->rpq", shown, rows.weight, columns.weight)
+        own_rows = torch.where(valid.flatten()[:, None, None], first[:, None, None] + rows.cell, 0).flatten(0, 1)
+        across = F.embedding_bag(own_rows, table, mode="sum", per_sample_weights=rows.weight.flatten(0, 1))
+        across = across.view(len(flat), bins[0], -1)  # (B*R, P, W): whole rows of the mask, then columns of these
+        shown = across.gather(2, columns.cell.flatten(1)[:, None].expand(-1, bins[0], -1))
+        shown = (shown.unflatten(2, columns.cell.shape[1:]) * columns.weight[:, None]).sum(-1)
         return torch.where(valid.flatten()[:, None, None], shown, 0).view(*boxes.shape[:2], *bins)
+
+
+def _rows_of(masks: Sequence[Bool[Tensor, "_ _ _"]], dtype: torch.dtype) -> tuple[Float[Tensor, "rows W"], list[int]]:
+    """The rows of all masks, one after the other and as long as the longest, and where those of each image begin."""
+    counts = [len(mask) * mask.shape[1] for mask in masks]
+    table = torch.zeros(sum(counts), max(mask.shape[2] for mask in masks), dtype=dtype, device=masks[0].device)
+    before = list(accumulate(counts, initial=0))
+    for mask, start, end in zip(masks, before, before[1:], strict=False):
+        table[start:end, : mask.shape[2]] = mask.flatten(0, 1)
+    return table, before[:-1]
 
 
 def _check(masks: Sequence[Tensor], boxes: Tensor, matched: Tensor, valid: Tensor) -> None:

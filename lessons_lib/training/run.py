@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from lessons_lib.data.cached import Cached
+from lessons_lib.data.exports.reader import remarks
 from lessons_lib.data.open import open_dataset, require_truth
 from lessons_lib.models.backbones import Normalisation
 from lessons_lib.models.zoo import build_model, find_model
@@ -100,6 +101,8 @@ def set_up(
         settings.data, settings.root, settings.split, on_error, size=settings.size, preset=settings.preset
     )
     require_truth(samples, *task.needs)
+    for line in remarks(samples) if machine.is_main_process else ():
+        print(line, flush=True)
     if settings.count is not None:
         samples = Cached(samples, settings.count)
     prepare = BY_NAME[settings.augment]

@@ -85,8 +85,17 @@ def test_a_published_set_is_looked_at_too(tmp_path):
     for number in range(5):
         put(tmp_path, {f"p{number}_rgb.png": grey(number * 40), f"p{number}_label.png": png([[1] * 20] * 16)})
     look = look_at(tmp_path)
-    assert look.layout == "leaves" and sum(look.splits.values()) == 5
+    assert look.layout == "leaves" and look.splits == {"train": 4, "val": 1}
     assert look_at(tmp_path, "leaves").chosen
+
+
+def test_a_set_with_words_of_its_own_for_its_splits(tmp_path):
+    for number, split in enumerate(("train2017", "val2017")):
+        put(tmp_path, {f"{split}/a.jpg": photo(16, 20, number * 90)})
+        put(tmp_path, {f"annotations/instances_{split}.json": coco()})
+    look = look_at(tmp_path)
+    assert look.layout == "coco2017" and look.splits == {"train": 1, "val": 1}
+    assert look.objects == {"cat": {"train": 1, "val": 1}}
 
 
 def test_the_report_says_it_line_by_line(pets):

@@ -28,6 +28,7 @@ from lessons_lib.data.objects import no_instances
 from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances, Sample, tight_boxes
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
+from lessons_lib.data.scenes.rosettes import draw_rosettes
 from lessons_lib.data.sets.coco import CocoSamples
 from lessons_lib.data.sets.voc import VocSamples
 
@@ -209,12 +210,30 @@ def test_the_command_line(tmp_path):
         (["--layout", "coco2017", "--count", "0"], "count must be ≥ 1, got 0"),
         (["--layout", "coco2017", "--size", "8"], "size must be in [32, 1024], got 8"),
         (["--layout", "coco2017", "--seed", "-1"], "seed must be in [0, 2**32), got -1"),
+        (
+            ["--layout", "voc2012", "--preset", "rosettes"],
+            "layout must be among leaves, nuclei, penn_fudan for rosettes, got 'voc2012'",
+        ),
+        (
+            ["--layout", "leaves", "--preset", "rosettes", "--crowd-probability", "0.5"],
+            "crowd_probability must be 0 or left out for rosettes, which have no crowds",
+        ),
+        (["--layout", "leaves", "--preset", "rosettes", "--size", "8"], "size must be in [32, 1024], got 8"),
     ],
 )
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys, arguments, message):
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err.strip() == f"make_scenes: {message}"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", ["leaves", "nuclei"])
+def test_rosettes_are_read_back_as_they_were_drawn(layout, tmp_path):
+    assert main(["--layout", layout, "--preset", "rosettes", "--count", "3", "--out", str(tmp_path / "out")]) == 0
+    samples = open_dataset(layout, tmp_path / "out", "all")
+    for read, drawn in zip(samples, draw_rosettes(range(3)), strict=True):
+        assert read.image.equal(drawn.image) and read.label_map.equal(drawn.label_map)
+        assert read.instances.masks.equal(drawn.instances.masks) and read.instances.labels.equal(drawn.instances.labels)
 
 
 def test_samples_that_a_layout_cannot_express(tmp_path):

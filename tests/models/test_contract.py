@@ -7,6 +7,7 @@ import torch
 
 from lessons_lib.data.sample import VOID, Batch, Instances, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
+from lessons_lib.models.contract import pixel_cross_entropy
 from lessons_lib.models.instance.recurrent import Recurrent
 from lessons_lib.models.zoo import MODELS, TASKS, build_model
 
@@ -100,6 +101,14 @@ def test_a_batch_of_void_costs_nothing_and_touches_everything(semantic):
     loss = sum(semantic(void_of(scenes())).values())
     loss.backward()
     assert loss == 0 and all(p.grad is not None and not p.grad.any() for p in semantic.parameters())
+
+
+def test_labels_end_before_the_number_of_classes():
+    logits = torch.zeros(1, 3, 1, 2)
+    assert pixel_cross_entropy(logits, torch.tensor([[[2, 0]]])).item() == pytest.approx(math.log(3))
+    for wrong in (3, -1, 254):
+        with pytest.raises(ValueError, match=f"label_maps must hold 0 to 2 or 255, got {wrong}"):
+            pixel_cross_entropy(logits, torch.tensor([[[2, wrong]]]))
 
 
 def test_predictions_have_each_images_own_size(semantic):

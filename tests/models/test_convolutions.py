@@ -1,11 +1,11 @@
-"""The layers of necks and heads against torch's own."""
+"""The convolution of necks and heads against torch's own."""
 
 import pytest
 import torch
 from torch import nn
 
 from lessons_lib.models.backbones import convolutions
-from lessons_lib.models.backbones.convolutions import Conv3x3, Doubling
+from lessons_lib.models.backbones.convolutions import Conv3x3
 
 
 def twin(layer, kind, *arguments, **options):
@@ -57,13 +57,3 @@ def test_half_precision_is_left_to_torch(calls):
         assert layer(x).dtype == torch.bfloat16
     assert layer.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
     assert not calls
-
-
-@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("shape", [(3, 5, 4, 6), (0, 5, 4, 4), (2, 5, 1, 1)])
-def test_doubling_is_a_transposed_convolution(form, shape):
-    torch.manual_seed(0)
-    layer, x = Doubling(5, 3).double(), torch.randn(shape, dtype=torch.float64).contiguous(memory_format=form)
-    other = twin(layer, nn.ConvTranspose2d, 5, 3, 2, stride=2)
-    for got, want in zip(gradients(layer, x), gradients(other, x), strict=True):
-        torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)

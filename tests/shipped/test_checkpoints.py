@@ -36,7 +36,7 @@ def test_what_is_shipped_is_what_the_recipes_make():
 @pytest.mark.parametrize("name", NAMES)
 def test_checkpoint_is_small_and_says_how_it_was_made(name):
     file = FOLDER / f"{name}.safetensors"
-    assert file.stat().st_size <= 1_000_000
+    assert file.stat().st_size <= 1_100_000
     assert {tensor.dtype for tensor in load_file(file).values()} == {torch.float16}
     model = fresh(name)
     notes = load_checkpoint(name, model)

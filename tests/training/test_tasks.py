@@ -11,7 +11,7 @@ from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.models.zoo import TASKS as NAMES
 from lessons_lib.training.machine import start_machine
 from lessons_lib.training.scoring import EXAMPLES, score
-from lessons_lib.training.tasks import DETECTION, INSTANCE, SEMANTIC, TASKS
+from lessons_lib.training.tasks import DETECTION, INSTANCE, SEMANTIC, SEQUENCE, TASKS
 
 SAMPLES = Scenes(PRESETS["easy"], 9, 3)
 
@@ -72,6 +72,17 @@ def test_what_is_missed_costs_as_the_metric_says():
     assert found["mask_ar100"] == expected["ar100"]
     for label, value in expected["class_ap"].items():
         assert found["ap"][CLASSES[label]] == value
+
+
+def test_a_sequence_is_judged_by_what_it_draws_and_counts():
+    found = score(Knows(), SEQUENCE, SAMPLES, CLASSES, 96, start_machine("cpu")).scores
+    assert (found["count_exact"], found["abs_dic"], found["dic"]) == (1, 0, 0)
+    assert found["best_iou"] == found["sbd"] == found["by_step"]["1"] == 1
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    last = SEQUENCE.table(found).splitlines()[-1]
+    assert last.split()[:-1] == ["best", "IoU", "of", "step", str(len(found["by_step"]))]
+    fewer = score(Knows(miss=1), SEQUENCE, SAMPLES, CLASSES, 96, start_machine("cpu")).scores
+    assert fewer["count_exact"] == 0 and fewer["abs_dic"] == -fewer["dic"] == 1 and fewer["best_iou"] < 1
 
 
 def test_a_class_that_no_image_has_is_null_and_left_out_of_the_table():

@@ -155,6 +155,15 @@ SKIP = "put it right, or leave the image out with --on-error skip"
 """What to do about one image that cannot be read."""
 
 
+def remarks(samples: object) -> list[str]:
+    """What is to be said of an export that is opened: splits that were made, and notes; nothing for other sets."""
+    said = list(getattr(samples, "notes", ()))
+    if getattr(samples, "splits_made", False):
+        counts = ", ".join(f"{split} {count}" for split, count in getattr(samples, "splits", {}).items())
+        said.insert(0, f"splits made by a hash of each file's name, so that one more file moves no other: {counts}")
+    return said
+
+
 def refuse_stack(file: Path) -> None:
     """Raise DamagedFile for a file of several images, of which a reader would take the first and say nothing."""
     if file.suffix.lower() not in (".tif", ".tiff", ".gif", ".webp"):

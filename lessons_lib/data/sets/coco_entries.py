@@ -142,8 +142,8 @@ def is_number(value: Any) -> bool:
     return -HUGE < value < HUGE
 
 
-def are_plain(values: list) -> bool:
-    """Whether a list holds finite ints and floats alone; fast, for long lists."""
+def are_plain(values: list | tuple) -> bool:
+    """Whether a list or tuple holds finite ints and floats alone; fast, for long ones."""
     try:
         return set(map(type, values)) <= {int, float} and sum(map(abs, values)) < HUGE
     except OverflowError:  # an int that no float holds

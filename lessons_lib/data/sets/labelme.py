@@ -17,6 +17,7 @@ from lessons_lib.data.exports.reader import ExportSamples, Found, Item, ordered_
 from lessons_lib.data.exports.shapes import Patch, Shape, ellipse, joined
 from lessons_lib.data.exports.texts import any_holding, holding, names_in
 from lessons_lib.data.files import DamagedFile
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.sets.coco import read_record
 from lessons_lib.data.sets.coco_entries import is_number, shown
 from lessons_lib.data.spec import DatasetSpec
@@ -44,11 +45,29 @@ class LabelmeSamples(ExportSamples):
         if not files:
             raise FileNotFoundError(f"root must hold JSON files of labelme, with shapes and imagePath: {root}")
         photos, passed = Photos(root), Counter[str]()
+        files += [file for file in _beside(files) if file not in files and _is_cut(file, photos)]
         items = [_item(file, root, photos, passed) for file in files]
         listed = names_in(root, "labels.txt")
         used = {shape.name for item in items for shape in item.shapes}
         notes = [f"{count} shapes of kind {kind} have no area and are left out" for kind, count in passed.items()]
         return Found(ordered_classes(used, listed[1] if listed else ()), tuple(items), tuple(notes))
+
+
+def _beside(files: list[Path]) -> list[Path]:
+    """All JSON files of the folders in which labelme's lie."""
+    folders = sorted({file.parent for file in files})
+    return [path for folder in folders for path in listed(folder) if path.suffix.lower() == ".json"]
+
+
+def _is_cut(file: Path, photos: Photos) -> bool:
+    """Whether a file that is called as an image is no whole JSON, as a full disk leaves it."""
+    if not photos.called(file.stem):
+        return False
+    try:
+        read_record(file)
+    except DamagedFile:
+        return True
+    return False
 
 
 def _item(file: Path, root: Path, photos: Photos, passed: Counter[str]) -> Item:

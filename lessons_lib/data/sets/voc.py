@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from lessons_lib.data.exports.texts import read_lines
 from lessons_lib.data.files import (
     DamagedFile,
     read_numbers,
@@ -45,6 +46,8 @@ class VocSamples(Reader):
         found = next((home for home in homes(root, (place, f"VOC{year}")) if (home / listing).is_file()), None)
         if found is None:
             raise FileNotFoundError(f"root must hold {place} with the list {listing}, which is not there: {root}")
+        if (own := _own_classes(found)) is not None:
+            raise FileNotFoundError(f"root must hold the classes of VOC, but {own} names others (--data voc_folders)")
         self._home = found
         self.names = read_names(found / listing)
 
@@ -65,6 +68,16 @@ class VocSamples(Reader):
         masks = masks_of(numbers, ids)
         labels = [class_of(label_map[mask], number, objects) for mask, number in zip(masks, ids, strict=True)]
         return Sample(image, label_map, instances_of(masks, labels))
+
+
+def _own_classes(home: Path) -> Path | None:
+    """The file that names other classes than VOC's, as annotation tools leave it in such a folder."""
+    for name in ("labelmap.txt", "class_names.txt"):
+        if (file := home / name).is_file():
+            lines = [line.split(":")[0].strip() for line in read_lines(file) if line and not line.startswith("#")]
+            if not set(lines) <= {*VOC.names, "_background_", "__ignore__"}:
+                return file
+    return None
 
 
 def class_of(values: Tensor, number: int, file: Path) -> int:

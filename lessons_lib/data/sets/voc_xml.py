@@ -10,6 +10,7 @@ from lessons_lib.data.exports.reader import ExportSamples, Found, Item, ordered_
 from lessons_lib.data.exports.shapes import Shape
 from lessons_lib.data.exports.texts import any_holding, holding
 from lessons_lib.data.files import DamagedFile
+from lessons_lib.data.leftovers import listed
 from lessons_lib.data.spec import DatasetSpec
 
 SIGNS = ("<annotation", "<object>", "<bndbox>")
@@ -28,7 +29,7 @@ class VocXmlSamples(ExportSamples):
         homes = {file.parent for file in holding(root, (".xml",), SIGNS)}
         if not homes:
             raise FileNotFoundError(f"root must hold XML files of VOC, with annotation, object and bndbox: {root}")
-        files = [file for file in holding(root, (".xml",), ("<annotation",)) if file.parent in homes]
+        files = [file for folder in sorted(homes) for file in listed(folder) if file.suffix.lower() == ".xml"]
         photos = Photos(root)
         items = [_item(file, root, photos) for file in files]
         return Found(ordered_classes(shape.name for item in items for shape in item.shapes), tuple(items))

@@ -51,8 +51,8 @@ class YoloSamples(ExportSamples):
             fault = ""
             if photo is None and text is not None:
                 photo, fault = (
-                    text.with_suffix(".jpg"),
-                    f"is not there, nor in the folder images, though {text.name} is",
+                    _photo_for(text),
+                    f"is not there, nor beside {text.name}, which labels it",
                 )
             shapes, number = (), -1
             if text is not None and text.stat().st_size:  # an empty one says that there are no objects
@@ -66,6 +66,12 @@ class YoloSamples(ExportSamples):
             items.append(Item(photo, text or photo, shapes, split=split, fault=fault))
         notes = () if names else (f"no data.yaml or classes.txt names the classes, so they are {where} 0 to {highest}",)
         return Found(tuple(names or (f"class {number}" for number in range(highest + 1))), tuple(items), notes)
+
+
+def _photo_for(text: Path) -> Path:
+    """Where the photograph of a label file should be."""
+    folder = Path(*("images" if key(part) == "labels" else part for part in text.parent.parts))
+    return folder / f"{text.stem}.jpg"
 
 
 def label_files(root: Path) -> list[Path]:

@@ -23,7 +23,7 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, c_in: int, width: int, stage: Stage, groups: int = 1) -> None:
+    def __init__(self, c_in: int, width: int, stage: Stage, groups: int) -> None:
         super().__init__()
         self.conv1 = _conv3x3(c_in, width, stage.stride, stage.dilation_before, groups)
         self.bn1 = BatchNorm(width)
@@ -47,7 +47,7 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, c_in: int, width: int, stage: Stage, groups: int = 1) -> None:
+    def __init__(self, c_in: int, width: int, stage: Stage, groups: int) -> None:
         super().__init__()
         inner = width if groups == 1 else width // 8 * groups  # ResNeXt 32×8d: groups of 8, 16, 32, 64 channels
         self.conv1 = nn.Conv2d(c_in, inner, 1, bias=False)

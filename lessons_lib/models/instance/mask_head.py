@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lessons_lib.models.backbones.convolutions import Conv3x3, Doubling
+from lessons_lib.models.backbones.convolutions import Conv3x3
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.rpn import at_least_float32
 
@@ -25,7 +25,7 @@ class FCNMaskHead(nn.Module):
     def __init__(self, trunk: nn.Module, channels: int, masks: int, width: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.upsample = Doubling(channels, width)
+        self.upsample = nn.ConvTranspose2d(channels, width, 2, stride=2)
         self.predictor = nn.Conv2d(width, masks, 1)
         begin(self.upsample)
         begin(self.predictor, std=0.001)  # so that every pixel starts undecided
@@ -44,7 +44,7 @@ class FCNMaskHead(nn.Module):
 
     def hidden(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R D m m"]:
         """What all masks are drawn from."""
-        return self.upsample(self.trunk(features)).relu_()
+        return F.relu(self.upsample(self.trunk(features)), inplace=True)
 
 
 class MLPMaskHead(nn.Module):

@@ -1,7 +1,7 @@
 """Position-sensitive RoI pooling: each bin averages a channel of its own, its part of the object."""
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int32, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -54,13 +54,14 @@ def ps_roi_pool(
 
 def _window_cells(
     first: Int64[Tensor, " n"], height: Int64[Tensor, " n"], width: Int64[Tensor, " n"], row: int
-) -> Int64[Tensor, " cells"]:
+) -> Int32[Tensor, " cells"]:
     """The cells of all windows, one window after the other, where the map has `row` columns."""
-    starts, lengths = _progressions(first, height, row), width.repeat_interleave(height)
+    starts = _progressions(first, height, row)
+    lengths = width.repeat_interleave(height, output_size=len(starts))
     return _progressions(starts, lengths, 1)
 
 
-def _progressions(first: Int64[Tensor, " n"], count: Int64[Tensor, " n"], step: int) -> Int64[Tensor, " total"]:
+def _progressions(first: Shaped[Tensor, " n"], count: Int64[Tensor, " n"], step: int) -> Int32[Tensor, " total"]:
     """first, first + step, first + 2 · step, …: `count` numbers of each, one after the other.
 
     Number k of all is a + k · step, with an a for each progression. So the differences from one number to the next are
@@ -68,8 +69,9 @@ def _progressions(first: Int64[Tensor, " n"], count: Int64[Tensor, " n"], step: 
     """
     before = count.cumsum(0) - count
     a = first - step * before
-    differences = torch.full((int(count.sum()) + 1,), step, device=first.device)
-    differences.scatter_add_(0, before, a.diff(prepend=a.new_tensor([step])))
+    total = int(before[-1] + count[-1]) if len(count) else 0
+    differences = torch.full((total + 1,), step, dtype=torch.int32, device=first.device)
+    differences.scatter_add_(0, before, a.diff(prepend=a.new_tensor([step])).int())
     return differences.cumsum_(0)[:-1]
 
 
@@ -82,7 +84,7 @@ class _Means(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx, features: Float[Tensor, "B C H W"], cells: Int64[Tensor, " n"], counts: Int64[Tensor, "P R Q"], group: int
+        ctx, features: Float[Tensor, "B C H W"], cells: Int32[Tensor, " n"], counts: Int64[Tensor, "P R Q"], group: int
     ) -> Float[Tensor, "R K P Q"]:
         ctx.shape, ctx.group = features.shape, group
         ctx.save_for_backward(cells, counts)
@@ -92,7 +94,7 @@ class _Means(torch.autograd.Function):
         sums = features.new_empty(*counts.shape, kinds, dtype=wide)
         for p, (own, count) in enumerate(zip(_split(cells, counts), counts.flatten(1), strict=True)):
             table = parts[p * group // len(counts)].to(wide).reshape(-1, kinds).contiguous()
-            before = count.cumsum(0) - count
+            before = (count.cumsum(0) - count).int()
             sums[p] = F.embedding_bag(own, table, before, mode="sum").view_as(sums[p])  # 0 where a window is empty
         means = sums.div_(counts.clamp(min=1)[..., None])
         return means.to(features.dtype).permute(1, 3, 0, 2)
@@ -105,12 +107,12 @@ class _Means(torch.autograd.Function):
         total = gradient.new_zeros(kinds, group, group * batch * height * width)
         shares = gradient.permute(2, 1, 0, 3) / counts.clamp(min=1)[:, None]  # (P, K, R, Q)
         for p, (own, count) in enumerate(zip(_split(cells, counts), counts.flatten(1), strict=True)):
-            every = shares[p].flatten(1).repeat_interleave(count, 1)
-            total[:, p * group // len(counts)].scatter_add_(1, own.expand(kinds, -1), every)
+            every = shares[p].flatten(1).repeat_interleave(count, 1, output_size=len(own))
+            total[:, p * group // len(counts)].scatter_add_(1, own.long().expand(kinds, -1), every)
         total = total.view(kinds, group, group, batch, height, width).permute(3, 0, 1, 2, 4, 5)
         return total.reshape(ctx.shape), None, None, None
 
 
-def _split(cells: Int64[Tensor, " n"], counts: Int64[Tensor, "P R Q"]) -> tuple[Int64[Tensor, " _"], ...]:
+def _split(cells: Int32[Tensor, " n"], counts: Int64[Tensor, "P R Q"]) -> tuple[Int32[Tensor, " _"], ...]:
     """The cells of each row of bins."""
     return cells.split(counts.sum((1, 2)).tolist())

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -124,27 +124,27 @@ def _parts(first: Int64[Tensor, " R"]) -> Iterator[slice]:
 
 def _reads(
     cells: int, first: Int64[Tensor, " R"], width: Int64[Tensor, " R"], rows: Reads, columns: Reads
-) -> tuple[Int64[Tensor, "R P Q K"], Float[Tensor, "R P Q K"]]:
+) -> tuple[Int32[Tensor, "R P Q K"], Float[Tensor, "R P Q K"]]:
     """(row of the table, weight) of every read of every bin, where the rows of its axis meet the columns."""
-    begin = first[:, None, None] + rows.cell * width[:, None, None]
-    cell = begin[:, :, None, :, None] + columns.cell[:, None, :, None, :]
+    begin = (first[:, None, None] + rows.cell * width[:, None, None]).int()  # 32 bits: half as much to move and to sort
+    cell = begin[:, :, None, :, None] + columns.cell.int()[:, None, :, None, :]
     real = rows.real[:, :, None, :, None] & columns.real[:, None, :, None, :]
     weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]
     return torch.where(real, cell, cells - 1).flatten(3), weights.flatten(3)
 
 
 def _turned_round(
-    cells: int, cell: Int64[Tensor, "R P Q K"], weights: Float[Tensor, "R P Q K"], per_bin: Float[Tensor, "bins C"]
+    cells: int, cell: Int32[Tensor, "R P Q K"], weights: Float[Tensor, "R P Q K"], per_bin: Float[Tensor, "bins C"]
 ) -> Float[Tensor, "cells C"]:
     """The same matrix the other way: of each cell the weighted sum over the bins that read it."""
     sorted_cell, order = cell.flatten().sort()
-    starts = torch.searchsorted(sorted_cell, torch.arange(cells, device=cell.device))
+    starts = torch.searchsorted(sorted_cell, torch.arange(cells, dtype=cell.dtype, device=cell.device))
     mine = weights.flatten()[order].to(per_bin.dtype)
     return F.embedding_bag(order // cell.shape[3], per_bin, starts, per_sample_weights=mine, mode="sum")
 
 
 def _to_weights(
-    table: Tensor, cell: Int64[Tensor, "R P Q n"], rows: Reads, columns: Reads, per_bin: Float[Tensor, "R P Q C"]
+    table: Tensor, cell: Int32[Tensor, "R P Q n"], rows: Reads, columns: Reads, per_bin: Float[Tensor, "R P Q C"]
 ) -> tuple[Float[Tensor, "R P K"], Float[Tensor, "R Q L"]]:
     """The gradients of the weights along both axes."""
     across, along = rows.weight, columns.weight

@@ -83,3 +83,16 @@ def test_trained_scored_predicted_and_read_back(layout, tmp_path, capsys, monkey
     back = open_dataset("auto", "found", "all")
     assert len(back) == 1 and back[0].image.shape == (3, 48, 48)
     assert set(back.classes) == set(open_dataset("auto", "my pictures", "all").classes)
+
+
+def test_a_run_is_scored_on_another_layout(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for layout in ("labelme", "cvat_xml"):
+        WRITERS[layout](tmp_path / layout, SCENES)
+    words = ["--size", "32", "--steps", "1", "--batch", "1", "--device", "cpu"]
+    assert main(["train", "fcn32s", "--root", "labelme", *words]) == 0
+    said = capsys.readouterr().out
+    assert "splits made by a hash of each file's name, so that one more file moves no other: train 3, val 1" in said
+    for root, told in (("labelme", False), ("cvat_xml", True)):
+        assert main(["evaluate", "runs/fcn32s_labelme", "--root", root, "--device", "cpu"]) == 0
+        assert (f"{root} holds {root}" in capsys.readouterr().out) is told

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.path import Path as Outline
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from lessons_lib.data.files import DamagedFile
@@ -131,7 +132,9 @@ def test_slightly_other_files_are_read(tmp_path, photo_name, text, json_name):
         ({"a.jpg": photo(16, 20), "a.json": record(shape(kind="star"))}, "shape_type: must be one of polygon"),
         ({"a.jpg": photo(16, 20), "a.json": record(shape("m", [[1, 1], [2, 2]], "mask", mask="no"))}, "a PNG in base"),
         ({"a.jpg": photo(16, 20), "a.json": record(shape(points=[[900, 1], [1, 2], [3, 4]]))}, "near its image of 20"),
-        ({"x/a.jpg": photo(16, 20), "y/a.jpg": photo(16, 20), "a.json": record(shape())}, "must be one file that a.js"),
+        ({"p/a.jpg": photo(16, 20), "q/a.jpg": photo(16, 20), "a.json": record(shape())}, "must be one file that a.js"),
+        ({"a.jpg": photo(16, 20), "a.json": record(shape())[:60]}, "a.json: cannot be read as JSON"),
+        ({"a.jpg": photo(16, 20), "a.json": ""}, "a.json: cannot be read as JSON"),
         ({"a.jpg": b"", "a.json": record(shape())}, "a.jpg: is empty (0 bytes)"),
     ],
 )
@@ -143,3 +146,15 @@ def test_damage_names_the_file_and_can_be_skipped(tmp_path, files, said):
     assert said in str(caught.value) and str(tmp_path) in str(caught.value)
     skipping = open_dataset("auto", tmp_path, "all", on_error="skip")
     assert len(list(skipping)) == 1 and said in skipping.report()
+
+
+def test_a_photograph_that_asks_to_be_turned_is_explained(tmp_path):
+    turned = Image.new("RGB", (16, 20))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "a.jpg", exif=exif)
+    put(tmp_path, {"a.json": record(shape())})
+    with pytest.raises(
+        DamagedFile, match=r"a.jpg asks to be turned .EXIF orientation 6., and its pixels count as they"
+    ):
+        opened(tmp_path)[0]

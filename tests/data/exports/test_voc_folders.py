@@ -79,6 +79,15 @@ def test_names_of_numbers(tmp_path, more, classes):
     assert samples[0].instances.labels.tolist() == [1, 2, 2]
 
 
+def test_own_classes_in_a_folder_that_is_called_as_vocs(tmp_path):
+    named = files(objects=png(OBJECTS), **{"class_names.txt": "_background_\ncat\nwolf\n"})
+    named |= {"ImageSets/Segmentation/train.txt": "a\n"}
+    put(tmp_path / "VOCdevkit" / "VOC2012", named)
+    assert open_dataset("auto", tmp_path, "all").classes[1:] == ("cat", "wolf")
+    with pytest.raises(FileNotFoundError, match=r"class_names.txt names others \(--data voc_folders\)"):
+        open_dataset("voc2012", tmp_path)
+
+
 def test_vocs_own_names_where_its_xml_files_say_so(tmp_path):
     xml = "<annotation><object><name>dog</name></object></annotation>"
     samples = opened(tmp_path, files(**{"Annotations/a.xml": xml}))

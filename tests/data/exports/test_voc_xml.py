@@ -64,6 +64,7 @@ def test_slightly_other_files_are_read(tmp_path, change):
     ("text", "said"),
     [
         (xml(thing())[:-9], "a.xml: cannot be read as XML"),
+        ("", "a.xml: cannot be read as XML"),
         (xml(thing("")), "a.xml, object 1, name: must name a class, got nothing"),
         (xml(thing(box=("x", 1, 2, 3))), "a.xml, object 1, bndbox/xmin: must be a number, got 'x'"),
         (xml(thing(box=(5, 1, 2, 3))), "object 1, bndbox: must have xmin ≤ xmax and ymin ≤ ymax, got [5.0, 1.0"),

@@ -122,7 +122,9 @@ def test_damage_names_the_file_and_the_line(tmp_path, line, said):
 
 def test_a_label_file_without_an_image(tmp_path):
     samples = open_dataset("auto", put(tmp_path, files() | {"train/labels/b.txt": f"0 {SHARES}"}), "all")
-    with pytest.raises(DamagedFile, match=re.escape("is not there, nor in the folder images, though b.txt is")):
+    with pytest.raises(
+        DamagedFile, match=re.escape("train/images/b.jpg: is not there, nor beside b.txt, which labels it")
+    ):
         samples[1]
 
 
