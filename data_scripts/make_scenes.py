@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from data_scripts.datasets import DATASETS
 from data_scripts.export.relabel import ONE_KIND, relabel
@@ -60,7 +61,7 @@ def _scenes(count: int, config: SceneConfig | RosetteConfig, seed: int) -> Itera
             yield from draw_scenes(indices, config, seed)
 
 
-def _config(preset: str, changes: dict[str, int | float]) -> SceneConfig | RosetteConfig:
+def _config(preset: str, changes: dict[str, Any]) -> SceneConfig | RosetteConfig:
     """The preset's settings with changes. Raises ValueError for crowds of leaves."""
     if preset != ROSETTES:
         return replace(PRESETS[preset], **changes)

@@ -69,6 +69,11 @@ def learned(model: nn.Module, samples: Sequence[Sample], seed: int) -> nn.Module
     return model
 
 
+def predicted(model: InstanceModel, sample: Sample) -> Instances:
+    """What the model finds in a tile."""
+    return model.predict([sample.image])[0]
+
+
 def truth_in_pieces(sample: Sample) -> Instances:
     """The connected pieces of the true foreground."""
     there = sample.instances.known_masks.any(0)
@@ -80,7 +85,7 @@ def scores_of(predict: Callable[[Sample], Instances], test: Sequence[Sample]) ->
     scores = LeafScores()
     for sample in test:
         scores.update(predict(sample), sample.instances)
-    found = scores.compute()
+    found: dict[str, Any] = scores.compute()
     return {name: found[name] for name in NUMBERS}
 
 
@@ -95,7 +100,7 @@ def split(samples: Sequence[Sample], names: Sequence[str], seed: int) -> dict[st
     row["more_objects_than_steps"] = 0
     for name in SYSTEMS[:2]:
         torch.manual_seed(seed)
-        model = build_model(name, 2)
+        model: Any = build_model(name, 2)
         if name == "recurrent":
             load_checkpoint(name, model)
             row["more_objects_than_steps"] = sum(len(tile.instances) > model.config.steps for tile in test)
@@ -104,8 +109,7 @@ def split(samples: Sequence[Sample], names: Sequence[str], seed: int) -> dict[st
         begun = time.process_time()
         learned(model, train, seed)
         row[f"{name}_cpu_seconds"] = round(time.process_time() - begun)
-        assert isinstance(model, InstanceModel)
-        row[name] = scores_of(lambda sample, model=model: model.predict([sample.image])[0], test)
+        row[name] = scores_of(partial(predicted, model), test)
     row["pieces_of_truth"] = scores_of(truth_in_pieces, test)
     return row
 

@@ -15,6 +15,7 @@ from lessons_lib.data.sample import Instances, collate
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.metrics.boundary import BoundaryScores
 from lessons_lib.metrics.detection import DetectionScores
+from lessons_lib.metrics.leaves import LeafScores
 from lessons_lib.metrics.proposal_recall import ProposalRecall
 from lessons_lib.metrics.semantic import SemanticScores
 from lessons_lib.models.contract import InstanceModel
@@ -122,6 +123,7 @@ METRICS = {
     "box": lambda: DetectionScores("box"),
     "mask": lambda: DetectionScores("mask"),
     "proposals": ProposalRecall,
+    "leaves": LeafScores,
 }
 
 
@@ -131,8 +133,10 @@ def test_metrics(name):
     scene = draw_scenes([0], EASY)[0]
     truth, scores = scene.instances, METRICS[name]()
     guess = Instances(truth.boxes, truth.labels, truth.masks, torch.linspace(0.1, 0.9, len(truth)))
-    pair = (guess, truth) if name in ("box", "mask") else (scene.label_map, scene.label_map)
+    pair = (guess, truth) if name in ("box", "mask", "leaves") else (scene.label_map, scene.label_map)
     if name == "proposals":
         pair = (truth.boxes, truth)
     alone(lambda: scores.update(*pair))
+    if name == "leaves":
+        alone(lambda: scores.update(guess[:0], truth))  # nothing found
     assert scores.compute()

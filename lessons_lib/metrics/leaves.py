@@ -12,7 +12,6 @@ for image-based plant phenotyping", 2016; the challenge's code counts labels and
 
 import math
 
-import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
@@ -67,7 +66,7 @@ class LeafScores:
         self.sbd.append(_symmetric(iou))
         self.differences.append(len(found) - len(true))
         if len(true):
-            self.best += (iou.amax(0) if len(found) else torch.zeros(len(true))).tolist()
+            self.best += (iou.amax(0) if len(found) else iou.new_zeros(len(true))).tolist()
             for step, best in enumerate(iou.amax(1).tolist(), start=1):
                 self.by_step.setdefault(step, []).append(best)
 

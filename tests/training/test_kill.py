@@ -26,19 +26,13 @@ OPTIONS = {"recurrent": ["--preset", "rosettes", "--option", "grow_every=5"]}
 WORDS = ["--size", "32", "--batch", "2", "--device", "cpu", "--save-every", "5"]
 
 
+def words_of(folder: Path, model: str) -> list[str]:
+    words = ["train", model, *WORDS, *OPTIONS.get(model, []), "--steps", str(STEPS[model])]
+    return [*words, "--out", str(folder), "--resume"]
+
+
 def life(folder: Path, model: str) -> Life:
-    words = [
-        "train",
-        model,
-        *WORDS,
-        *OPTIONS.get(model, []),
-        "--steps",
-        str(STEPS[model]),
-        "--out",
-        str(folder),
-        "--resume",
-    ]
-    return Life(folder.with_suffix(".txt"), command, *words)
+    return Life(folder.with_suffix(".txt"), command, *words_of(folder, model))
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -102,8 +96,7 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(number, whole, tmp_path):
     assert running.end() == 128 + number
     said = running.said.read_text()
     assert "finishing this step, then saving" in said
-    words = f"train {whole.name} {' '.join(WORDS)} --steps {STEPS[whole.name]} --out {folder} --resume"
-    assert f"python -m lessons_lib {words}" in said
+    assert f"python -m lessons_lib {' '.join(words_of(folder, whole.name))}" in said
     step = open_checkpoint(folder / "checkpoint.safetensors").notes["step"]
     assert step == read_journal(folder / "metrics.jsonl")[-1]["step"] >= 8  # it stopped after a whole step
     assert (folder / "losses.png").exists()
