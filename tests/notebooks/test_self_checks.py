@@ -9,6 +9,9 @@ import nbformat
 import pytest
 import torch
 
+from lessons_lib.metrics.leaves import symmetric_best_dice
+from lessons_lib.models.instance.inhibition import spatial_inhibition
+from lessons_lib.models.instance.recurrent_losses import kept_steps
 from lessons_lib.models.semantic.patch import linear_as_conv_weight
 from lessons_lib.ops import annotations, checkerboard, coverage
 from lessons_lib.ops.convolution import output_size
@@ -90,3 +93,14 @@ def test_lesson_17():
     assert f"{lecture_favourites():.2f} instead of 3.25" in found[2]
     empty = coverage.coverage_loss(torch.rand(1, 2, 4, 4), [torch.zeros(0, 4, 4, dtype=torch.bool)], torch.zeros(1, 2))
     assert empty["coverage"] == 0 and empty["score"].item() == pytest.approx(-2 * math.log(0.5))
+
+
+def test_lesson_18():
+    found = answers("18")
+    assert f"⌊e⁴⌋ = {math.floor(math.exp(4))} pixels" in found[0]
+    equal = spatial_inhibition(torch.zeros(6, 10), torch.tensor(4.0))  # 60 pixels that share p
+    assert f"y = {equal.max():.2f} each" in found[0] and not (equal > 0.5).any()
+    assert found[2].strip().startswith(f"{int(kept_steps(torch.tensor([0.9, 0.7, 0.4, 0.8])))}: ")
+    assert gradients(3, 5) == (3, 5) and "3 masks" in found[3] and "all 5 scores" in found[3]
+    leaves = torch.eye(2, dtype=torch.bool)[:, None]
+    assert f"SBD = {symmetric_best_dice(leaves[:1], leaves)}" in found[4] and "DiC = 1 − 2 = −1" in found[4]
