@@ -104,7 +104,7 @@ def open_picture(file: Path | str, lossless: bool = False) -> Image.Image:
 
 def _changed_by_decoding(opened: Image.Image) -> str:
     """What about an image that is not yet decoded makes its decoder change the numbers, or ""."""
-    for codec, _, _, arguments in opened.tile:
+    for codec, _, _, arguments in getattr(opened, "tile", ()):
         raw, *more = (arguments,) if isinstance(arguments, str) else arguments or ("",)
         if codec.startswith("ppm") and more and more[0] != 255:
             return f"grey up to {more[0]}, which is stretched"

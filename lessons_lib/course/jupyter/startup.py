@@ -1,6 +1,5 @@
 """What a kernel runs first where the course opened JupyterLab: an exercise run too early says so.
 
-
 The lesson's own import then takes the place of what stands here.
 """
 

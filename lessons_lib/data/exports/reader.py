@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,9 +125,9 @@ class ExportSamples(Reader):
         boxes = torch.tensor([shape.box or (0, 0, 0, 0) for shape in shapes], dtype=torch.float32).view(-1, 4)
         if not self._boxes_alone:
             drawn = np.zeros((len(shapes), *size), dtype=bool)
-            for mask, shape in zip(drawn, shapes, strict=True):
-                mask[:] = draw(shape, *size, item.file)
-            covers = drawn.any((1, 2))
+            for place, shape in enumerate(shapes):
+                drawn[place] = draw(shape, *size, item.file)
+            covers: Any = drawn.any((1, 2))
             shapes = [shape for shape, kept in zip(shapes, covers, strict=True) if kept]
             masks, boxes = torch.from_numpy(drawn[covers]), boxes[torch.from_numpy(covers)]
             own = torch.tensor([shape.box is not None for shape in shapes], dtype=torch.bool)

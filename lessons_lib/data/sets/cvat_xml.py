@@ -55,7 +55,8 @@ def _item(image: Element, file: Path, root: Path, photos: Photos, passed: Counte
     if not name.strip():
         raise DamagedFile(file, "must be the name of an image, got none", f"image {image.get('id')}, name")
     photo, place = photos.find(name, file), f"image {name}, height and width"
-    fault, shapes, size = photo.fault, (), None
+    fault, size = photo.fault, None
+    shapes: tuple[Shape, ...] = ()
     try:
         sides = [_integer(image, side, file, f"image {name}") for side in ("height", "width")]
         size = (sides[0], sides[1])

@@ -104,7 +104,8 @@ def _shapes(region: Any, file: Path, place: str, passed: Counter[str]) -> list[S
         return []
     name = _class_of(region.get("region_attributes"), file, place)
     if kind == "polygon":
-        xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
+        xs: Any = shape.get("all_points_x")
+        ys: Any = shape.get("all_points_y")
         right = isinstance(xs, list) and isinstance(ys, list) and len(xs) == len(ys) and all(map(is_number, xs + ys))
         if not right:
             reason = "must hold all_points_x and all_points_y, as many numbers of each"
@@ -113,7 +114,7 @@ def _shapes(region: Any, file: Path, place: str, passed: Counter[str]) -> list[S
     if kind not in NUMBERS:
         allowed = ", ".join(("polygon", *NUMBERS))
         raise DamagedFile(file, f"must be one of {allowed}, got {shown(kind)}", f"{place}, name", "broken annotation")
-    values = [shape.get(field) for field in NUMBERS[kind]]
+    values: list[Any] = [shape.get(field) for field in NUMBERS[kind]]
     if not all(map(is_number, values)):
         reason = f"must hold numbers {', '.join(NUMBERS[kind])}, got {shown(values)}"
         raise DamagedFile(file, reason, place, "broken annotation")

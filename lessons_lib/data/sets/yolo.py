@@ -54,7 +54,8 @@ class YoloSamples(ExportSamples):
                     _photo_for(text),
                     f"is not there, nor beside {text.name}, which labels it",
                 )
-            shapes, number = (), -1
+            shapes: tuple[Shape, ...] = ()
+            number = -1
             if text is not None and text.stat().st_size:  # an empty one says that there are no objects
                 try:
                     shapes, number = _shapes(text, names, where)
