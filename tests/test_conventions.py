@@ -312,7 +312,7 @@ def test_same_map():
 
 
 def test_inhibition_area():
-    assert most_pixels(1) == 2 and most_pixels(math.log(RecurrentConfig().start_area) + 1e-9) == 120
+    assert most_pixels(1.0) == 2 and most_pixels(math.log(RecurrentConfig().start_area) + 1e-9) == 120
 
 
 def test_stop_threshold():

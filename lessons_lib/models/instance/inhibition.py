@@ -39,7 +39,7 @@ def spatial_inhibition(
 def most_pixels(bias: float) -> int:
     """⌊e^bias⌋, the most pixels of a mask under spatial inhibition that can reach ½.
 
-    >>> [most_pixels(bias) for bias in (1, 3, 5, 7)]
+    >>> [most_pixels(bias) for bias in (1.0, 3.0, 5.0, 7.0)]
     [2, 20, 148, 1096]
     """
     return math.floor(math.exp(bias))
