@@ -61,6 +61,21 @@ def claim(
         print(f"{'':{len(name) or 2}}not so: {', '.join(missed)}")
 
 
+def tell(
+    number: int,
+    text: str,
+    value: Measure,
+    *,
+    above: float | int | None = None,
+    below: float | int | None = None,
+    control: Measure | None = None,
+    null: Measure | None = None,
+) -> None:
+    """What stands for `claim` on data of the learner's own: prints the number, and asserts nothing."""
+    (here,) = _numbers(value, None)
+    print(f"{text}: {here:.2f} on your data; on the course's own it is {_words(above, below)}")
+
+
 def runs(lesson: str) -> list[dict[str, Any]]:
     """What each run of results/lesson_NN.json measured; the first is seed 0, undisturbed. See notebooks/seeds.py."""
     return [run["measured"] for run in results(f"lesson_{lesson}")["runs"]]

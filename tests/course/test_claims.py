@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lessons_lib.course.claims import claim, runs
+from lessons_lib.course.claims import claim, runs, tell
 
 
 def test_prints_the_band_and_no_measured_number(capsys):
@@ -53,3 +53,8 @@ def test_runs_gives_what_each_run_measured(tmp_path, monkeypatch):
     (tmp_path / "lesson_42.json").write_text('{"runs": [{"seed": 0, "measured": {"a": 1}}, {"measured": {"a": 2}}]}')
     monkeypatch.setattr("lessons_lib.shipped.RESULTS", tmp_path)
     assert runs("42") == [{"a": 1}, {"a": 2}]
+
+
+def test_on_data_of_ones_own_the_number_is_told_and_nothing_asserted(capsys):
+    tell(0, "AP50", 0.034, above=0.6, control=0.9, null=0.0)
+    assert capsys.readouterr().out == "AP50: 0.03 on your data; on the course's own it is above 0.6\n"
