@@ -164,7 +164,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     values = {name: getattr(args, name) for name in FIELDS if name not in ("options", "recipe") and hasattr(args, name)}
     require_model(args.model)
     if values.get("root") is not None:
-        values["data"] = data_in(values.get("data"), values["root"])
+        args.data = values["data"] = data_in(values.get("data"), values["root"])  # asked and told once
     refuse_what_is_not_asked(values.get("data", FIELDS["data"]), values.get("root"), values.get("preset"))
     return Settings(**values, options=model_options(args.model, getattr(args, "options", [])))
 
