@@ -171,7 +171,7 @@ def test_what_tools_write_otherwise(tmp_path, change):
     ("text", "said"),
     [
         (record()[:-20], "x.json: cannot be read as JSON"),
-        (record(categories=[]), "x.json, annotation 1, category_id: must be a category of the file, got 1"),
+        (record(categories=[]), "x.json, categories: must hold those of the annotations, got none"),
         (record(categories=[CATS[0], CATS[0]]), "x.json, categories[1], id: must be there once, got 1 again"),
         (record().encode("cp1252").replace(b'"cat"', b'"k\xe4tze"'), "x.json: cannot be read as JSON: 'utf-8' codec"),
     ],
