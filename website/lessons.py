@@ -120,6 +120,8 @@ def _code(cell: NotebookNode, stem: str, figures: Path, caption: str) -> Iterato
         yield from _fold("Code of the figure", source)
     else:
         yield source
+    if re.search(r"^progress\(\)", cell.source, re.MULTILINE):
+        return  # the map of what the reader has passed, which no page can know
     shown = False
     for number, output in enumerate(cell.outputs):
         data: dict[str, Any] = output.get("data", {})

@@ -45,13 +45,14 @@ def test_every_laboratory_moves_by_keyboard(site, tab):
                 assert image.get_attribute("src") != before[0] or image.get_attribute("alt") != before[1], path.stem
                 tab.wait_for_function("img => img.complete && img.naturalWidth > 0", arg=image.element_handle())
                 assert laboratory.locator(".words").inner_text().strip()
+                control.fill(before[2])  # the next control is moved from where the page opens
                 moved += 1
     assert moved >= 2 * 14 and lost == []
 
 
 def test_no_page_has_a_serious_fault_of_access(site, tab):
     found = []
-    for path in sorted(site.rglob("*.html")):
+    for path in sorted(path for path in site.rglob("*.html") if "_static" not in path.parts):  # the theme's templates
         tab.goto(path.as_uri())
         tab.evaluate(AXE)
         for fault in tab.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]:

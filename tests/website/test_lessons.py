@@ -121,3 +121,9 @@ def test_every_lesson_has_a_page(lesson, tmp_path):
     assert text.startswith("# ") and len(list(tmp_path.glob("*.png"))) == len(pictures)
     shows_lab = any(re.search(r"^\w+\.lab\(", cell.source, re.MULTILINE) for cell in notebook.cells)
     assert ("[laboratory " in text) == shows_lab
+
+
+def test_the_map_of_somebody_elses_progress_is_left_out(built):
+    code = new_code_cell("progress()", outputs=[new_output("display_data", {"text/html": "<b>0 of 9</b>"})])
+    text, _ = built(new_markdown_cell("# Title"), code)
+    assert "progress()" in text and "0 of 9" not in text
