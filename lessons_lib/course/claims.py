@@ -66,10 +66,9 @@ def tell(
     text: str,
     value: Measure,
     *,
-    above: float | int | None = None,
-    below: float | int | None = None,
-    control: Measure | None = None,
-    null: Measure | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    **controls: Measure,
 ) -> None:
     """What stands for `claim` on data of the learner's own: prints the number, and asserts nothing."""
     (here,) = _numbers(value, None)

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lessons_lib.data.sample import Sample, Samples
+from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import Scenes
 from lessons_lib.data.scenes.config import PRESETS, SceneConfig
+from lessons_lib.data.scenes.drawn import Drawn
 
 KINDS = ("easy", "islands")
 """The presets that are mixed: each with objects as large as it says, and with objects of three quarters of that."""
 
 
-class MixedScenes(Samples):
+class MixedScenes(Drawn):
     """A map-style dataset whose image i is drawn with the i-th of `configs`, which are taken in turn.
 
     The images of a configuration are those that `Scenes` draws under the same seed and number. Raises ValueError for
@@ -24,15 +25,10 @@ class MixedScenes(Samples):
         if not configs or len({config.size for config in configs}) > 1:
             sizes = sorted({config.size for config in configs})
             raise ValueError(f"configs must be one or more of a single size, got sizes {sizes}")
+        super().__init__(length, seed)
         self.kinds = [Scenes(config, length, seed) for config in configs]
 
-    def __len__(self) -> int:
-        return len(self.kinds[0])
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: list[int]) -> list[Sample]:
+    def draw(self, indices: list[int]) -> list[Sample]:
         """Several samples in the order asked for; those of one configuration are drawn together."""
         samples: dict[int, Sample] = {}
         for place, kind in enumerate(self.kinds):

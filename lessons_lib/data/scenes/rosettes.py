@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.sample import Instances, Sample, Samples, tight_boxes
+from lessons_lib.data.sample import Instances, Sample, tight_boxes
+from lessons_lib.data.scenes.drawn import Drawn
 from lessons_lib.data.scenes.layout import direction
 from lessons_lib.data.scenes.noise import picture_keys, uniforms, value_noise
 from lessons_lib.data.scenes.palette import tone
@@ -68,29 +69,17 @@ class RosetteConfig:
             raise ValueError(f"min_visible must be ≥ 1, got {self.min_visible}")
 
 
-class Rosettes(Samples):
+class Rosettes(Drawn):
     """A map-style dataset of plants: `length` images, numbered from 0; another `seed` gives other images."""
 
     classes, colours = CLASSES, voc_coloured(CLASSES).colours
 
     def __init__(self, config: RosetteConfig | None = None, length: int = 1000, seed: int = 0):
-        if not 0 <= length <= 2**32:
-            raise ValueError(f"length must be in [0, 2**32], got {length}")
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"seed must be in [0, 2**32), got {seed}")
-        self.config, self.length, self.seed = config or RosetteConfig(), length, seed
+        super().__init__(length, seed)
+        self.config = config or RosetteConfig()
 
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: list[int]) -> list[Sample]:
-        """Several samples drawn together, which is faster."""
-        for index in indices:
-            if not 0 <= index < self.length:
-                raise IndexError(f"index must be in [0, {self.length}), got {index}")
+    def draw(self, indices: list[int]) -> list[Sample]:
+        """Plants of these indices."""
         return draw_rosettes(indices, self.config, self.seed)
 
 

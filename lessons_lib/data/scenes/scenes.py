@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from lessons_lib.data.class_table import voc_coloured
-from lessons_lib.data.sample import VOID, Instances, Sample, Samples, tight_boxes
+from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.scenes.config import CLASSES, PRESETS, SceneConfig
+from lessons_lib.data.scenes.drawn import Drawn
 from lessons_lib.data.scenes.ground import bird_rounds, paint_ground
 from lessons_lib.data.scenes.layout import CROWD_ORDER, Layout, arrange
 from lessons_lib.data.scenes.things import Windows, cover, open_windows, paint_things
@@ -26,7 +27,7 @@ _DEPTHS = 16
 """More than the depth orders of an image: 0 ground, 1 crowd, 2 to 11 things."""
 
 
-class Scenes(Samples):
+class Scenes(Drawn):
     """A map-style dataset of scenes; a DataLoader takes it with `collate_fn=collate`.
 
     `length` images, numbered from 0; another `seed` gives other images.
@@ -35,23 +36,11 @@ class Scenes(Samples):
     classes, colours = CLASSES, voc_coloured(CLASSES).colours
 
     def __init__(self, config: SceneConfig = PRESETS["easy"], length: int = 1000, seed: int = 0):
-        if not 0 <= length <= 2**32:
-            raise ValueError(f"length must be in [0, 2**32], got {length}")
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"seed must be in [0, 2**32), got {seed}")
-        self.config, self.length, self.seed = config, length, seed
+        super().__init__(length, seed)
+        self.config = config
 
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: list[int]) -> list[Sample]:
-        """Several samples drawn together, which is faster; a DataLoader calls this by itself."""
-        for index in indices:
-            if not 0 <= index < self.length:
-                raise IndexError(f"index must be in [0, {self.length}), got {index}")
+    def draw(self, indices: list[int]) -> list[Sample]:
+        """Scenes of these indices."""
         return draw_scenes(indices, self.config, self.seed)
 
 
