@@ -77,6 +77,12 @@ def detection_recipe(model: str, steps: int, scenes: int = 8000) -> Recipe:
     return Recipe(settings, judged=("clear",))
 
 
+def cascade_recipe(model: str, steps: int) -> Recipe:
+    """The same on top of the shipped Faster R-CNN, more slowly, since much of it has learned already."""
+    recipe = detection_recipe(model, steps)
+    return replace(recipe, settings=replace(recipe.settings, lr=2e-3), detector=True)
+
+
 RECURRENT = Recipe(
     Settings(
         "recurrent", preset=ROSETTES, count=12_000, size=64, steps=5400, lr=3e-3, schedule="warm-up-cosine",
@@ -94,7 +100,7 @@ RECIPES = {
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
     "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
     "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
-    "mnc": replace(detection_recipe("mnc", steps=1500), detector=True),
+    "mnc": cascade_recipe("mnc", steps=1200),
     "recurrent": RECURRENT,
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""

@@ -52,6 +52,6 @@ class MNCConfig:
                 raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")
 
 
-TINY_MNC = MNCConfig(samples=1, pool="mean", mask_levels=("m1",), mask_width=64, shrink=True)
+TINY_MNC = MNCConfig(box_gradient=1 / 2048, samples=1, pool="mean", mask_levels=("m1",), mask_width=64, shrink=True)
 """What learns scenes of 96 pixels: one sample a bin, and stage 2 reads a map of stride 2. Two bins by two, averaged,
 are RoIAlign with two samples a side, so the box head of the tiny Faster R-CNN fits as it is."""
