@@ -5,7 +5,7 @@ Hariharan, Arbeláez, Girshick and Malik, "Hypercolumns for Object Segmentation 
 upsampled and added: far fewer numbers are upsampled, and the result is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -38,8 +38,12 @@ class Hypercolumns(SemanticModel):
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of images in [0, 1], any H and W."""
-        maps, grids = self.backbone(images), self.backbone.grids
-        answers = [upsample(layer(maps[name]), grids[name], images.shape[2:]) for name, layer in self.columns.items()]
+        return self.classify(self.backbone(images), images.shape[2:])
+
+    def classify(self, maps: Mapping[str, Float[Tensor, "B _ _ _"]], size: Sequence[int]) -> Float[Tensor, "B K H W"]:
+        """Class scores of every pixel of images of `size` (H, W), of which the backbone has already made its maps."""
+        grids = self.backbone.grids
+        answers = [upsample(layer(maps[name]), grids[name], size) for name, layer in self.columns.items()]
         return self.score(F.relu(self.norm(torch.stack(answers).sum(0))))
 
 
