@@ -112,7 +112,8 @@ class SDS(InstanceModel):
             few = {name: x.unflatten(0, valid.shape)[:, :first].flatten(0, 1) for name, x in seen.items()}
             labels, here = regions.labels[:, :first], regions.objects[:, :first]
             pixels = self.draw(few, share[:, :first].flatten(0, 1), labels.flatten()).unflatten(0, labels.shape)
-            wanted = mask_targets(list(masks), windows[:, :first], regions.matched[:, :first], here, config.crop)
+            side = config.crop // config.step
+            wanted = mask_targets(list(masks), windows[:, :first], regions.matched[:, :first], here, side)
             cost = F.binary_cross_entropy_with_logits(pixels, wanted, reduction="none").mean((2, 3))
             losses["mask"] = (cost * here).sum() / here.sum().clamp(min=1)
         return losses
@@ -134,9 +135,14 @@ class SDS(InstanceModel):
         ]
         return at_least_float32(self.classes(F.relu(self.hidden(torch.cat(read, 1)))))
 
-    def draw(self, seen: Maps, share: Float[Tensor, "R c c"], labels: Int64[Tensor, " R"]) -> Float[Tensor, "R c c"]:
-        """Logits of each pixel of the windows: the hypercolumn's for that class, and how much the region is trusted."""
-        columns = at_least_float32(self.columns.classify(seen, share.shape[1:]))
+    def draw(self, seen: Maps, share: Float[Tensor, "R c c"], labels: Int64[Tensor, " R"]) -> Float[Tensor, "R m m"]:
+        """Logits of the mask of each window: what the hypercolumn says of that class, and what the region says.
+
+        A mask has one position for every `config.step` × `config.step` pixels of the crop.
+        """
+        step = self.config.step
+        share = F.avg_pool2d(share[:, None], step)[:, 0]
+        columns = at_least_float32(self.columns.classify(seen, share.shape[1:], step))
         own = columns.gather(1, labels[:, None, None, None].expand(-1, 1, *share.shape[1:]))[:, 0]
         return own + self.trust * (2 * share - 1)
 
@@ -145,7 +151,7 @@ class SDS(InstanceModel):
 
         image: image. proposals: segments (`Segments`), masks (P, H, W) and boxes (P, 4). crops: windows (P, 4), box and
         region (P, 3, c, c), share (P, c, c). scores: probs (P, K). regions: instances as proposed, after NMS, and
-        proposal, the number of each. refined: probs (N, c, c) in their windows, or None. detections: instances, and
+        proposal, the number of each. refined: probs (N, m, m) in their windows, or None. detections: instances, and
         proposal, the number of each.
         """
         yield "image", {"image": image}
