@@ -12,6 +12,7 @@ from torch import nn
 
 from lessons_lib.models.backbones import load_imagenet, make_backbone
 from lessons_lib.models.instance.build import faster_rcnn
+from lessons_lib.models.instance.build_fcis import fcis
 from lessons_lib.models.instance.build_masks import mask_rcnn
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.mask_rcnn import MaskRCNN
@@ -66,6 +67,7 @@ MODELS: dict[str, Entry] = {
     "pieces": Entry("instance", pieces),
     "faster_rcnn": Entry("detection", faster_rcnn),
     "mask_rcnn": Entry("instance", mask_rcnn),
+    "fcis": Entry("instance", fcis),
     "recurrent": Entry("sequence", recurrent),
 }
 """Every model by its name."""

@@ -21,6 +21,7 @@ from lessons_lib.models.instance.box_head import BoxHead, box_losses, region_cos
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.detections import class_boxes, detections
 from lessons_lib.models.instance.features import Features, UpToC4
+from lessons_lib.models.instance.joint_head import JointHead
 from lessons_lib.models.instance.proposing import found_and_proposed
 from lessons_lib.models.instance.regions import (
     Regions,
@@ -40,12 +41,14 @@ Dice = Callable[..., Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a training step leaves for a further head: losses by name, maps, truth, and the regions it was made of."""
+    """What a training step leaves for a further head: losses by name, maps, truth, and the regions it was made of,
+    with what was read of them."""
 
     losses: dict[str, Float[Tensor, ""]]
     maps: dict[str, Float[Tensor, "B _ _ _"]]
     truth: Truth
     regions: Regions
+    features: Float[Tensor, "B R C P P"]
 
 
 class FasterRCNN(InstanceModel):
@@ -54,10 +57,12 @@ class FasterRCNN(InstanceModel):
     `features`, `rpn` and `box_head` are modules that can be used alone; `config` says everything that is no weight.
     """
 
-    def __init__(self, features: Features, rpn: RPNHead, box_head: BoxHead, config: DetectorConfig) -> None:
+    def __init__(
+        self, features: Features, rpn: RPNHead, box_head: BoxHead | JointHead, config: DetectorConfig
+    ) -> None:
         super().__init__()
         self.features, self.rpn, self.box_head, self.config = features, rpn, box_head, config
-        self.num_classes = box_head.predictor.classes.out_features
+        self.num_classes = box_head.num_classes
         self.max_detections = config.most
         self.first: nn.Module = nn.Identity()  # done to an image before it is resized
         for level, sizes in zip(config.rpn_levels, config.anchor_sizes, strict=True):
@@ -96,9 +101,10 @@ class FasterRCNN(InstanceModel):
         if proposals is None:
             _, proposals = propose(anchors, objectness, deltas, batch.sizes, self.config, training=True)
         regions = self.choose_regions(maps, proposals, truth, dice)
-        logits, moves = self.box_head(self.read(maps, regions))
+        features = self.read(maps, regions)
+        logits, moves = self.box_head(features)
         losses |= box_losses(logits, moves, regions, truth, self.config)
-        return Step(losses, maps, truth, regions)
+        return Step(losses, maps, truth, regions, features)
 
     def choose_regions(
         self, maps: dict[str, Tensor], proposals: Proposals, truth: Truth, dice: Dice = torch.rand
