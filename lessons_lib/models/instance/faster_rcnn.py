@@ -57,9 +57,7 @@ class FasterRCNN(InstanceModel):
     `features`, `rpn` and `box_head` are modules that can be used alone; `config` says everything that is no weight.
     """
 
-    def __init__(
-        self, features: Features, rpn: RPNHead, box_head: BoxHead | JointHead, config: DetectorConfig
-    ) -> None:
+    def __init__(self, features: Features, rpn: RPNHead, box_head: BoxHead | JointHead, config: DetectorConfig) -> None:
         super().__init__()
         self.features, self.rpn, self.box_head, self.config = features, rpn, box_head, config
         self.num_classes = box_head.num_classes

@@ -14,9 +14,7 @@ from lessons_lib.ops.grid import Grid
 class Features(nn.Module):
     """Images to the maps of the neck, or of the backbone where there is none; `grids` and `channels` describe them."""
 
-    def __init__(
-        self, backbone: "Backbone | UpToC4", neck: FPN | TDM | FineMap | ScoreMaps | None = None
-    ) -> None:
+    def __init__(self, backbone: "Backbone | UpToC4", neck: FPN | TDM | FineMap | ScoreMaps | None = None) -> None:
         super().__init__()
         self.backbone, self.neck = backbone, neck
         last: Any = backbone if neck is None else neck

@@ -22,7 +22,7 @@ class JointHead(nn.Module):
         return class_logits(pairs_of(features, self.num_classes)), deltas[:, :, None]
 
 
-def pairs_of(features: Float[Tensor, "*n C P P"], num_classes: int) -> Float[Tensor, "*n K 2 P P"]:
+def pairs_of(features: Float[Tensor, "*n C P Q"], num_classes: int) -> Float[Tensor, "*n K 2 P Q"]:
     """The score maps among a region's values: of each class first "outside the object", then "inside".
 
     >>> import torch
@@ -33,7 +33,7 @@ def pairs_of(features: Float[Tensor, "*n C P P"], num_classes: int) -> Float[Ten
     return scores.unflatten(-3, (num_classes, 2))
 
 
-def class_logits(pairs: Float[Tensor, "*n K 2 P P"]) -> Float[Tensor, "*n K"]:
+def class_logits(pairs: Float[Tensor, "*n K 2 P Q"]) -> Float[Tensor, "*n K"]:
     """How much a region looks like each class: in every cell the larger of outside and inside, then the mean.
 
     The larger, since a cell of the object's box speaks for the class with either: as a part of the object, or as the
@@ -46,7 +46,7 @@ def class_logits(pairs: Float[Tensor, "*n K 2 P P"]) -> Float[Tensor, "*n K"]:
     return pairs.amax(-3).mean((-2, -1))
 
 
-def mask_logits(pairs: Float[Tensor, "*n K 2 P P"]) -> Float[Tensor, "*n K P P"]:
+def mask_logits(pairs: Float[Tensor, "*n K 2 P Q"]) -> Float[Tensor, "*n K P Q"]:
     """The logit of "inside" in every cell: the softmax over the pair is the sigmoid of inside less outside.
 
     >>> import torch
@@ -56,7 +56,7 @@ def mask_logits(pairs: Float[Tensor, "*n K 2 P P"]) -> Float[Tensor, "*n K P P"]
     return pairs[..., 1, :, :] - pairs[..., 0, :, :]
 
 
-def of_label(maps: Float[Tensor, "*n K P P"], labels: Int64[Tensor, "*n"]) -> Float[Tensor, "*n P P"]:
+def of_label(maps: Float[Tensor, "*n K P Q"], labels: Int64[Tensor, "*n"]) -> Float[Tensor, "*n P Q"]:
     """Of each region the map of its own class."""
     own = labels[..., None, None, None].expand(*labels.shape, 1, *maps.shape[-2:])
     return maps.gather(-3, own).squeeze(-3)

@@ -45,7 +45,7 @@ class ScoreMaps(nn.Module):
         self.hidden = Conv3x3(channels, width) if kernel_size == 3 else nn.Conv2d(channels, width, 1)
         self.predictor = nn.Conv2d(width, (2 * num_classes + 4) * group_size**2, 1)
         begin(self.hidden)
-        begin(self.predictor, std=0.01)
+        begin(self.predictor, std=0.001)  # so that every cell starts undecided
         self.grids = {**below.grids, SCORES: below.grids[source]}
         self.strides = {name: grid.stride for name, grid in self.grids.items()}
         self.channels = {**below.channels, SCORES: self.predictor.out_channels}
