@@ -96,7 +96,7 @@ def test_channels_in_another_order_are_noticed():
 
 
 def test_a_pixel_answers_two_regions_differently_with_parts_alone():
-    """Translation-variant: the same pixels, seen from a box beside, speak as another part. With one part they do not."""
+    """Translation-variant: the same pixels, seen from a box beside, speak as another part. One part: they do not."""
     box = torch.tensor([[[2.0, 2, 8, 8], [4, 2, 10, 8]]])  # the second, 2 to the right: its column j is column j + 2
     for group, same in ((1, True), (3, False)):
         first, second = assemble(random((1, group**2, 12, 12)), PIXEL, box, 6, group)[0, :, 0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lessons_lib.data.sample import Batch, Instances
@@ -27,8 +27,10 @@ from lessons_lib.models.instance.mask_rcnn import masks_of
 from lessons_lib.models.instance.proposing import found_and_proposed
 from lessons_lib.models.instance.regions import read_regions
 from lessons_lib.models.instance.rpn import Proposals
+from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.mask_targets import mask_targets
-from lessons_lib.ops.pasting import paste_masks
+from lessons_lib.ops.pasting import paste_masks, paste_probs
+from lessons_lib.ops.voting import vote_masks
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +114,32 @@ class FCIS(InstanceModel):
         found, region = detections(probs, boxes[:, None], self.detector.config)
         objects = in_own_pixels(found, kept["image"]["size"], image.shape[1:])
         yield "boxes", {"instances": objects, "region": region}
-        pairs = pairs_of(features[region], self.detector.num_classes)
-        inside = of_label(mask_logits(pairs), objects.labels).sigmoid()
-        yield "own_masks", {"probs": inside}
-        pasted = paste_masks(inside, objects.boxes, image.shape[1:], self.config.threshold)
-        yield "detections", {"instances": replace(objects, masks=pasted), "region": region}
+        inside = mask_logits(pairs_of(features, self.detector.num_classes)).sigmoid()  # (R', K, P, P)
+        own = of_label(inside[region], objects.labels)
+        yield "own_masks", {"probs": own}
+        if self.config.vote is None:
+            masks = paste_masks(own, objects.boxes, image.shape[1:], self.config.threshold)
+        else:
+            judged = Instances(boxes, torch.zeros_like(boxes[:, 0]).long(), None, None)
+            voters = in_own_pixels(judged, kept["image"]["size"], image.shape[1:]).boxes
+            masks = self.voted(objects, inside, voters, probs, image.shape[1:])
+        yield "detections", {"instances": replace(objects, masks=masks), "region": region}
+
+    def voted(
+        self, objects: Instances, inside: Float[Tensor, "R K P P"], boxes: Float[Tensor, "R 4"],
+        probs: Float[Tensor, "R K"], size: Sequence[int],
+    ) -> Bool[Tensor, "N H W"]:  # fmt: skip
+        """The masks of objects, as all judged boxes around each draw its class: section 3.2, "mask voting"."""
+        assert self.config.vote is not None
+        masks = torch.zeros(len(objects), *size, dtype=torch.bool, device=boxes.device)
+        for label in objects.labels.unique().tolist():
+            here = objects.labels == label
+            chosen = objects.boxes[here]
+            near = (pairwise_box_iou(chosen, boxes) >= self.config.vote).any(0)
+            drawn = paste_probs(inside[near, label], boxes[near], tuple(size))
+            loud = probs[near, label].expand(len(chosen), -1)
+            masks[here] = vote_masks(drawn, boxes[near], chosen, loud, self.config.vote, self.config.threshold)
+        return masks
 
     def assemble(self, maps: dict[str, Tensor], boxes: Float[Tensor, "R 4"]) -> Float[Tensor, "R C P P"]:
         """The 2·K + 4 values of each cell of boxes of one image, in the pixels that the network sees."""

@@ -14,7 +14,9 @@ class FCISConfig:
         that the score maps are computed from, by a convolution of `width` channels and `kernel_size`.
     boxes: which boxes of an image are judged in the end: "proposed": the RPN's; "moved": the same, each moved as the
         first round says, and assembled anew; "both", the paper's choice.
-    threshold: a pixel is the object's from more than this probability on. (The released code: 0.4.)
+    vote: the IoU from which all judged boxes around an object vote on its mask, each as loudly as it is confident of
+        the object's class; None: the mask is that of the most confident box alone.
+    threshold: a pixel is the object's from this probability on.
     """
 
     neck: str = "c5"
@@ -22,6 +24,7 @@ class FCISConfig:
     width: int = 1024
     kernel_size: int = 1
     boxes: str = "both"
+    vote: float | None = 0.5
     threshold: float = 0.4
 
     def __post_init__(self) -> None:
@@ -37,6 +40,6 @@ FCIS_DETECTOR = DetectorConfig(
 )  # fmt: skip
 """7 × 7 parts, 21 × 21 cells, and the 128 hardest of 300 proposals, as in the paper and its released code."""
 
-TINY_FCIS = FCISConfig(neck="fpn", source="p2", width=64, kernel_size=3, threshold=0.5)
+TINY_FCIS = FCISConfig(neck="fpn", source="p2", width=64, kernel_size=3, boxes="moved")
 TINY_FCIS_DETECTOR = replace(TINY, region_levels=(SCORES,), region_size=15, group_size=3, sampling=1)
 """What learns scenes of 96 pixels on one CPU thread: 3 × 3 parts, from a map of stride 4."""

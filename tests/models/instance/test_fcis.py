@@ -146,7 +146,7 @@ def test_no_shape_of_a_step_depends_on_the_data():
 @pytest.mark.parametrize("boxes", ["proposed", "moved", "both"])
 def test_stages_end_with_what_is_predicted(boxes):
     model, (scene,) = made(11).eval(), draw_scenes([3], CLEAR)
-    model.config = replace(model.config, boxes=boxes)
+    model.config = replace(model.config, boxes=boxes, vote=None)
     with torch.inference_mode():
         stages = dict(model.stages(scene.image))
         first, again = stages["regions"], model.assemble(stages["features"]["maps"], stages["scores"]["boxes"][:, 0])
@@ -157,9 +157,36 @@ def test_stages_end_with_what_is_predicted(boxes):
     torch.testing.assert_close(objects.boxes, stages["assembled"]["boxes"][region])
     pair = stages["assembled"]["features"][region][torch.arange(len(objects))[:, None], _pair(objects.labels)]
     torch.testing.assert_close(stages["own_masks"]["probs"], pair.softmax(1)[:, 1])
-    assert torch.equal(objects.masks, paste_masks(stages["own_masks"]["probs"], objects.boxes, (96, 96)))
+    assert torch.equal(objects.masks, paste_masks(stages["own_masks"]["probs"], objects.boxes, (96, 96), 0.5))
     (found,) = model.predict([scene.image])
     assert torch.equal(found.masks, objects.masks) and len(found) > 0
+
+
+def test_boxes_vote_on_the_masks_of_the_objects_class():
+    """By hand: three boxes judged, of which the first two lie over each other; the third has no say in their mask."""
+    model = made()
+    boxes = torch.tensor([[10.0, 10, 20, 20], [10, 10, 20, 21], [60, 60, 70, 70]])
+    inside = torch.zeros(3, 4, 2, 2)
+    inside[0, 1], inside[1, 1], inside[2, 1] = 1, torch.tensor([[1.0, 1], [0, 0]]), 1
+    inside[:, 2] = 1  # another class's mask, which must not count
+    probs = torch.tensor([[0.2, 0.6, 0, 0.2], [0.1, 0.9, 0, 0], [0, 1, 0, 0]])
+    objects = Instances(boxes[:1], torch.tensor([1]), None, torch.tensor([0.6]))
+    model.config = replace(model.config, vote=0.5, threshold=0.5)
+    (mask,) = model.voted(objects, inside, boxes, probs, (80, 80))
+    assert mask[12, 15] and not mask[19, 15] and not mask[65, 65]  # below: 0.6 of 1.5 votes
+    model.config = replace(model.config, threshold=0.35)
+    assert model.voted(objects, inside, boxes, probs, (80, 80))[0, 18, 15]
+    assert model.voted(objects[:0], inside, boxes, probs, (80, 80)).shape == (0, 80, 80)
+
+
+def test_voting_changes_masks_and_nothing_else():
+    model, (scene,) = made(11).eval(), draw_scenes([3], CLEAR)
+    found = []
+    for vote in (None, 0.5):
+        model.config = replace(model.config, boxes="both", vote=vote)
+        found += model.predict([scene.image])
+    assert torch.equal(found[0].boxes, found[1].boxes) and torch.equal(found[0].labels, found[1].labels)
+    assert not torch.equal(found[0].masks, found[1].masks)
 
 
 def _pair(labels):
