@@ -6,7 +6,7 @@ of the files beside this one. A system that does more, such as masks, holds a de
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -41,14 +41,12 @@ Dice = Callable[..., Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a training step leaves for a further head: losses by name, maps, truth, and the regions it was made of,
-    with what was read of them."""
+    """What a training step leaves for a further head: losses by name, maps, truth, and the regions it was made of."""
 
     losses: dict[str, Float[Tensor, ""]]
     maps: dict[str, Float[Tensor, "B _ _ _"]]
     truth: Truth
     regions: Regions
-    features: Float[Tensor, "B R C P P"]
 
 
 class FasterRCNN(InstanceModel):
@@ -88,6 +86,19 @@ class FasterRCNN(InstanceModel):
 
         `dice` draws the anchors and regions. Given `proposals` stand in for the RPN's, which still learns.
         """
+        step = self.begin(batch, dice, proposals)
+        logits, moves = self.box_head(self.read(step.maps, step.regions))
+        losses = box_losses(logits, moves, step.regions, step.truth, self.config)
+        return replace(step, losses=step.losses | losses)
+
+    def begin(
+        self, batch: Batch, dice: Dice = torch.rand, proposals: Proposals | None = None, moving: bool = False
+    ) -> Step:
+        """A training step up to its regions: the losses are those of the RPN alone, and no region has been read.
+
+        With `moving` the regions' boxes carry the gradient to the RPN, as a cascade needs it. The other arguments are
+        those of `learn`.
+        """
         truth = pad_truth(batch.instances, self.num_classes)
         # with the channels of a cell side by side, convolutions and the reads of regions go faster
         maps = self.features(self.first(batch.images).contiguous(memory_format=torch.channels_last))
@@ -97,12 +108,8 @@ class FasterRCNN(InstanceModel):
         random = dice(*scores.shape, device=scores.device)
         losses = rpn_losses(every, scores, moves, truth, random, self.config)
         if proposals is None:
-            _, proposals = propose(anchors, objectness, deltas, batch.sizes, self.config, training=True)
-        regions = self.choose_regions(maps, proposals, truth, dice)
-        features = self.read(maps, regions)
-        logits, moves = self.box_head(features)
-        losses |= box_losses(logits, moves, regions, truth, self.config)
-        return Step(losses, maps, truth, regions, features)
+            _, proposals = propose(anchors, objectness, deltas, batch.sizes, self.config, training=True, moving=moving)
+        return Step(losses, maps, truth, self.choose_regions(maps, proposals, truth, dice))
 
     def choose_regions(
         self, maps: dict[str, Tensor], proposals: Proposals, truth: Truth, dice: Dice = torch.rand

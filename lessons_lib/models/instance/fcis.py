@@ -17,6 +17,7 @@ from torch import Tensor
 from lessons_lib.data.sample import Batch, Instances
 from lessons_lib.models.backbones import Backbone
 from lessons_lib.models.contract import InstanceModel, predict_one_by_one
+from lessons_lib.models.instance.box_head import box_losses
 from lessons_lib.models.instance.detections import detections
 from lessons_lib.models.instance.faster_rcnn import Dice, FasterRCNN, Step, in_own_pixels
 from lessons_lib.models.instance.fcis_config import FCISConfig
@@ -35,11 +36,12 @@ from lessons_lib.ops.voting import vote_masks
 
 @dataclass(frozen=True, eq=False)
 class FCISStep:
-    """What a training step leaves: all losses by name, the detector's step, and of each of its regions the mask that
-    was to be learned, 0 for background."""
+    """What a training step leaves: all losses by name, the detector's step, and of each of its regions the values that
+    were assembled, and the mask that was to be learned, 0 for background."""
 
     losses: dict[str, Float[Tensor, ""]]
     step: Step
+    features: Float[Tensor, "B R C P P"]
     targets: Float[Tensor, "B R P P"]
 
 
@@ -77,12 +79,15 @@ class FCIS(InstanceModel):
         inside and outside, of the object's class alone. No shape depends on the data where the operator is "align".
         """
         masks = masks_of(batch.instances)
-        step = self.detector.learn(batch, dice, proposals)
+        config, classes = self.detector.config, self.detector.num_classes
+        step = self.detector.begin(batch, dice, proposals)
         regions, objects = step.regions, step.regions.objects
-        targets = mask_targets(masks, regions.boxes, regions.matched, objects, self.detector.config.region_size)
-        own = of_label(mask_logits(pairs_of(step.features, self.detector.num_classes)), regions.labels)
-        loss = mask_loss(own.flatten(0, 1), targets.flatten(0, 1), objects.flatten())
-        return FCISStep(step.losses | {"mask": loss}, step, targets)
+        features = self.detector.read(step.maps, regions)  # once, for class, box and mask
+        losses = step.losses | box_losses(*self.detector.box_head(features), regions, step.truth, config)
+        targets = mask_targets(masks, regions.boxes, regions.matched, objects, config.region_size)
+        own = of_label(mask_logits(pairs_of(features, classes)), regions.labels)
+        losses["mask"] = mask_loss(own.flatten(0, 1), targets.flatten(0, 1), objects.flatten())
+        return FCISStep(losses, step, features, targets)
 
     def stages(self, image: Float[Tensor, "3 H W"]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The detector's stages up to "scores"; in "features" maps["scores"] are the score maps, in "regions" features

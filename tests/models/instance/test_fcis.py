@@ -72,7 +72,7 @@ def test_a_large_backbone_is_the_papers():
     maps = model.features(torch.rand(1, 3, 64, 64))
     assert maps["scores"].shape == (1, (2 * 3 + 4) * 49, 4, 4) and model.features.grids["scores"].stride == 16
     step = model.learn(collate([sample([5, 5, 40, 50], size=64)]))
-    assert step.targets.shape == (1, 8, 21, 21) and step.step.features.shape == (1, 8, 10, 21, 21)
+    assert step.targets.shape == (1, 8, 21, 21) and step.features.shape == (1, 8, 10, 21, 21)
     learn(model, collate([sample([5, 5, 40, 50], size=64)]))
 
 
@@ -95,7 +95,7 @@ def test_the_mask_loss_is_the_cross_entropy_of_the_pair_of_the_true_class():
     costs = []
     for b, r in step.step.regions.objects.nonzero().tolist():
         label = step.step.regions.labels[b, r]
-        pair = step.step.features[b, r, 2 * label : 2 * label + 2][None]  # outside, inside
+        pair = step.features[b, r, 2 * label : 2 * label + 2][None]  # outside, inside
         soft = torch.stack([1 - step.targets[b, r], step.targets[b, r]])[None]  # target 1 is inside, the second
         costs.append(F.cross_entropy(pair, soft))
     torch.testing.assert_close(step.losses["mask"], torch.stack(costs).mean())
@@ -139,14 +139,14 @@ def test_no_shape_of_a_step_depends_on_the_data():
     model, shapes = made(), []
     for boxes in ([], [[5, 5, 40, 50]], [[5, 5, 40, 50], [0, 0, 96, 96]]):
         step = model.learn(collate([sample(*boxes), sample([1, 1, 30, 30])]))
-        shapes.append([tuple(x.shape) for x in (step.step.regions.boxes, step.step.features, step.targets)])
+        shapes.append([tuple(x.shape) for x in (step.step.regions.boxes, step.features, step.targets)])
     assert shapes[0] == shapes[1] == shapes[2]
 
 
 @pytest.mark.parametrize("boxes", ["proposed", "moved", "both"])
 def test_stages_end_with_what_is_predicted(boxes):
     model, (scene,) = made(11).eval(), draw_scenes([3], CLEAR)
-    model.config = replace(model.config, boxes=boxes, vote=None)
+    model.config = replace(model.config, boxes=boxes, vote=None, threshold=0.5)
     with torch.inference_mode():
         stages = dict(model.stages(scene.image))
         first, again = stages["regions"], model.assemble(stages["features"]["maps"], stages["scores"]["boxes"][:, 0])
