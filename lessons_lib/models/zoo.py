@@ -14,8 +14,8 @@ from lessons_lib.models.backbones import load_imagenet, make_backbone
 from lessons_lib.models.instance.build import faster_rcnn
 from lessons_lib.models.instance.build_fcis import fcis
 from lessons_lib.models.instance.build_masks import mask_rcnn
-from lessons_lib.models.instance.faster_rcnn import FasterRCNN
-from lessons_lib.models.instance.mask_rcnn import MaskRCNN
+from lessons_lib.models.instance.build_mnc import mnc
+from lessons_lib.models.instance.features import Features
 from lessons_lib.models.instance.pieces import pieces
 from lessons_lib.models.instance.recurrent import recurrent
 from lessons_lib.models.names import require_model
@@ -67,6 +67,7 @@ MODELS: dict[str, Entry] = {
     "pieces": Entry("instance", pieces),
     "faster_rcnn": Entry("detection", faster_rcnn),
     "mask_rcnn": Entry("instance", mask_rcnn),
+    "mnc": Entry("instance", mnc),
     "fcis": Entry("instance", fcis),
     "recurrent": Entry("sequence", recurrent),
 }
@@ -105,6 +106,6 @@ def build_model(
         if not isinstance(getattr(model, "backbone", None), nn.Module):
             raise ValueError(f"pretrained must be False for {name}, whose network is its own")
         load_imagenet(backbone, cast(nn.Module, model.backbone))
-        if isinstance(model, FasterRCNN | MaskRCNN):
-            model.features.freeze_pretrained()
+        if isinstance(features := getattr(model, "features", None), Features):
+            features.freeze_pretrained()
     return model
