@@ -1,7 +1,7 @@
 """Everything that only a GPU can show, in one command and 8 minutes: `make gpu`, or `python -m benchmarks.gpu`.
 
-It runs the GPU tests, times the operators and training steps against torchvision, and trains a semantic and a detection
-model on scenes of 256 pixels that the GPU draws. Each part is a process of its own with a limit of time; what it
+It runs the GPU tests, times the operators and training steps against torchvision, and trains a semantic model and
+Mask R-CNN on scenes of 256 pixels that the GPU draws. Each part is a process of its own with a limit of time; what it
 measured is in results/gpu.json as soon as it ends, and the next part goes on whatever happened. `--small` runs the same
 on a CPU, to prove that it can.
 """
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-LIMITS = {"tests": 110, "operators": 60, "steps": 80, "semantic": 110, "detection": 110}
+LIMITS = {"tests": 110, "operators": 60, "steps": 80, "semantic": 110, "instances": 110}
 """Seconds that each part may take; 470 together."""
 
 TOTAL = 475
@@ -118,7 +118,7 @@ def run_here(part: str, small: bool) -> dict[str, Any]:
     if device == "cpu":
         torch.set_num_threads(1)
     return {"operators": gpu_parts.operators, "steps": gpu_parts.steps, "semantic": gpu_parts.semantic,
-            "detection": gpu_parts.detection}[part](device, small)  # fmt: skip
+            "instances": gpu_parts.instances}[part](device, small)  # fmt: skip
 
 
 def run_tests(small: bool) -> dict[str, Any]:

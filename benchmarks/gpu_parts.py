@@ -18,7 +18,8 @@ from lessons_lib.data.sample import Batch, collate
 from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
 from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.semantic import SemanticScores
-from lessons_lib.models.instance.build import detector, usual_config
+from lessons_lib.models.instance.build import usual_config
+from lessons_lib.models.instance.build_masks import masked_detector, usual_masks
 from lessons_lib.models.zoo import build_model
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.grid import Grid
@@ -172,21 +173,29 @@ def semantic(device: str, small: bool) -> dict[str, Any]:
     return found | {"miou": round(miou, 4), "gist": f": mIoU {miou:.3f} after {found['steps']} steps"}
 
 
-def detection(device: str, small: bool) -> dict[str, Any]:
-    """Faster R-CNN on ResNet-50-FPN, from nothing; small anchors, since the scenes' objects are small."""
+def instances(device: str, small: bool) -> dict[str, Any]:
+    """Mask R-CNN on ResNet-50-FPN, from nothing; small anchors, since the scenes' objects are small."""
     backbone = "tiny" if small else "resnet50"
     config = usual_config(backbone, "fpn")
     if not small:
         sizes = ((16,), (32,), (64,), (128,), (256,))
         config = replace(config, anchor_sizes=sizes, canonical=(4, 112.0), before_nms=(500, 500), after_nms=(300, 300),
                          regions=128)  # fmt: skip
-    model = detector(len(CLASSES), backbone, "fpn", config).to(device)
+    model = masked_detector(len(CLASSES), backbone, "fpn", config, usual_masks(backbone, "fpn")).to(device)
     found = learn(model, device, small, 3e-4)
-    scores = DetectionScores("box")
+    scores = {kind: DetectionScores(kind) for kind in ("box", "mask")}
     for sample in unseen(device, small):
-        scores.update(model.predict([sample.image])[0], sample.instances)
-    numbers = {name: round(scores.compute()[name], 4) for name in ("ap", "ap50", "ap75")}
-    return found | numbers | {"gist": f": box AP {numbers['ap']:.3f} after {found['steps']} steps"}
+        predicted = model.predict([sample.image])[0]
+        for table in scores.values():
+            table.update(predicted, sample.instances)
+    numbers = {
+        f"{kind}_{name}": round(value, 4)
+        for kind, table in scores.items()
+        for name, value in table.compute().items()
+        if name in ("ap", "ap50", "ap75")
+    }
+    words = f": box AP {numbers['box_ap']:.3f}, mask AP {numbers['mask_ap']:.3f} after {found['steps']} steps"
+    return found | numbers | {"gist": words}
 
 
 def learn(model: nn.Module, device: str, small: bool, rate: float) -> dict[str, Any]:

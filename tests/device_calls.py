@@ -4,7 +4,7 @@ import torch
 
 from lessons_lib.ops import annotations, boxes, checkerboard, convolution, coverage, masks, matching, nms, sampling
 
-from lessons_lib.ops import box_coding, levels, mask_targets, pasting, subpixel, transposed, unpooling, winograd  # isort: skip
+from lessons_lib.ops import box_coding, levels, mask_targets, pasting, subpixel, transposed, unpooling, voting, winograd  # isort: skip
 from lessons_lib.ops import anchors as anchors_module
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.receptive_field import chain
@@ -104,6 +104,7 @@ CALLS = {
     "transposed.conv_transpose2d_zeros": lambda: transposed.conv_transpose2d_zeros(IMAGE, WEIGHT, BIAS, 2, 1),
     "unpooling.max_pool": lambda: unpooling.max_pool(IMAGE, 2),
     "unpooling.max_unpool": lambda: unpooling.max_unpool(*unpooling.max_pool(IMAGE, 2), (8, 8)),
+    "voting.vote_masks": lambda: voting.vote_masks(MASKS, CORNERS, CORNERS[:2], TABLE[:2]),
     "winograd.winograd_conv3x3": lambda: winograd.winograd_conv3x3(IMAGE, WEIGHT, BIAS),
 }
 """Module and function → a call of it; what stands behind a comma is another way to call it."""

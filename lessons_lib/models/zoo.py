@@ -12,9 +12,10 @@ from torch import nn
 
 from lessons_lib.models.backbones import load_imagenet, make_backbone
 from lessons_lib.models.instance.build import faster_rcnn
+from lessons_lib.models.instance.build_fcis import fcis
 from lessons_lib.models.instance.build_masks import mask_rcnn
-from lessons_lib.models.instance.faster_rcnn import FasterRCNN
-from lessons_lib.models.instance.mask_rcnn import MaskRCNN
+from lessons_lib.models.instance.build_mnc import mnc
+from lessons_lib.models.instance.features import Features
 from lessons_lib.models.instance.pieces import pieces
 from lessons_lib.models.instance.recurrent import recurrent
 from lessons_lib.models.instance.sds import sds
@@ -68,6 +69,8 @@ MODELS: dict[str, Entry] = {
     "sds": Entry("instance", sds),
     "faster_rcnn": Entry("detection", faster_rcnn),
     "mask_rcnn": Entry("instance", mask_rcnn),
+    "mnc": Entry("instance", mnc),
+    "fcis": Entry("instance", fcis),
     "recurrent": Entry("sequence", recurrent),
 }
 """Every model by its name."""
@@ -105,6 +108,6 @@ def build_model(
         if not isinstance(getattr(model, "backbone", None), nn.Module):
             raise ValueError(f"pretrained must be False for {name}, whose network is its own")
         load_imagenet(backbone, cast(nn.Module, model.backbone))
-        if isinstance(model, FasterRCNN | MaskRCNN):
-            model.features.freeze_pretrained()
+        if isinstance(features := getattr(model, "features", None), Features):
+            features.freeze_pretrained()
     return model

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lessons_lib.models.backbones import PUBLISHED, TinyBackbone
-from lessons_lib.models.instance.faster_rcnn import FasterRCNN
-from lessons_lib.models.instance.mask_rcnn import MaskRCNN
+from lessons_lib.models.instance.features import Features
 from lessons_lib.models.zoo import build_model, find_model
 from lessons_lib.shipped import shipped
 from lessons_lib.shipped.recipes import begin_with_trunk
@@ -40,8 +39,8 @@ def begin_with_weights(settings: Settings, model: nn.Module, classes: Sequence[s
     if missing:
         raise ValueError(f"from must have every weight but the heads of {settings.model}, got {name} without {missing}")
     model.load_state_dict({key: own[key] if key in heads else theirs[key] for key in own})
-    if source.frozen and isinstance(model, FasterRCNN | MaskRCNN):
-        model.features.freeze_pretrained()
+    if source.frozen and isinstance(features := getattr(model, "features", None), Features):
+        features.freeze_pretrained()
     return _words(name, own, heads, source.classes, classes)
 
 

@@ -76,12 +76,12 @@ def detection_recipe(model: str, steps: int, scenes: int = 8000) -> Recipe:
 
 RECURRENT = Recipe(
     Settings(
-        "recurrent", preset=ROSETTES, count=6000, size=64, steps=1800, lr=3e-3, schedule="warm-up-cosine",
-        weight_decay=1e-4, clip=5.0, recipe="recurrent", options={"grow_every": 50},
+        "recurrent", preset=ROSETTES, count=12_000, size=64, steps=5400, lr=3e-3, schedule="warm-up-cosine",
+        weight_decay=1e-4, clip=5.0, recipe="recurrent", options={"grow_every": 100},
     ),
     judged=(ROSETTES,),
 )  # fmt: skip
-"""One leaf after the other; a training step draws three masks at first, and one more after every 50 steps."""
+"""One leaf after the other; a training step draws three masks at first, and one more after every 100 steps."""
 
 TRUNK = TrunkRecipe()
 RECIPES = {
@@ -91,6 +91,8 @@ RECIPES = {
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
     "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
     "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
+    "mnc": detection_recipe("mnc", steps=4500),
+    "fcis": detection_recipe("fcis", steps=9000),
     "recurrent": RECURRENT,
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""

@@ -16,6 +16,7 @@ from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.semantic import SemanticScores
 from lessons_lib.models.instance.build import detector, faster_rcnn, usual_config
 from lessons_lib.models.instance.build_masks import mask_rcnn
+from lessons_lib.models.instance.build_mnc import mnc
 from lessons_lib.models.semantic.fcn import FCN, fcn_trunk
 from lessons_lib.ops.box_coding import decode_boxes, encode_boxes
 from lessons_lib.ops.boxes import pairwise_box_iou
@@ -160,7 +161,7 @@ def test_a_training_step_with_masks():
 
 
 @pytest.mark.skipif(DEVICE != "cuda", reason="a CPU has nobody to wait for")
-@pytest.mark.parametrize("build", [faster_rcnn, mask_rcnn])
+@pytest.mark.parametrize("build", [faster_rcnn, mask_rcnn, mnc])
 @pytest.mark.parametrize("backbone", ["tiny", "resnet18"])
 def test_a_training_step_never_waits(build, backbone):
     torch.manual_seed(0)

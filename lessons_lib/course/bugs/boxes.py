@@ -100,9 +100,9 @@ def across_classes(right):
 def best_of_the_batch(right):
     """The likeliest proposals of all images together: one image may get them all."""
 
-    def propose(anchors, objectness, deltas, sizes, config, training):
+    def propose(anchors, objectness, deltas, sizes, config, training, moving=False):
         before, after = right(
-            anchors, objectness, deltas, sizes, replace(config, after_nms=config.before_nms), training
+            anchors, objectness, deltas, sizes, replace(config, after_nms=config.before_nms), training, moving
         )
         most = config.after_nms[not training] * len(sizes)
         scores = torch.where(after.valid, after.scores, -1.0).flatten()

@@ -55,17 +55,18 @@ def detector(num_classes: int, backbone: str, neck: str, config: DetectorConfig)
     for level in (*config.rpn_levels, *config.region_levels):
         if level not in features.grids:
             raise ValueError(f"levels must be maps of the features, {', '.join(features.grids)}, got {level!r}")
-    channels = features.channels[config.region_levels[0]]
     anchors = len(config.anchor_sizes[0]) * len(config.anchor_ratios)
     rpn = RPNHead(features.channels[config.rpn_levels[0]], anchors, config.rpn_depth)
-    trunk: Trunk
-    if backbone == "tiny":
-        trunk = TinyTrunk(channels, config.region_size)
-    elif neck == "c4":
-        trunk = res5_trunk(features)
-    else:
-        trunk = FullyConnectedTrunk(channels, config.region_size)
+    trunk = make_trunk(backbone, neck, features, config)
     return FasterRCNN(features, rpn, BoxHead(trunk, num_classes, config.class_agnostic), config)
+
+
+def make_trunk(backbone: str, neck: str, features: Features, config: DetectorConfig) -> Trunk:
+    """What makes a vector of a region's features, fresh, as it is usual with this backbone and neck."""
+    channels = features.channels[config.region_levels[0]]
+    if backbone == "tiny":
+        return TinyTrunk(channels, config.region_size)
+    return res5_trunk(features) if neck == "c4" else FullyConnectedTrunk(channels, config.region_size)
 
 
 def res5_trunk(features: Features) -> Res5Trunk:

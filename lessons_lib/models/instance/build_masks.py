@@ -1,9 +1,11 @@
 """Mask R-CNN by its parts: a detector of `build`, the maps that its masks are read from, and a mask head."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lessons_lib.models.instance.build import detector, usual_config
 from lessons_lib.models.instance.config import DetectorConfig
+from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.features import Features, UpToC4
 from lessons_lib.models.instance.mask_config import C4_MASKS, TINY_COARSE_MASKS, TINY_MASKS, MaskConfig
 from lessons_lib.models.instance.mask_head import (
@@ -57,17 +59,25 @@ def masked_detector(num_classes: int, backbone: str, neck: str, config: Detector
     """Mask R-CNN with fresh weights and settings of one's own; masks from "m1" are read from a `FineMap`."""
     found = detector(num_classes, backbone, neck, config)
     levels = masks.levels or config.region_levels
+    fine_features(found, levels, masks.fine_width)
+    head = make_mask_head(found.features, found.features.channels[levels[0]], num_classes, masks)
+    return MaskRCNN(found, head, masks)
+
+
+def fine_features(found: FasterRCNN, levels: Sequence[str], width: int) -> None:
+    """Gives a detector a `FineMap` of `width` channels where "m1" is among the levels that masks are read from.
+
+    ValueError for a level that the features do not have then.
+    """
     if "m1" in levels:
         inner = found.features.neck
         if inner is None or isinstance(inner, FineMap):
             raise ValueError(f"levels must be among {', '.join(found.features.grids)} without a neck, got {levels}")
-        found.features = Features(found.features.backbone, FineMap(found.backbone, inner, masks.fine_width))
+        found.features = Features(found.features.backbone, FineMap(found.backbone, inner, width))
     for level in levels:
         if level not in found.features.grids:
             known = ", ".join(found.features.grids)
             raise ValueError(f"levels must be maps of the features, {known}, or m1, got {level!r}")
-    head = make_mask_head(found.features, found.features.channels[levels[0]], num_classes, masks)
-    return MaskRCNN(found, head, masks)
 
 
 def make_mask_head(features: Features, channels: int, num_classes: int, masks: MaskConfig) -> MaskHead:

@@ -6,7 +6,7 @@ of the files beside this one. A system that does more, such as masks, holds a de
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from lessons_lib.models.instance.box_head import BoxHead, box_losses, region_cos
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.detections import class_boxes, detections
 from lessons_lib.models.instance.features import Features, UpToC4
+from lessons_lib.models.instance.joint_head import JointHead
 from lessons_lib.models.instance.proposing import found_and_proposed
 from lessons_lib.models.instance.regions import (
     Regions,
@@ -54,10 +55,10 @@ class FasterRCNN(InstanceModel):
     `features`, `rpn` and `box_head` are modules that can be used alone; `config` says everything that is no weight.
     """
 
-    def __init__(self, features: Features, rpn: RPNHead, box_head: BoxHead, config: DetectorConfig) -> None:
+    def __init__(self, features: Features, rpn: RPNHead, box_head: BoxHead | JointHead, config: DetectorConfig) -> None:
         super().__init__()
         self.features, self.rpn, self.box_head, self.config = features, rpn, box_head, config
-        self.num_classes = box_head.predictor.classes.out_features
+        self.num_classes = box_head.num_classes
         self.max_detections = config.most
         self.first: nn.Module = nn.Identity()  # done to an image before it is resized
         for level, sizes in zip(config.rpn_levels, config.anchor_sizes, strict=True):
@@ -85,6 +86,19 @@ class FasterRCNN(InstanceModel):
 
         `dice` draws the anchors and regions. Given `proposals` stand in for the RPN's, which still learns.
         """
+        step = self.begin(batch, dice, proposals)
+        logits, moves = self.box_head(self.read(step.maps, step.regions))
+        losses = box_losses(logits, moves, step.regions, step.truth, self.config)
+        return replace(step, losses=step.losses | losses)
+
+    def begin(
+        self, batch: Batch, dice: Dice = torch.rand, proposals: Proposals | None = None, moving: bool = False
+    ) -> Step:
+        """A training step up to its regions: the losses are those of the RPN alone, and no region has been read.
+
+        With `moving` the regions' boxes carry the gradient to the RPN, as a cascade needs it. The other arguments are
+        those of `learn`.
+        """
         truth = pad_truth(batch.instances, self.num_classes)
         # with the channels of a cell side by side, convolutions and the reads of regions go faster
         maps = self.features(self.first(batch.images).contiguous(memory_format=torch.channels_last))
@@ -94,11 +108,8 @@ class FasterRCNN(InstanceModel):
         random = dice(*scores.shape, device=scores.device)
         losses = rpn_losses(every, scores, moves, truth, random, self.config)
         if proposals is None:
-            _, proposals = propose(anchors, objectness, deltas, batch.sizes, self.config, training=True)
-        regions = self.choose_regions(maps, proposals, truth, dice)
-        logits, moves = self.box_head(self.read(maps, regions))
-        losses |= box_losses(logits, moves, regions, truth, self.config)
-        return Step(losses, maps, truth, regions)
+            _, proposals = propose(anchors, objectness, deltas, batch.sizes, self.config, training=True, moving=moving)
+        return Step(losses, maps, truth, self.choose_regions(maps, proposals, truth, dice))
 
     def choose_regions(
         self, maps: dict[str, Tensor], proposals: Proposals, truth: Truth, dice: Dice = torch.rand

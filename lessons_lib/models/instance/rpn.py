@@ -77,18 +77,20 @@ def propose(
     sizes: Int64[Tensor, "B 2"],
     config: DetectorConfig,
     training: bool,
+    moving: bool = False,
 ) -> tuple[Proposals, Proposals]:
-    """The proposals (before NMS, after NMS) of each image; no gradient.
+    """The proposals (before NMS, after NMS) of each image. With `moving` their boxes carry the gradient to `deltas`, as
+    a cascade needs it; which anchors are chosen, and how likely they are, never has one.
 
     Of each level the `before_nms` likeliest anchors are moved and clipped to their image; those without area count no
     more. Scores are probabilities; where rounding makes two equal, the finer level goes first, as in torchvision. NMS
     runs within each level; the `after_nms` likeliest of what stays are the proposals.
     """
     before, after = (pair[not training] for pair in (config.before_nms, config.after_nms))
-    with torch.no_grad():
+    with torch.set_grad_enabled(moving and torch.is_grad_enabled()):
         found = []
         for level, (own, logits, moves) in enumerate(zip(anchors, objectness, deltas, strict=True)):
-            best, chosen = logits.topk(min(before, logits.shape[1]))  # (B, k), of each image by itself
+            best, chosen = logits.detach().topk(min(before, logits.shape[1]))  # (B, k), of each image by itself
             moved = decode_boxes(_pick(moves, chosen), own[chosen])
             found.append((moved, best.sigmoid(), torch.full_like(chosen, level)))
         boxes, scores, levels = (torch.cat(parts, 1) for parts in zip(*found, strict=True))

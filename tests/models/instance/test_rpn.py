@@ -13,6 +13,7 @@ from lessons_lib.models.instance import rpn
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.rpn import ROUNDS, Proposals, RPNHead, propose, rpn_labels, rpn_losses
 from lessons_lib.models.instance.truth import pad_truth
+from lessons_lib.ops.box_coding import decode_boxes
 from lessons_lib.ops.nms import nms
 
 SIZES = [(64, 80), (50, 77)]
@@ -149,3 +150,20 @@ def test_only_a_training_step_stops_suppressing_after_some_rounds(case, monkeypa
     monkeypatch.setattr(rpn, "nms", recorded)
     propose(*case, torch.tensor(SIZES), EVERYTHING, training)
     assert given == [rounds] and ROUNDS >= 5
+
+
+def test_moving_proposals_carry_the_gradient_to_the_deltas_alone():
+    """The same boxes, and their gradient is that of decoding the chosen anchors by hand."""
+    anchors = [torch.tensor([[10.0, 10, 20, 20], [40, 10, 50, 20]])]
+    config = replace(EVERYTHING, rpn_levels=("p2",), anchor_sizes=((12,),))
+    logits, deltas = torch.tensor([[1.0, 2.0]], requires_grad=True), torch.full((1, 2, 4), 0.1, requires_grad=True)
+    size = torch.tensor([[64, 64]])
+    _, still = propose(anchors, [logits], [deltas], size, config, True)
+    _, moving = propose(anchors, [logits], [deltas], size, config, True, moving=True)
+    assert torch.equal(still.boxes, moving.boxes) and not still.boxes.requires_grad and not moving.scores.requires_grad
+    weights = torch.arange(8.0).view(1, 2, 4)
+    (moving.boxes[:, :2] * weights).sum().backward()
+    own = deltas.detach().clone().requires_grad_()
+    (decode_boxes(own, anchors[0][None]).flip(1) * weights).sum().backward()
+    assert logits.grad is None
+    torch.testing.assert_close(deltas.grad, own.grad)
