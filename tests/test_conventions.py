@@ -288,6 +288,47 @@ def test_upsampling():
     assert enlarge(torch.tensor([[[[1.0, 2]]]]), torch.zeros(1, 1, 2, 4)).tolist() == [[[[1, 1, 2, 2]] * 2]]
 
 
+def test_warp_samples():
+    """A ramp, in which a sample's value is where it stands: cell i of stride 1 lies at i + ½ of the image."""
+    ramp, box = torch.arange(12.0).expand(1, 1, 12, 12).contiguous(), boxes([2, 2, 6, 6])
+    middles = multilevel_roi_align([ramp], [Grid(1, 0.0)], box[None], 4, 1)[0, 0, 0, 0]
+    assert middles.tolist() == [2, 3, 4, 5]  # x = 2.5 … 5.5 of the image
+    assert roi_warp(ramp, [box], 4)[0, 0, 0].tolist() == [2, 3, 4, 5]  # x = 2 … 5 of the map, whose cell i lies at i
+    assert roi_warp(ramp, [box + 0.25], 4)[0, 0, 0].tolist() == [2.25, 3.25, 4.25, 5.25]
+
+
+def test_box_gradient():
+    assert MNCConfig().box_gradient == 1 / 512 and TINY_MNC.box_gradient == 1 / 2048
+
+
+def mask_iou(box, areas):
+    """Of a full mask of 2 × 2 cells over a box, all of it object."""
+    truth = MaskTruth(torch.ones(1, 1, 2, 2), torch.tensor([[areas]]))
+    return region_mask_iou(torch.ones(1, 1, 2, 2), truth, boxes(box)[None], 0.4).item()
+
+
+def test_mask_label():
+    assert mask_iou([0, 0, 4, 4], 32.0) == 0.5 >= MNCConfig().mask_iou == 0.5
+    assert mask_iou([0, 0, 4, 4], 33.0) < 0.5
+
+
+def test_mask_binary():
+    config, vertical = MNCConfig(mask_size=1), torch.zeros(1, 5, 5, dtype=torch.bool)
+    vertical[:, :, :2] = True  # 2 of 5 columns
+    own = torch.zeros(1, 1, dtype=torch.int64)
+    region = Regions(boxes([0, 0, 5, 5])[None], own + 1, own, own == 0)
+    assert config.target_threshold == config.threshold == 0.4
+    assert mask_truth([vertical[:, :, :5]], region, replace(config, target_threshold=0.6)).targets.item() == 0
+
+
+def test_vote_threshold():
+    masks, whole = torch.tensor([[[True, False]], [[False, True]]]), boxes([0, 0, 2, 1])
+    pair = torch.cat([whole, boxes([0, 0, 1, 1])])  # the second has an IoU of exactly ½ with the first
+    assert vote_masks(masks, pair, whole, torch.tensor([[0.6, 0.4]]))[0].tolist() == [[True, True]]
+    assert vote_masks(masks, pair, whole, torch.tensor([[0.61, 0.39]]))[0].tolist() == [[True, False]]
+    assert vote_masks(masks, pair, boxes([0, 0, 2.1, 1]), torch.tensor([[0.6, 0.4]]))[0].tolist() == [[True, False]]
+
+
 def test_lstm_gates():
     """With the candidate's bias alone at 2: our fourth gate, torch's third."""
     cell, theirs = ConvLSTMCell(1, 1, 1), torch.nn.LSTMCell(1, 1)

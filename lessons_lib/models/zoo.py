@@ -12,11 +12,13 @@ from torch import nn
 
 from lessons_lib.models.backbones import load_imagenet, make_backbone
 from lessons_lib.models.instance.build import faster_rcnn
+from lessons_lib.models.instance.build_fcis import fcis
 from lessons_lib.models.instance.build_masks import mask_rcnn
 from lessons_lib.models.instance.build_mnc import mnc
 from lessons_lib.models.instance.features import Features
 from lessons_lib.models.instance.pieces import pieces
 from lessons_lib.models.instance.recurrent import recurrent
+from lessons_lib.models.instance.sds import sds
 from lessons_lib.models.names import require_model
 from lessons_lib.models.semantic.deconvnet import deconvnet
 from lessons_lib.models.semantic.dilated import dilated, plain
@@ -64,9 +66,11 @@ MODELS: dict[str, Entry] = {
     "plain": Entry("semantic", plain),
     "dilated": Entry("semantic", dilated),
     "pieces": Entry("instance", pieces),
+    "sds": Entry("instance", sds),
     "faster_rcnn": Entry("detection", faster_rcnn),
     "mask_rcnn": Entry("instance", mask_rcnn),
     "mnc": Entry("instance", mnc),
+    "fcis": Entry("instance", fcis),
     "recurrent": Entry("sequence", recurrent),
 }
 """Every model by its name."""

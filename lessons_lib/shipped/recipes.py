@@ -101,6 +101,7 @@ RECIPES = {
     "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
     "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
     "mnc": cascade_recipe("mnc", steps=1200),
+    "fcis": detection_recipe("fcis", steps=9000),
     "recurrent": RECURRENT,
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""

@@ -106,7 +106,7 @@ class BoxHead(nn.Module):
 
     def __init__(self, trunk: Trunk, num_classes: int, class_agnostic: bool = False) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.trunk, self.num_classes = trunk, num_classes
         self.predictor = BoxPredictor(trunk.channels, num_classes, class_agnostic)
 
     def forward(self, features: Float[Tensor, "B R C P P"]) -> tuple[Float[Tensor, "B R K"], Float[Tensor, "B R k 4"]]:

@@ -24,6 +24,8 @@ class DetectorConfig:
     hard_examples: the regions are those with the largest losses (OHEM) instead of random ones.
     region_levels, operator, region_size, sampling: maps that regions are read from, by "align" or "pool", into so many
         bins a side, with so many samples a bin and side. canonical: FPN's equation 1: (level k0, size in pixels).
+    group_size: each of so many parts a side of a region has channels of its own, position-sensitive as in R-FCN
+        (arXiv:1605.06409) and FCIS; None: all bins read all channels.
     class_agnostic: one box for a region instead of one for each class. box_weights: of the head's box coding.
     rpn_beta, box_beta: where the smooth L1 loss turns from a parabola into a line. (Fast R-CNN's code: 1/9 and 1.)
     divide_by: "samples": both box losses are sums over the objects divided by all samples; "objects": by four times
@@ -57,6 +59,7 @@ class DetectorConfig:
     region_size: int = 7
     sampling: int = 2
     canonical: tuple[int, int | float] = (4, 224.0)
+    group_size: int | None = None
     class_agnostic: bool = False
     box_weights: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
     rpn_beta: float = 1 / 9
@@ -74,6 +77,8 @@ class DetectorConfig:
         if len(self.anchor_sizes) != len(self.rpn_levels):
             got = len(self.anchor_sizes)
             raise ValueError(f"anchor_sizes must hold one tuple for each of {len(self.rpn_levels)} levels, got {got}")
+        if self.group_size is not None and len(self.region_levels) != 1:
+            raise ValueError(f"region_levels must be one map where there are parts, got {self.region_levels}")
         for name, allowed in (("operator", ("align", "pool")), ("divide_by", ("samples", "objects"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")

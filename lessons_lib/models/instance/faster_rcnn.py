@@ -21,6 +21,7 @@ from lessons_lib.models.instance.box_head import BoxHead, box_losses, region_cos
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.detections import class_boxes, detections
 from lessons_lib.models.instance.features import Features, UpToC4
+from lessons_lib.models.instance.joint_head import JointHead
 from lessons_lib.models.instance.proposing import found_and_proposed
 from lessons_lib.models.instance.regions import (
     Regions,
@@ -54,10 +55,10 @@ class FasterRCNN(InstanceModel):
     `features`, `rpn` and `box_head` are modules that can be used alone; `config` says everything that is no weight.
     """
 
-    def __init__(self, features: Features, rpn: RPNHead, box_head: BoxHead, config: DetectorConfig) -> None:
+    def __init__(self, features: Features, rpn: RPNHead, box_head: BoxHead | JointHead, config: DetectorConfig) -> None:
         super().__init__()
         self.features, self.rpn, self.box_head, self.config = features, rpn, box_head, config
-        self.num_classes = box_head.predictor.classes.out_features
+        self.num_classes = box_head.num_classes
         self.max_detections = config.most
         self.first: nn.Module = nn.Identity()  # done to an image before it is resized
         for level, sizes in zip(config.rpn_levels, config.anchor_sizes, strict=True):

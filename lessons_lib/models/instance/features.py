@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lessons_lib.models.backbones import Backbone, ResNet
+from lessons_lib.models.instance.score_maps import ScoreMaps
 from lessons_lib.models.necks import FPN, TDM, FineMap
 from lessons_lib.ops.grid import Grid
 
@@ -13,7 +14,7 @@ from lessons_lib.ops.grid import Grid
 class Features(nn.Module):
     """Images to the maps of the neck, or of the backbone where there is none; `grids` and `channels` describe them."""
 
-    def __init__(self, backbone: "Backbone | UpToC4", neck: FPN | TDM | FineMap | None = None) -> None:
+    def __init__(self, backbone: "Backbone | UpToC4", neck: FPN | TDM | FineMap | ScoreMaps | None = None) -> None:
         super().__init__()
         self.backbone, self.neck = backbone, neck
         last: Any = backbone if neck is None else neck

@@ -10,11 +10,12 @@ from torch import Tensor
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.rpn import Proposals
 from lessons_lib.models.instance.truth import Truth
+from lessons_lib.ops.assembling import assemble
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
 from lessons_lib.ops.matching import IGNORED, POSITIVE, ignore_crowds, match, overlaps
 from lessons_lib.ops.nms import nms
-from lessons_lib.ops.roi import roi_pool
+from lessons_lib.ops.roi import ps_roi_pool, roi_pool
 from lessons_lib.ops.sampling import sample, sample_hardest
 
 
@@ -89,10 +90,12 @@ def read_regions(
 ) -> Float[Tensor, "B R C P P"]:
     """The features of each region, `size` bins a side (None: the configuration's), from the map that fits its size.
 
-    `operator` "align" is RoIAlign; "pool" is RoIPool, run on every map, of which each region takes its own. Where
-    `valid` is false the features are 0.
+    `operator` "align" is RoIAlign; "pool" is RoIPool, run on every map, of which each region takes its own; with
+    `group_size` each is position-sensitive. Where `valid` is false the features are 0.
     """
     names, size = config.region_levels, size or config.region_size
+    if config.group_size is not None:
+        return read_parts(maps[names[0]], grids[names[0]], boxes, valid, config, size)
     level, canonical = config.canonical
     own_maps, own_grids = [maps[name] for name in names], [grids[name] for name in names]
     if config.operator == "align":
@@ -109,3 +112,17 @@ def read_regions(
         pooled = roi_pool(x, list(own), size, 1 / grid.stride).unflatten(0, boxes.shape[:2])
         out = out + torch.where(here[..., None, None, None], pooled, 0)
     return out
+
+
+def read_parts(
+    scores: Float[Tensor, "B C H W"], grid: Grid, boxes: Float[Tensor, "B R 4"], valid: Bool[Tensor, "B R"],
+    config: DetectorConfig, size: int,
+) -> Float[Tensor, "B R K P P"]:  # fmt: skip
+    """The values of each region, each of its parts read from channels of its own: `assemble`, or `ps_roi_pool`."""
+    group = config.group_size
+    assert group is not None
+    if config.operator == "align":
+        return assemble(scores, grid, boxes, size, group, config.sampling, valid)
+    own = torch.where(valid[..., None], boxes, 0)
+    pooled = ps_roi_pool(scores, list(own), size, 1 / grid.stride, group).unflatten(0, boxes.shape[:2])
+    return torch.where(valid[..., None, None, None], pooled, 0)
