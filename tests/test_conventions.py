@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,17 @@ from torchvision.ops.poolers import LevelMapper
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.leaves import symmetric_best_dice
 from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.instance.cascade import MaskTruth, mask_truth, region_mask_iou
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.conv_lstm import ConvLSTMCell
 from lessons_lib.models.instance.inhibition import most_pixels
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.mask_head import channels_of, own_masks
+from lessons_lib.models.instance.mnc_config import TINY_MNC, MNCConfig
 from lessons_lib.models.instance.recurrent import recurrent_model
 from lessons_lib.models.instance.recurrent_config import RecurrentConfig
 from lessons_lib.models.instance.recurrent_losses import kept_steps, matched
+from lessons_lib.models.instance.regions import Regions
 from lessons_lib.models.instance.truth import pad_truth
 from lessons_lib.models.necks import FPN, enlarge
 from lessons_lib.ops.anchors import anchor_shapes, cell_centres
@@ -36,8 +40,9 @@ from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
 from lessons_lib.ops.mask_targets import mask_targets
 from lessons_lib.ops.nms import nms
 from lessons_lib.ops.pasting import paste_masks, paste_probs
-from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool
+from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool, roi_warp
 from lessons_lib.ops.roi.regions import round_half_away
+from lessons_lib.ops.voting import vote_masks
 
 PAGE = (Path(__file__).parent.parent / "docs" / "conventions.md").read_text("utf-8")
 ROWS = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
