@@ -103,7 +103,7 @@ ANSWERS = {
     "16.1": [channel_by_counting, channel_by_edges],
     "16.2": [assembled_by_torchvision, assembled_cell_by_cell],
     "16.3": [joint_by_pairs, joint_by_exponentials],
-    "16.4": [loss_by_loop, loss_by_difference],
-    "16.5": [HeadByMaximum, HeadInPlace],
+    "16.5": [loss_by_loop, loss_by_difference],
+    "16.4": [HeadByMaximum, HeadInPlace],
     "16.6": [hardest_by_sorting, hardest_by_mask],
 }

@@ -1,4 +1,4 @@
-"""Lesson 16, exercises 5 and 6: the layers that make the score maps, and the regions that are worth learning from."""
+"""Lesson 16, exercises 4 and 6: the layers that make the score maps, and the regions that are worth learning from."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from lessons_lib.course.exercises.engine.exercise import Exercise
 from lessons_lib.ops.matching import IGNORED
 from lessons_lib.ops.sampling import sample_hardest
 
-# 16.5
+# 16.4
 
 
 class LibraryScoreHead(nn.Module):
@@ -28,7 +28,8 @@ def head_cases():
     """One image, two parts a side; two images, three parts; one part."""
     generator = torch.Generator().manual_seed(5)
     cases = []
-    for images, channels, width, classes, group, size in ((1, 2, 3, 2, 2, (4, 5)), (2, 3, 4, 3, 3, (3, 3)), (1, 2, 2, 4, 1, (5, 4))):  # fmt: skip
+    sizes = ((1, 2, 3, 2, 2, (4, 5)), (2, 3, 4, 3, 3, (3, 3)), (1, 2, 2, 4, 1, (5, 4)))
+    for images, channels, width, classes, group, size in sizes:
         made = {"channels": channels, "width": width, "classes": classes, "group": group}
         cases.append(made | {"features": torch.randn(images, channels, *size, generator=generator)})
     return cases
@@ -40,7 +41,7 @@ def distance_from_one(scores):
 
 
 BUILD = Exercise(
-    "16.5",
+    "16.4",
     "Build the score maps",
     oracle=LibraryScoreHead,
     cases=head_cases,

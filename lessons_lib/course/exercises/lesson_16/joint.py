@@ -1,4 +1,4 @@
-"""Lesson 16, exercises 3 and 4: class and mask from the same pair of maps, and the loss of the mask."""
+"""Lesson 16, exercises 3 and 5: class and mask from the same pair of maps, and the loss of the mask."""
 
 import torch
 from torch.nn import functional as F
@@ -98,7 +98,7 @@ def forgets_the_last_softmax(pairs):
     return pairs.amax(1).mean((1, 2)), pairs.softmax(1)[:, 1]
 
 
-# 16.4
+# 16.5
 
 
 def loss_cases():
@@ -120,7 +120,7 @@ def library_pair_loss(pairs, labels, targets):
 
 
 LOSS = Exercise(
-    "16.4",
+    "16.5",
     "The loss of a pair",
     oracle=library_pair_loss,
     cases=loss_cases,
