@@ -17,8 +17,8 @@ from torchvision.ops.poolers import LevelMapper
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.leaves import symmetric_best_dice
 from lessons_lib.models.backbones import make_backbone
-from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.build_fcis import fcis
+from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.conv_lstm import ConvLSTMCell
 from lessons_lib.models.instance.fcis_config import FCIS_DETECTOR, TINY_FCIS, FCISConfig
 from lessons_lib.models.instance.inhibition import most_pixels
