@@ -180,8 +180,8 @@ def caption(view: View) -> str:
     best = int(view.probs.argmax())
     name = CLASSES[best] if best else "background"
     return (
-        f"<b>The region is taken for: {name}, probability {view.probs[best]:.2f}.</b> As {CLASSES[view.label]} its mask "
-        f"covers {int(view.pasted.sum())} pixels; its best IoU with a true object is {view.iou:.2f}."
+        f"<b>The region is taken for: {name}, probability {view.probs[best]:.2f}.</b> As {CLASSES[view.label]} its "
+        f"mask covers {int(view.pasted.sum())} pixels; its best IoU with a true object is {view.iou:.2f}."
     )
 
 
