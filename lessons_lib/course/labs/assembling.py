@@ -102,23 +102,24 @@ def draw(view: View) -> Figure:
     figure = bare_figure(9.2, 3.3)
     spaces = {"left": 0.01, "right": 0.99, "bottom": 0.03, "top": 0.89, "wspace": 0.1, "hspace": 0.3}
     grid = figure.add_gridspec(2, 4, width_ratios=(2.1, 2.1, 1, 1), **spaces)
-    _draw_scene(figure.add_subplot(grid[:, 0]), view)
-    _draw_maps(figure.add_subplot(grid[:, 1]), view)
+    draw_scene(figure.add_subplot(grid[:, 0]), view)
+    draw_maps(figure.add_subplot(grid[:, 1]), view)
     bound = max(view.maps.abs().max().item(), 1e-3)
     for place, title, values in ((0, OUTSIDE, view.outside), (1, INSIDE, view.inside)):
         ax = figure.add_subplot(grid[place, 2])
-        _draw_cells(ax, view, values, -bound, bound, "PuOr_r")
+        draw_cells(ax, view, values, -bound, bound, "PuOr_r")
         ax.set_title(title)
     ax = figure.add_subplot(grid[0, 3])
-    _draw_cells(ax, view, (view.inside - view.outside).sigmoid(), 0, 1, "viridis")
+    draw_cells(ax, view, (view.inside - view.outside).sigmoid(), 0, 1, "viridis")
     ax.set_title("mask")
     ax = figure.add_subplot(grid[1, 3])
-    _draw_cells(ax, view, torch.maximum(view.inside, view.outside), -bound, bound, "PuOr_r")
+    draw_cells(ax, view, torch.maximum(view.inside, view.outside), -bound, bound, "PuOr_r")
     ax.set_title("larger of the two")
     return figure
 
 
-def _draw_scene(ax: Axes, view: View) -> None:
+def draw_scene(ax: Axes, view: View) -> None:
+    """The scene with the box, its parts, and the mask once all of them are there."""
     draw_image(ax, view.scene.image)
     whole = view.done == view.maps.shape[0] ** 2
     if whole:
@@ -129,7 +130,7 @@ def _draw_scene(ax: Axes, view: View) -> None:
     ax.set_title(f"{CLASSES[view.label]}: probability {view.probs[view.label]:.2f}")
 
 
-def _draw_maps(ax: Axes, view: View) -> None:
+def draw_maps(ax: Axes, view: View) -> None:
     """G × G maps side by side, each as large as the image, and in each the part of the box that is read from it."""
     group, gap = len(view.maps), 8
     step = SIDE + gap
@@ -163,7 +164,8 @@ def _draw_box(ax: Axes, view: View, right: int, down: int, part: int | None = No
         ax.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor=PART, linewidth=2))
 
 
-def _draw_cells(ax: Axes, view: View, values: Tensor, low: float, high: float, colours: str) -> None:
+def draw_cells(ax: Axes, view: View, values: Tensor, low: float, high: float, colours: str) -> None:
+    """The cells that are assembled so far."""
     shown = torch.where(view.there, values, torch.nan)
     ax.imshow(shown.numpy(), vmin=low, vmax=high, cmap=colours)
     ax.set(xticks=[], yticks=[])

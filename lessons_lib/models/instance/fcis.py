@@ -141,6 +141,7 @@ class FCIS(InstanceModel):
             here = objects.labels == label
             chosen = objects.boxes[here]
             near = (pairwise_box_iou(chosen, boxes) >= self.config.vote).any(0)
+            near &= probs[:, label] > self.detector.config.least_confidence  # who whispers is not asked
             drawn = paste_probs(inside[near, label], boxes[near], tuple(size))
             loud = probs[near, label].expand(len(chosen), -1)
             masks[here] = vote_masks(drawn, boxes[near], chosen, loud, self.config.vote, self.config.threshold)
