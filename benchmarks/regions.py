@@ -1,7 +1,8 @@
 """Region operators and NMS against torchvision's compiled ones, on one thread: `python -m benchmarks.regions`.
 
-Both sides take turns, so that they meet the same load, and each side's best time counts. They run with torch's large
-memory pages (Linux; elsewhere nothing changes): to fetch new memory in small pages would be half of some times.
+Both sides take turns, so that they meet the same load, and each side's best time counts; on a CPU in processor seconds,
+which a busy machine blurs least. They run with torch's large memory pages (Linux; elsewhere nothing changes): to fetch
+new memory in small pages would be half of some times.
 """
 
 import argparse
@@ -41,7 +42,8 @@ WORKS = {
     "RoIAlign, sampling 2": Work(roi.roi_align, ops.roi_align, (BINS, STRIDE, 2, True), 0.2),
     "RoIAlign, adaptive": Work(roi.roi_align, ops.roi_align, (BINS, STRIDE, -1, True), 1.0),
     "RoIPool": Work(roi.roi_pool, ops.roi_pool, (BINS, STRIDE), 1.0),
-    "position-sensitive": Work(roi.ps_roi_pool, ops.ps_roi_pool, (BINS, STRIDE), 1.0, 5 * BINS**2),
+    "position-sensitive, 5 classes": Work(roi.ps_roi_pool, ops.ps_roi_pool, (BINS, STRIDE), 1.0, 5 * BINS**2),
+    "position-sensitive, 21 classes": Work(roi.ps_roi_pool, ops.ps_roi_pool, (BINS, STRIDE), 1.0, 21 * BINS**2),
 }
 NMS_GOAL = 1.0
 
@@ -56,13 +58,15 @@ def case(regions: int, channels: int, device: str) -> tuple[Tensor, Tensor]:
 
 
 def timed(call: Callable[[], object], device: str) -> float:
-    """Seconds of one call, the device's work included."""
-    if device == "cuda":
-        torch.cuda.synchronize()
+    """Seconds of one call: of the processor, or on a GPU until its work is done."""
+    if device != "cuda":
+        start = time.process_time()
+        call()
+        return time.process_time() - start
+    torch.cuda.synchronize()
     start = time.perf_counter()
     call()
-    if device == "cuda":
-        torch.cuda.synchronize()
+    torch.cuda.synchronize()
     return time.perf_counter() - start
 
 

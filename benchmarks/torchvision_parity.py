@@ -145,16 +145,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--proposals", type=int, default=1000, help="of an image, in both")
     parser.add_argument("--most", type=int, default=100, help="detections of an image, in both")
     parser.add_argument("--precision", type=int, choices=(32, 64), default=64)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--torchvision", action="store_true", help="compare torchvision with itself in float64 instead")
     parser.add_argument("--count", type=int, help="only so many photographs")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     dtype = torch.float64 if options.precision == 64 else torch.float32
     theirs, ours = pair(options.model, options.size, dtype, options.proposals, options.most)
+    theirs, ours = theirs.to(options.device), ours.to(options.device)
     exact = copy.deepcopy(theirs).double()
     found = []
     for path in sorted(options.folder.rglob("*.jpg"))[: options.count]:
-        image = read_photo(path)
+        image = read_photo(path).to(options.device)
         if options.torchvision:
             one = compared(their_detections(theirs, image.to(dtype)), their_detections(exact, image.double()))
         else:
@@ -164,8 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{path.name}: {one.alone} of {one.count} have no twin", flush=True)
     count, alone = sum(one.count for one in found), sum(one.alone for one in found)
     pixels, confidence = max(one.pixels for one in found), max(one.confidence for one in found)
-    print(f"{options.model}, short side {options.size}, float{options.precision}, {len(found)} photographs:", end=" ")
-    print(f"{alone} of {count} detections differ; the others by {pixels:.1e} pixels, {confidence:.1e} at most")
+    how = f"{options.model}, short side {options.size}, float{options.precision}, {options.device}"
+    print(f"{how}, {len(found)} photographs: {alone} of {count} detections differ;", end=" ")
+    print(f"the others by {pixels:.1e} pixels, {confidence:.1e} at most")
     every = sum(one.of_pixels for one in found)
     if every:
         unlike, probability = sum(one.unlike for one in found), max(one.probability for one in found)

@@ -100,6 +100,7 @@ RECIPES = {
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
     "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
     "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
+    "sds": detection_recipe("sds", steps=1500, scenes=1200),
     "mnc": cascade_recipe("mnc", steps=1200),
     "fcis": cascade_recipe("fcis", steps=3000),
     "recurrent": RECURRENT,

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 from pycocotools.coco import COCO
+from pycocotools.cocoeval import Params
 
 from lessons_lib.metrics.average_precision import IOU_THRESHOLDS, match_in_order
 from lessons_lib.metrics.coco import CocoScores
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
-from lessons_lib.metrics.detection_matching import match_pairs
+from lessons_lib.metrics.detection_matching import AREA_RANGES, match_pairs
 from lessons_lib.metrics.detection_pairs import paired
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.masks import pairwise_rle_iou
@@ -41,6 +42,13 @@ def test_200_sets_with_crowds_are_pycocotools(kind):
         for name in NUMBERS:
             counted[name] += want[name] > 0
     assert min(counted.values()) > 50  # every number was put to the test
+
+
+def test_areas_end_where_pycocotools_lets_them():
+    published = Params("segm")
+    assert {name: list(ends) for name, ends in AREA_RANGES.items()} == dict(
+        zip(published.areaRngLbl, published.areaRng, strict=True)
+    )
 
 
 @pytest.mark.parametrize("kind", ["box", "mask"])

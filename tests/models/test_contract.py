@@ -106,6 +106,7 @@ def test_a_batch_of_void_costs_nothing_and_touches_everything(semantic):
 def test_labels_end_before_the_number_of_classes():
     logits = torch.zeros(1, 3, 1, 2)
     assert pixel_cross_entropy(logits, torch.tensor([[[2, 0]]])).item() == pytest.approx(math.log(3))
+    assert pixel_cross_entropy(logits, torch.tensor([[[2, VOID]]])).item() == pytest.approx(math.log(3))  # of one pixel
     for wrong in (3, -1, 254):
         with pytest.raises(ValueError, match=f"label_maps must hold 0 to 2 or 255, got {wrong}"):
             pixel_cross_entropy(logits, torch.tensor([[[2, wrong]]]))

@@ -168,3 +168,19 @@ def test_half_precision_counts_in_float32(dtype):
 def test_no_gradient_asked_for_and_none_given():
     boxes = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10]], requires_grad=True)
     assert nms(boxes, torch.tensor([0.9, 0.8], requires_grad=True), 0.5).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_known_number_of_rounds_finds_the_fixpoint(seed):
+    boxes, scores, groups, threshold = random_case(seed, most=60)
+    longest = len(boxes) + 1  # no chain of boxes is longer
+    kept = nms_by_mask(boxes, scores, threshold, groups, rounds=longest)
+    assert torch.equal(kept, nms(boxes, scores, threshold, groups))
+
+
+def test_too_few_rounds_stop_before_the_end_of_a_chain():
+    chain = torch.tensor([[4.0 * k, 0, 4.0 * k + 10, 10] for k in range(5)])  # each overlaps the next by 6 / 14
+    scores = torch.arange(5.0, 0, -1)
+    by_rounds = {n: nms_by_mask(chain, scores, 0.4, rounds=n).tolist() for n in (1, 4)}
+    assert by_rounds[4] == [True, False, True, False, True]
+    assert by_rounds[1] == [True, False, False, False, False]  # as if the suppressed ones still suppressed
