@@ -151,8 +151,8 @@ def draw_maps(ax: Axes, view: View) -> None:
 
 def _draw_box(ax: Axes, view: View, right: int, down: int, part: int | None = None, lines: bool = True) -> None:
     """The box moved by so many pixels, with the lines between its parts, or with one part filled."""
-    x0, y0, x1, y1 = view.box
-    x0, x1, y0, y1 = x0 + right - 0.5, x1 + right - 0.5, y0 + down - 0.5, y1 + down - 0.5
+    x0, x1 = (side + right - 0.5 for side in view.box[::2])
+    y0, y1 = (side + down - 0.5 for side in view.box[1::2])
     group = len(view.maps)
     ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=FRAME, linewidth=1.6))
     wide, tall = (x1 - x0) / group, (y1 - y0) / group
