@@ -15,7 +15,7 @@ from data_scripts.fetch.free_space import require_space
 from data_scripts.fetch.placing import Job, place, space_for
 from data_scripts.fetch.remote import RemoteFile, about, table
 from data_scripts.fetch.verifying import verify
-from lessons_lib.terminal import run
+from lessons_lib.terminal import parsed, run
 
 USAGE = """\
 python -m data_scripts.download NAME --about     licence, registration, files, addresses, checksums, citation
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status: 0, 1 where something is missing or wrong, 2 for a wrong command, 130
     where the user stopped it."""
-    options = parser().parse_args(arguments)
+    options = parsed(parser(), arguments)
     if options.name is None:
         print(f"{table(list(DOWNLOADS.values()))}\n\n{USAGE}")
         return 0

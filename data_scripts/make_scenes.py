@@ -13,7 +13,7 @@ from data_scripts.export.relabel import ONE_KIND, relabel
 from lessons_lib.data.sample import VOID, Sample
 from lessons_lib.data.scenes import PRESETS, SceneConfig, draw_scenes
 from lessons_lib.data.scenes.rosettes import ROSETTES, RosetteConfig, draw_rosettes
-from lessons_lib.terminal import run
+from lessons_lib.terminal import parsed, run
 
 DRAWN_AT_ONCE = 32
 
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit status."""
-    options = parser().parse_args(arguments)
+    options = parsed(parser(), arguments)
     changes = {"size": options.size, "crowd_probability": options.crowd_probability}
     try:
         config = _config(options.preset, {k: v for k, v in changes.items() if v is not None})

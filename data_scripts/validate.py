@@ -18,7 +18,7 @@ from lessons_lib.data.files import DamagedFile, open_picture, orientation, read_
 from lessons_lib.data.folders import HalfOfSplit
 from lessons_lib.data.open import recognised
 from lessons_lib.data.sample import VOID, Sample
-from lessons_lib.terminal import run
+from lessons_lib.terminal import parsed, run
 
 Seen = dict[bytes, tuple[str, str]]
 """The pixels of a photograph, as a digest → its split and its name."""
@@ -140,7 +140,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """0 where nothing is wrong, 1 where something is, 2 for a folder that is no dataset."""
-    options = parser().parse_args(arguments)
+    options = parsed(parser(), arguments)
     try:
         report = validate(options.path, options.layout)
         if options.json:

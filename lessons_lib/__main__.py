@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
+from lessons_lib.terminal import parsed
 from lessons_lib.terminal import run as run_command
 from lessons_lib.training.command import add_evaluate, add_train
 
@@ -158,7 +159,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns its exit status: 0 well, 1 a cross or an error, 2 a wrong command line, 130 Ctrl-C."""
     top = parser()
-    args = top.parse_args(argv)
+    args = parsed(top, argv)
     if not hasattr(args, "run"):
         top.print_help()
         return 0

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,17 @@ from torchvision.ops.poolers import LevelMapper
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.leaves import symmetric_best_dice
 from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.instance.cascade import MaskTruth, mask_truth, region_mask_iou
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.conv_lstm import ConvLSTMCell
 from lessons_lib.models.instance.inhibition import most_pixels
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.mask_head import channels_of, own_masks
+from lessons_lib.models.instance.mnc_config import TINY_MNC, MNCConfig
 from lessons_lib.models.instance.recurrent import recurrent_model
 from lessons_lib.models.instance.recurrent_config import RecurrentConfig
 from lessons_lib.models.instance.recurrent_losses import kept_steps, matched
+from lessons_lib.models.instance.regions import Regions
 from lessons_lib.models.instance.truth import pad_truth
 from lessons_lib.models.necks import FPN, enlarge
 from lessons_lib.ops.anchors import anchor_shapes, cell_centres
@@ -36,8 +40,9 @@ from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
 from lessons_lib.ops.mask_targets import mask_targets
 from lessons_lib.ops.nms import nms
 from lessons_lib.ops.pasting import paste_masks, paste_probs
-from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool
+from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool, roi_warp
 from lessons_lib.ops.roi.regions import round_half_away
+from lessons_lib.ops.voting import vote_masks
 
 PAGE = (Path(__file__).parent.parent / "docs" / "conventions.md").read_text("utf-8")
 ROWS = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
@@ -286,6 +291,47 @@ def test_resizing():
 
 def test_upsampling():
     assert enlarge(torch.tensor([[[[1.0, 2]]]]), torch.zeros(1, 1, 2, 4)).tolist() == [[[[1, 1, 2, 2]] * 2]]
+
+
+def test_warp_samples():
+    """A ramp, in which a sample's value is where it stands: cell i of stride 1 lies at i + ½ of the image."""
+    ramp, box = torch.arange(12.0).expand(1, 1, 12, 12).contiguous(), boxes([2, 2, 6, 6])
+    middles = multilevel_roi_align([ramp], [Grid(1, 0.0)], box[None], 4, 1)[0, 0, 0, 0]
+    assert middles.tolist() == [2, 3, 4, 5]  # x = 2.5 … 5.5 of the image
+    assert roi_warp(ramp, [box], 4)[0, 0, 0].tolist() == [2, 3, 4, 5]  # x = 2 … 5 of the map, whose cell i lies at i
+    assert roi_warp(ramp, [box + 0.25], 4)[0, 0, 0].tolist() == [2.25, 3.25, 4.25, 5.25]
+
+
+def test_box_gradient():
+    assert MNCConfig().box_gradient == 1 / 512 and TINY_MNC.box_gradient == 1 / 2048
+
+
+def mask_iou(box, areas):
+    """Of a full mask of 2 × 2 cells over a box, all of it object."""
+    truth = MaskTruth(torch.ones(1, 1, 2, 2), torch.tensor([[areas]]))
+    return region_mask_iou(torch.ones(1, 1, 2, 2), truth, boxes(box)[None], 0.4).item()
+
+
+def test_mask_label():
+    assert mask_iou([0, 0, 4, 4], 32.0) == 0.5 >= MNCConfig().mask_iou == 0.5
+    assert mask_iou([0, 0, 4, 4], 33.0) < 0.5
+
+
+def test_mask_binary():
+    config, vertical = MNCConfig(mask_size=1), torch.zeros(1, 5, 5, dtype=torch.bool)
+    vertical[:, :, :2] = True  # 2 of 5 columns
+    own = torch.zeros(1, 1, dtype=torch.int64)
+    region = Regions(boxes([0, 0, 5, 5])[None], own + 1, own, own == 0)
+    assert config.target_threshold == config.threshold == 0.4
+    assert mask_truth([vertical[:, :, :5]], region, replace(config, target_threshold=0.6)).targets.item() == 0
+
+
+def test_vote_threshold():
+    masks, whole = torch.tensor([[[True, False]], [[False, True]]]), boxes([0, 0, 2, 1])
+    pair = torch.cat([whole, boxes([0, 0, 1, 1])])  # the second has an IoU of exactly ½ with the first
+    assert vote_masks(masks, pair, whole, torch.tensor([[0.6, 0.4]]))[0].tolist() == [[True, True]]
+    assert vote_masks(masks, pair, whole, torch.tensor([[0.61, 0.39]]))[0].tolist() == [[True, False]]
+    assert vote_masks(masks, pair, boxes([0, 0, 2.1, 1]), torch.tensor([[0.6, 0.4]]))[0].tolist() == [[True, False]]
 
 
 def test_lstm_gates():

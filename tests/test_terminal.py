@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lessons_lib.terminal import CLOSED
+from lessons_lib.__main__ import parser
+from lessons_lib.terminal import CLOSED, parsed
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("lessons_lib", "data_scripts", "benchmarks", "notebooks")
@@ -142,3 +143,20 @@ def test_notes_are_sentences_and_no_letters():
     run = command("-m", "data_scripts.download", "cityscapes", "--about", environment={"PYTHONIOENCODING": "utf-8"})
     notes = [line for line in run.stdout.decode("utf-8").splitlines() if line.strip().startswith("note")]
     assert notes == ["  note          the test split has no public annotations"]
+
+
+@pytest.mark.parametrize(
+    ("words", "after"),
+    [
+        (["train", "fcn8s", "--out", ""], "--out"),
+        (["train", "fcn8s", "--out="], "--out"),
+        (["predict", "", "--weights", "mask_rcnn"], "predict"),
+        (["data", "photos", "--out", ""], "--out"),
+    ],
+)
+def test_an_empty_word_is_no_path(words, after, capsys):
+    """As a shell gives it for "$OUT" where OUT is not set; an empty path would be the current folder."""
+    with pytest.raises(SystemExit) as stopped:
+        parsed(parser(), words)
+    assert stopped.value.code == 2 and f"an argument is empty, after {after}" in capsys.readouterr().err
+    assert parsed(parser(), ["train", "fcn8s", "--out", "x"]).out is not None

@@ -101,7 +101,7 @@ def follow_torchvision(model: nn.Module) -> None:
     Weights that torchvision trained are read so in any case; masks are pasted so only then. ValueError for a model
     without regions.
     """
-    detector = model.detector if isinstance(model, MaskRCNN) else model
+    detector = getattr(model, "detector", model)
     if not isinstance(detector, FasterRCNN):
         raise ValueError(f"conventions must be own for {type(model).__name__}, which reads no regions")
     detector.config = replace(detector.config, half_pixel=False)

@@ -94,3 +94,18 @@ def average_precision(hits: Bool[Tensor, "*S n"], positives: int | Float64[Tenso
     1.0
     """
     return interpolated_precision(*precision_recall(hits, positives)).mean(-1)
+
+
+def area_under_curve(hits: Bool[Tensor, "*S n"], positives: int | Float64[Tensor, "*#S 1"]) -> Float64[Tensor, "*S"]:
+    """AP as Pascal VOC counts it from 2010 on: the area under the curve of precision made to fall with recall.
+
+    It sums, over every object that is found, the best precision at or after its rank, divided by `positives`; COCO
+    reads the same curve at 101 recalls instead. 0 without detections.
+
+    >>> area_under_curve(torch.tensor([True, False, True]), positives=2).item()  # (1 + 2/3) / 2
+    0.8333333333333333
+    """
+    precision, _ = precision_recall(hits, positives)
+    envelope = precision.flip(-1).cummax(-1).values.flip(-1) if precision.shape[-1] else precision
+    found = (envelope * hits).sum(-1)
+    return found / (positives if isinstance(positives, int) else positives[..., 0])

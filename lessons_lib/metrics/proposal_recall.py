@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.detection_matching import match_pairs
 from lessons_lib.metrics.detection_pairs import Picture, paired
 from lessons_lib.ops.boxes import box_areas, check_boxes, pairwise_box_iou
+from lessons_lib.ops.masks import pairwise_mask_iou
 
 COUNTS = (10, 50, 100, 300, 1000)
 """The numbers of proposals that recall is measured at."""
@@ -23,8 +24,11 @@ COUNTS = (10, 50, 100, 300, 1000)
 class ProposalRecall:
     """Collects the proposals of images, then computes the recall at `counts` of all; the classes play no part.
 
+    `kind` is "box" or "mask", what proposals are and what the IoU is taken of.
+
     COCO's rules (AR of the COCO API without categories): proposals take their turn, best first, each takes the object
-    of highest IoU that is still free, and crowds are no objects. ValueError for counts that are not ascending and ≥ 1.
+    of highest IoU that is still free, and crowds are no objects. ValueError for counts that are not ascending and ≥ 1,
+    and for another kind.
 
     >>> recall = ProposalRecall(counts=(1, 2))
     >>> box, label = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([1])
@@ -34,30 +38,41 @@ class ProposalRecall:
     {1: 0.0, 2: 1.0}
     """
 
-    def __init__(self, counts: Sequence[int] = COUNTS):
-        self.counts = tuple(counts)
+    def __init__(self, counts: Sequence[int] = COUNTS, kind: str = "box"):
+        if kind not in ("box", "mask"):
+            raise ValueError(f"kind must be 'box' or 'mask', got {kind!r}")
+        self.counts, self.kind = tuple(counts), kind
         if not self.counts or self.counts[0] < 1 or any(a >= b for a, b in pairwise(self.counts)):
             raise ValueError(f"counts must be numbers ≥ 1, ascending, at least one, got {self.counts}")
         self.pictures: list[Picture] = []
 
-    def update(self, boxes: Float[Tensor, "P 4"], target: Instances) -> None:
-        """Add one image: its proposals as xyxy boxes, best first, and its objects. ValueError for other boxes."""
-        check_boxes("boxes", boxes)
+    def update(self, proposals: Float[Tensor, "P 4"] | Bool[Tensor, "P H W"], target: Instances) -> None:
+        """Add one image: its proposals, xyxy boxes or masks, best first, and its objects. ValueError for other ones."""
         crowd = target.is_crowd
         if crowd is None:
             crowd = torch.zeros(len(target), dtype=torch.bool, device=target.labels.device)
-        boxes, objects = boxes[: self.counts[-1]].cpu().double(), target.boxes.cpu().double()
-        iou = pairwise_box_iou(boxes, objects, crowd.cpu())
+        proposals = proposals[: self.counts[-1]].cpu()
+        if self.kind == "mask":
+            masks = target.known_masks.cpu()
+            iou = pairwise_mask_iou(proposals, masks, crowd.cpu())
+            areas = proposals.flatten(1).sum(1), masks.flatten(1).sum(1)
+        else:
+            check_boxes("proposals", proposals)
+            boxes, objects = proposals.double(), target.boxes.cpu().double()
+            iou = pairwise_box_iou(boxes, objects, crowd.cpu())
+            areas = box_areas(boxes), box_areas(objects)
         rank = (iou >= 0.5).any(1).nonzero()[:, 0]  # the others take no object at any threshold
         labels, gt_labels = torch.zeros_like(rank), torch.zeros(len(target), dtype=torch.int64, device="cpu")
-        areas = (box_areas(boxes[rank]), box_areas(objects))
-        self.pictures.append(Picture(iou[rank], -rank.double(), labels, areas[0], gt_labels, areas[1], crowd.cpu()))
+        self.pictures.append(
+            Picture(iou[rank], -rank.double(), labels, areas[0][rank], gt_labels, areas[1], crowd.cpu())
+        )
 
     def merge(self, other: "ProposalRecall") -> None:
         """Add the images of `other`, for example from another process, after one's own."""
-        if not isinstance(other, ProposalRecall) or other.counts != self.counts:
-            got = f"counts {other.counts}" if isinstance(other, ProposalRecall) else repr(other)
-            raise ValueError(f"other must be ProposalRecall with counts {self.counts}, got {got}")
+        own = f"{self.kind} with counts {self.counts}"
+        got = f"{other.kind} with counts {other.counts}" if isinstance(other, ProposalRecall) else repr(other)
+        if got != own:
+            raise ValueError(f"other must be ProposalRecall of kind {own}, got {got}")
         self.pictures += other.pictures
 
     def compute(self) -> dict[str, dict[int, float]]:

@@ -18,6 +18,7 @@ from lessons_lib.models.instance.build_mnc import mnc
 from lessons_lib.models.instance.features import Features
 from lessons_lib.models.instance.pieces import pieces
 from lessons_lib.models.instance.recurrent import recurrent
+from lessons_lib.models.instance.sds import sds
 from lessons_lib.models.names import require_model
 from lessons_lib.models.semantic.deconvnet import deconvnet
 from lessons_lib.models.semantic.dilated import dilated, plain
@@ -65,6 +66,7 @@ MODELS: dict[str, Entry] = {
     "plain": Entry("semantic", plain),
     "dilated": Entry("semantic", dilated),
     "pieces": Entry("instance", pieces),
+    "sds": Entry("instance", sds),
     "faster_rcnn": Entry("detection", faster_rcnn),
     "mask_rcnn": Entry("instance", mask_rcnn),
     "mnc": Entry("instance", mnc),

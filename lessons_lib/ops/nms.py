@@ -92,7 +92,7 @@ def nms_by_mask(
     if groups is not None:
         group = groups.gather(-1, order)
         overlaps &= group[..., :, None] == group[..., None, :]
-    keep = _fixpoint(overlaps.triu(1), alive, rounds)
+    keep = fixpoint(overlaps.triu(1), alive, rounds)
     return torch.empty_like(keep).scatter_(-1, order, keep)
 
 
@@ -114,7 +114,7 @@ def nms_in_blocks(
     while len(order):
         block, own = planes[:, :BLOCK], group[:BLOCK]
         overlaps = _overlap(block, block, iou_threshold).triu(1) & (own[:, None] == own)
-        stays = _fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool))
+        stays = fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool))
         keep[order[:BLOCK][stays]] = True
         order, group, planes = order[BLOCK:], group[BLOCK:], planes[:, BLOCK:]
         end = int(torch.searchsorted(group, own[-1:], right=True))  # where the group that goes on ends
@@ -169,7 +169,7 @@ def _not_above(threshold: float, dtype: torch.dtype) -> float:
     return float(np.nextafter(near, np.float32(-1)) if float(near) > threshold else near)
 
 
-def _fixpoint(
+def fixpoint(
     overlaps: Bool[Tensor, "*batch N N"], alive: Bool[Tensor, "*batch N"], rounds: int | None = None
 ) -> Bool[Tensor, "*batch N"]:
     """Which of the boxes that are alive stay; `overlaps[i, j]` is true only where i goes before j."""

@@ -18,6 +18,7 @@ from lessons_lib.atomic import whole_file, write_whole
 from lessons_lib.shipped import FOLDER
 from lessons_lib.shipped.recipes import RECIPES, follow
 from lessons_lib.shipped.scores import JUDGED_ON, unseen
+from lessons_lib.terminal import parsed
 from lessons_lib.terminal import run as run_command
 
 SEEDS = (0, 1, 2)
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=Path("results/semantic.json"))
     parser.add_argument("--only", nargs="*", choices=tuple(RECIPES), default=list(RECIPES), metavar="MODEL")
     parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS))
-    options = parser.parse_args(arguments)
+    options = parsed(parser, arguments)
     options.results.parent.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     make("trunk", SEEDS[0], options.work)

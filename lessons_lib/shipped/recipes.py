@@ -19,6 +19,7 @@ from lessons_lib.data.scenes.config import CLASSES
 from lessons_lib.data.scenes.mixed import MixedScenes, mixed_configs
 from lessons_lib.data.scenes.rosettes import ROSETTES
 from lessons_lib.shipped import FOLDER
+from lessons_lib.shipped.detector import begin_with_detector
 from lessons_lib.shipped.files import notes_of, write_weights
 from lessons_lib.shipped.scores import UNSEEN_SEED, classes_of, judge
 from lessons_lib.shipped.trunk import PATCH, Patches, accuracy, train_trunk
@@ -37,12 +38,14 @@ SIZE, COUNT = 128, 6000
 class Recipe:
     """The settings of one shipped checkpoint, and the presets of scenes on which it is judged.
 
-    `trunk`: the model's backbone begins as the shipped trunk, where it has a backbone.
+    `trunk`: the model's backbone begins as the shipped trunk, where it has a backbone. `detector`: instead, the
+    detector that the model holds begins as the shipped Faster R-CNN.
     """
 
     settings: Settings
     judged: tuple[str, ...]
     trunk: bool = True
+    detector: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,12 @@ def detection_recipe(model: str, steps: int, scenes: int = 8000) -> Recipe:
     return Recipe(settings, judged=("clear",))
 
 
+def cascade_recipe(model: str, steps: int) -> Recipe:
+    """The same on top of the shipped Faster R-CNN, more slowly, since much of it has learned already."""
+    recipe = detection_recipe(model, steps)
+    return replace(recipe, settings=replace(recipe.settings, lr=2e-3), detector=True)
+
+
 RECURRENT = Recipe(
     Settings(
         "recurrent", preset=ROSETTES, count=12_000, size=64, steps=5400, lr=3e-3, schedule="warm-up-cosine",
@@ -91,7 +100,8 @@ RECIPES = {
     **{name: semantic_recipe(name, ("context",)) for name in ("plain", "dilated")},
     "faster_rcnn": detection_recipe("faster_rcnn", steps=16_500, scenes=12_000),
     "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
-    "mnc": detection_recipe("mnc", steps=4500),
+    "sds": detection_recipe("sds", steps=1500, scenes=1200),
+    "mnc": cascade_recipe("mnc", steps=1200),
     "fcis": detection_recipe("fcis", steps=9000),
     "recurrent": RECURRENT,
 }
@@ -108,7 +118,8 @@ def follow(name: str, folder: Path, *, seed: int = 0, **how: Any) -> int | None:
         return None
     recipe = find_recipe(name)
     settings = replace(recipe.settings, seed=seed)
-    signal = train(settings, folder, start_from=begin_with_trunk if recipe.trunk else None, **how)
+    start = begin_with_detector if recipe.detector else begin_with_trunk if recipe.trunk else None
+    signal = train(settings, folder, start_from=start, **how)
     if signal is None and is_main_process():
         classes = classes_of(settings.preset)
         model = fresh_model(settings, classes)

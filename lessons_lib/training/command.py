@@ -172,7 +172,8 @@ def settings_of(args: argparse.Namespace) -> Settings:
 def model_options(model: str, words: list[str]) -> dict[str, Any]:
     """The model's options as `NAME=VALUE` says them, each of the type of its default.
 
-    Raises ValueError for a word without "=", an option that the model does not have, and a value of another type.
+    Raises ValueError for a word without "=", an option that the model does not have or that comes twice, and a
+    value of another type.
     """
     from lessons_lib.models.zoo import find_model
 
@@ -182,6 +183,8 @@ def model_options(model: str, words: list[str]) -> dict[str, Any]:
         if not equals or name not in known:
             allowed = ", ".join(f"{key}={value}" for key, value in known.items()) or "none"
             raise ValueError(f"option must be NAME=VALUE with an option of {model} ({allowed}), got {word!r}")
+        if name in found:
+            raise ValueError(f"option {name} must be given once, got it twice, the second time as {text!r}")
         found[name] = _like(known[name], name, text)
     return found
 

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 
+from lessons_lib.training.command import model_options
 from lessons_lib.training.loop import fit
 from lessons_lib.training.schedule import constant, one_cycle, polynomial, warm_up_cosine
 from tests.tiny_model import TinyModel
@@ -29,3 +30,9 @@ CASES = [
 def test_error_says_what_is_wrong(call, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         list(call())
+
+
+def test_an_option_given_twice():
+    assert model_options("mask_rcnn", ["neck=c4", "mask_head=mlp"]) == {"neck": "c4", "mask_head": "mlp"}
+    with pytest.raises(ValueError, match="option neck must be given once, got it twice, the second time as 'fpn'"):
+        model_options("mask_rcnn", ["neck=c4", "neck=fpn"])

@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.coco import truth_json
 from lessons_lib.metrics.proposal_recall import COUNTS, ProposalRecall
-from tests.metrics.detection_cases import random_pictures
+from tests.metrics.detection_cases import instances, random_pictures
 
 OBJECT = Instances(torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([4]), None)
 
@@ -103,3 +103,13 @@ def test_merged_it_is_as_if_counted_in_one():
         parts[number >= 3].update(found.boxes, target)
     parts[0].merge(parts[1])
     assert parts[0].compute() == whole.compute()
+
+
+def test_of_full_rectangles_masks_have_the_recall_of_boxes():
+    by_box, by_mask = (ProposalRecall(counts=(1, 3, 9), kind=kind) for kind in ("box", "mask"))
+    for found, target in random_pictures(5, count=4):
+        filled = [instances(x.boxes.tolist(), x.labels.tolist()) for x in (found, target)]
+        target = Instances(target.boxes, target.labels, filled[1].masks, is_crowd=target.is_crowd)
+        by_box.update(found.boxes, target)
+        by_mask.update(filled[0].masks, target)
+    assert by_mask.compute() == by_box.compute()

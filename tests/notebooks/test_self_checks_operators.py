@@ -5,6 +5,10 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import ops
 
+from lessons_lib.models.instance.build_mnc import mnc
+from lessons_lib.models.instance.cascade import MaskTruth, masked, region_mask_iou
+from lessons_lib.models.instance.mnc_config import MNCConfig
+from lessons_lib.ops.voting import vote_masks
 from tests.notebooks.test_self_checks import answers
 
 
@@ -90,3 +94,18 @@ def test_lesson_14():
     assert f"{F.cross_entropy(fresh, torch.tensor([0])):.2f} = ln 11" in found[2]
     assert f"{F.binary_cross_entropy_with_logits(fresh, fresh):.2f}" in found[2]
     assert 28 / 7 == 4 and "= 4 cells wide" in found[3]
+
+
+def test_lesson_15():
+    found = answers("15")
+    truth = MaskTruth(torch.ones(1, 1, 2, 2), torch.tensor([[32.0]]))
+    half = region_mask_iou(torch.ones(1, 1, 2, 2), truth, torch.tensor([[[0.0, 0, 4, 4]]]), 0.4)
+    assert half.item() == 0.5 == MNCConfig().mask_iou and found[0].startswith("½")
+    three, five = (sum(p.numel() for p in mnc(4, stages=stages).parameters()) for stages in (3, 5))
+    assert three == five and "None" in found[1]
+    masks = torch.tensor([[[False]], [[True]], [[True]]])
+    box = torch.tensor([[0.0, 0, 1, 1]])
+    assert vote_masks(masks, box.expand(3, 4), box, torch.tensor([[0.6, 0.2, 0.2]])).item() and "yes" in found[2]
+    features, mask = torch.ones(1, 1, 2, 2, requires_grad=True), torch.zeros(1, 2, 2, requires_grad=True)
+    masked(features, mask).sum().backward()
+    assert not features.grad.any() and mask.grad.all() and "to the mask it is not" in found[4]

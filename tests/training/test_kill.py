@@ -15,11 +15,12 @@ from lessons_lib.training.journal import read_journal
 from tests.training.lives import CAN_BE_KILLED, Life, command
 
 pytestmark = pytest.mark.skipif(not CAN_BE_KILLED, reason="this system has no SIGKILL")
-MODELS = ("tiny", "tiny_pieces", "faster_rcnn", "mask_rcnn", "mnc", "recurrent")
-"""A semantic model, one that finds objects, detectors with dice, masks and a cascade, and one that counts its steps."""
+MODELS = ("tiny", "tiny_pieces", "faster_rcnn", "mask_rcnn", "sds", "mnc", "recurrent")
+"""A semantic model, one that finds objects, detectors with dice, masks, remembered proposals and a cascade, and one
+that counts its steps."""
 
-STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60, "mask_rcnn": 40, "mnc": 30, "recurrent": 40}
-KILLS = {"tiny": 20, "tiny_pieces": 6, "faster_rcnn": 3, "mask_rcnn": 2, "mnc": 1, "recurrent": 2}
+STEPS = {"tiny": 240, "tiny_pieces": 240, "faster_rcnn": 60, "mask_rcnn": 40, "sds": 20, "mnc": 30, "recurrent": 40}
+KILLS = {"tiny": 20, "tiny_pieces": 6, "faster_rcnn": 3, "mask_rcnn": 2, "sds": 1, "mnc": 1, "recurrent": 2}
 OPTIONS = {"recurrent": ["--preset", "rosettes", "--option", "grow_every=5"]}
 """A curriculum that a run which began anew would take from its beginning."""
 

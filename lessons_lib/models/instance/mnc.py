@@ -95,6 +95,7 @@ class MNC(InstanceModel):
         masks = masks_of(batch.instances)
         step = self.detector.begin(batch, dice, proposals, moving=self.config.through_boxes)
         losses, regions, looks, detector = dict(step.losses), [step.regions], [], self.detector.config
+        self.bound(step.regions.boxes)
         for number in self.passes:
             own = regions[-1]
             look = self.look(step.maps, own.boxes, own.valid)
@@ -105,11 +106,18 @@ class MNC(InstanceModel):
             if number + 1 < self.config.stages:
                 boxes = self.moved(look, own.boxes, batch.sizes)
                 boxes = boxes if self.config.through_boxes else boxes.detach()
+                self.bound(boxes)
                 large = ((boxes.detach()[..., 2:] - boxes.detach()[..., :2]) >= SMALLEST).all(-1)
                 again = Proposals(boxes, torch.zeros_like(boxes[..., 0]), own.valid & large)
                 labelled, label = label_proposals(again, step.truth, replace(detector, add_truth=False))
                 regions.append(replace(labelled, valid=again.valid & (label != IGNORED)))
         return CascadeStep(losses, step, regions, looks)
+
+    def bound(self, boxes: Float[Tensor, "B R 4"]) -> None:
+        """Lets no more gradient through the boxes than `box_gradient`, where they carry one at all."""
+        most = self.config.box_gradient
+        if most is not None and boxes.requires_grad:
+            boxes.register_hook(lambda gradient: gradient.clamp(-most, most))
 
     def look(self, maps: dict[str, Tensor], boxes: Float[Tensor, "B R 4"], valid: Bool[Tensor, "B R"]) -> Look:
         """Stages 2 and 3 (and 4 and 5) for regions: their masks, their classes, and how to move their boxes."""
@@ -187,8 +195,8 @@ class MNC(InstanceModel):
             boxes = moved
         together = Candidates.all_of(every)
         yield "candidates", {"candidates": together}
-        found, region = voted(together, size, image.shape[1:], self.config, self.detector.config)
-        yield "detections", {"instances": found, "region": region}
+        objects, region = voted(together, size, image.shape[1:], self.config, self.detector.config)
+        yield "detections", {"instances": objects, "region": region}
 
     def predict_with_proposals(
         self, images: Sequence[Float[Tensor, "3 _ _"]], count: int

@@ -13,6 +13,9 @@ class MNCConfig:
     stages: 3 (boxes, masks, classes) or 5 (then masks and classes once more, in the boxes that stage 3 has moved, with
         the same weights), in training and in testing. A network may be trained with one and tested with the other.
     through_boxes: the losses of a stage have a gradient to the boxes that it reads, and so to the stages before it.
+    box_gradient: the most that this gradient may be for each coordinate of each box, in loss per pixel; None: as it is.
+        Targets do not move with the boxes, so it is not the whole truth, and where it outweighs the boxes' own losses
+        it spoils them. (The released code: 1/512, at 600 pixels.)
     region_size: bins a side of a region's features, from `samples` × `samples` bilinear samples each, pooled as `pool`
         says. (The paper: 28 × 28 samples, by 2 × 2 to 14 × 14.) Before a vector is made of them they are pooled once
         more, to the bins that the detector's box head expects.
@@ -28,6 +31,7 @@ class MNCConfig:
 
     stages: int = 5
     through_boxes: bool = True
+    box_gradient: float | None = 1 / 512
     region_size: int = 14
     samples: int = 2
     pool: str = "max"
@@ -48,6 +52,6 @@ class MNCConfig:
                 raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")
 
 
-TINY_MNC = MNCConfig(samples=1, pool="mean", mask_levels=("m1",), mask_width=64, shrink=True)
+TINY_MNC = MNCConfig(box_gradient=1 / 2048, samples=1, pool="mean", mask_levels=("m1",), mask_width=64, shrink=True)
 """What learns scenes of 96 pixels: one sample a bin, and stage 2 reads a map of stride 2. Two bins by two, averaged,
 are RoIAlign with two samples a side, so the box head of the tiny Faster R-CNN fits as it is."""

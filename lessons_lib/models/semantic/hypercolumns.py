@@ -5,7 +5,7 @@ Hariharan, Arbeláez, Girshick and Malik, "Hypercolumns for Object Segmentation 
 upsampled and added: far fewer numbers are upsampled, and the result is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -38,8 +38,17 @@ class Hypercolumns(SemanticModel):
 
     def logits(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Class scores of every pixel of images in [0, 1], any H and W."""
-        maps, grids = self.backbone(images), self.backbone.grids
-        answers = [upsample(layer(maps[name]), grids[name], images.shape[2:]) for name, layer in self.columns.items()]
+        return self.classify(self.backbone(images), images.shape[2:])
+
+    def classify(
+        self, maps: Mapping[str, Float[Tensor, "B _ _ _"]], size: Sequence[int], step: int = 1
+    ) -> Float[Tensor, "B K H W"]:
+        """Class scores of every pixel of images of `size` (H, W), of which the backbone has already made its maps.
+
+        With a larger `step`, of the middle of each square of step × step pixels; `size` counts these squares.
+        """
+        grids = self.backbone.grids
+        answers = [upsample(layer(maps[name]), grids[name], size, step) for name, layer in self.columns.items()]
         return self.score(F.relu(self.norm(torch.stack(answers).sum(0))))
 
 
@@ -86,19 +95,21 @@ def interpolate_classifiers(answers: Float[Tensor, "R K K C H W"]) -> Float[Tens
     return torch.einsum("rkchw,khw->rchw", answers.flatten(1, 2), weights[0])
 
 
-def upsample(x: Float[Tensor, "B C h w"], grid: Grid, size: Sequence[int]) -> Float[Tensor, "B C H W"]:
-    """Bilinear interpolation of a map at every pixel of an image of `size` (H, W), by where `grid` says its cells lie.
+def upsample(x: Float[Tensor, "B C h w"], grid: Grid, size: Sequence[int], step: int = 1) -> Float[Tensor, "B C H W"]:
+    """Bilinear interpolation of a map at every pixel of an image of `size` (H, W), by where `grid` says its cells lie;
+    with a larger `step`, at the middle of each of H × W squares of step × step pixels.
 
     Beyond the outermost cells the map stays constant. Where the cells tile the image, start (s − 1)/2 and
     H = s·h, it is `F.interpolate` with align_corners=False; elsewhere that would shift or stretch the map.
     """
     rows, columns = (
-        _hats(grid, cells, pixels, x.device).to(x.dtype) for cells, pixels in zip(x.shape[2:], size, strict=True)
+        _hats(grid, cells, pixels, step, x.device).to(x.dtype) for cells, pixels in zip(x.shape[2:], size, strict=True)
     )
     return rows @ x @ columns.T
 
 
-def _hats(grid: Grid, cells: int, pixels: int, device: torch.device) -> Float[Tensor, "P n"]:
+def _hats(grid: Grid, cells: int, pixels: int, step: int, device: torch.device) -> Float[Tensor, "P n"]:
     """The weight of each cell at each pixel along one axis: 1 at its middle, falling to 0 at its neighbours'."""
-    place = ((torch.arange(pixels, device=device) - grid.start) / grid.stride).clamp(0, cells - 1)
+    middle = step * torch.arange(pixels, device=device) + (step - 1) / 2
+    place = ((middle - grid.start) / grid.stride).clamp(0, cells - 1)
     return (1 - (place[:, None] - torch.arange(cells, device=device)).abs()).clamp(min=0)

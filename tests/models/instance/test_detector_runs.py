@@ -14,7 +14,7 @@ from lessons_lib.training.settings import Settings
 from lessons_lib.training.train import train
 
 
-@pytest.mark.parametrize("model", ["faster_rcnn", "mask_rcnn", "mnc", "fcis"])
+@pytest.mark.parametrize("model", ["faster_rcnn", "mask_rcnn", "sds", "mnc", "fcis"])
 def test_taken_up_again_it_ends_with_the_same_bits(tmp_path, model, monkeypatch):
     monkeypatch.setattr(train_module, "UNSEEN", 2)  # the scores do not matter here
     settings = Settings(model, preset="clear", count=8, steps=5, batch=2, schedule="constant")

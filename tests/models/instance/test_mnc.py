@@ -6,14 +6,11 @@ import pytest
 import torch
 
 from lessons_lib.data.sample import collate
-from lessons_lib.models.instance.build import faster_rcnn, usual_config
+from lessons_lib.models.instance.build import usual_config
 from lessons_lib.models.instance.build_mnc import cascade, mnc, usual_cascade
-from lessons_lib.models.instance.candidates import Candidates, voted
 from lessons_lib.models.instance.cascade import cascade_losses, mask_truth
 from lessons_lib.models.instance.regions import Regions
 from lessons_lib.models.instance.truth import pad_truth
-from lessons_lib.ops.grid import Grid
-from lessons_lib.ops.roi import roi_warp
 from tests.models.instance.test_mask_rcnn import sample, scenes
 
 AGAIN = ["mask", "classification", "box_classification", "box"]
@@ -168,71 +165,18 @@ def test_three_stages_are_the_first_three_of_five():
     assert all(torch.equal(three.losses[name], five.losses[name]) for name in THREE)
 
 
-def test_the_box_pathway_is_faster_rcnns():
-    """The tiny cascade's warped and averaged features are RoIAlign's with two samples a side: its weights fit."""
-    model, other, image = fresh(classes=11), faster_rcnn(11), scenes(1).images
-    inner = (model.features.backbone, model.features.neck.neck, model.detector.box_head)
-    for own, theirs in zip(inner, (other.features.backbone, other.features.neck, other.box_head), strict=True):
-        own.load_state_dict(theirs.state_dict())
-    maps = other.features(image)
-    boxes, valid = torch.tensor([[[10.0, 12, 50, 60], [-3, 30, 40, 99]]]), torch.ones(1, 2, dtype=torch.bool)
-    regions = Regions(boxes, valid.long(), valid.long() * 0, valid)
-    logits, deltas = other.box_head(other.read(maps, regions))
-    look = model.look(model.features(image), boxes, valid)
-    torch.testing.assert_close(look.box_logits, logits)
-    torch.testing.assert_close(look.deltas, deltas)
-
-
-def test_warping_is_the_papers_half_a_bin_further_on():
-    """κ at the middle of each bin, cells where the grid says; roi_warp, the paper's, has its samples at the corners."""
-    model, (maps, boxes) = fresh(), ({"p2": torch.rand(1, 48, 24, 24)}, torch.tensor([[[20.0, 18, 60, 70]]]))
-    grid = model.features.grids["p2"]
-    ours = model.warp(maps, boxes, torch.ones(1, 1, dtype=torch.bool))[0]
-    half_a_bin = (boxes[..., 2:] - boxes[..., :2]) / 28
-    shifted = boxes + torch.cat([half_a_bin, half_a_bin], -1) - (grid.start + 0.5)
-    assert isinstance(grid, Grid)
-    torch.testing.assert_close(ours, roi_warp(maps["p2"], [shifted[0]], 14, 1 / grid.stride))
-
-
-def test_the_paper_pools_28_samples_to_14_by_their_maximum():
-    config = replace(usual_cascade("tiny", "fpn"), samples=2, pool="max")
-    torch.manual_seed(0)
-    model = cascade(4, "tiny", "fpn", usual_config("tiny", "fpn"), config)
-    maps, boxes, valid = (
-        model.features(torch.rand(1, 3, 96, 96)),
-        torch.tensor([[[9.0, 9, 50, 60]]]),
-        torch.ones(1, 1) > 0,
-    )
-    plain = replace(config, samples=1, region_size=28)
-    read = cascade(4, "tiny", "fpn", usual_config("tiny", "fpn"), plain).warp(maps, boxes, valid)
-    torch.testing.assert_close(model.warp(maps, boxes, valid)[0], torch.nn.functional.max_pool2d(read[0], 2))
-
-
-def test_stages_end_with_what_is_predicted():
-    model, image = fresh(classes=11).eval(), scenes(1).images[0]
-    with torch.inference_mode():
-        seen = dict(model.stages(image))
-    assert list(seen)[-7:] == ["proposals", "stage_2", "stage_3", "stage_4", "stage_5", "candidates", "detections"]
-    count, together = len(seen["stage_2"]["boxes"]), seen["candidates"]["candidates"]
-    assert together.masks.shape == (2 * count, 28, 28) and together.probs.shape == (2 * count, 11)
-    assert torch.equal(together.boxes[count:], seen["stage_3"]["boxes"])
-    objects, region = seen["detections"].values()
-    assert torch.equal(objects.boxes, together.boxes[region])
-    assert torch.equal(objects.scores, together.probs[region, objects.labels])
-    (found,) = model.predict([image])
-    assert torch.equal(found.masks, objects.masks) and len(found) > 0
-
-
-def test_without_rivals_voting_changes_nothing_and_with_them_they_count():
-    torch.manual_seed(0)
-    probs, boxes = torch.rand(2, 28, 28), torch.tensor([[5.0, 5, 30, 30], [50, 50, 90, 80]])
-    classes = torch.tensor([[0.1, 0.9, 0], [0.2, 0, 0.8]])
-    config, detector = usual_cascade("tiny", "fpn"), usual_config("tiny", "fpn")
-    apart = Candidates(boxes, probs, classes)
-    with_votes, alone = (voted(apart, (96, 96), (96, 96), config, detector, v)[0] for v in (True, False))
-    assert torch.equal(with_votes.masks, alone.masks) and with_votes.labels.tolist() == [1, 2]
-    rival = Candidates(boxes[:1] + 1, torch.ones(1, 28, 28), torch.tensor([[0.2, 0.8, 0]]))
-    found, region = voted(Candidates.all_of([apart, rival]), (96, 96), (96, 96), config, detector)
-    assert region.tolist() == [0, 1] and found.masks[0].sum() > alone.masks[0].sum()
-    small, _ = voted(apart, (96, 96), (48, 48), config, detector)
-    assert small.masks.shape == (2, 48, 48) and small.boxes[0].tolist() == [2.5, 2.5, 15, 15]
+def test_the_gradient_to_the_boxes_has_its_bound():
+    """Of every box, for every coordinate: no more than `box_gradient`, and what is less stays as it is."""
+    batch, found = scenes(2), {}
+    for most in (None, 1e-4):
+        model = fresh(classes=11)
+        torch.nn.init.normal_(model.classes.weight)  # so that the loss pulls
+        model.config = replace(model.config, stages=3, box_gradient=most)
+        torch.manual_seed(1)
+        made = model.learn(batch)
+        boxes, seen = made.regions[0].boxes, []
+        boxes.register_hook(seen.append)  # after the model's own hook
+        sum(made.losses.values()).backward()
+        found[most] = seen[0]
+    assert found[None].abs().max() > 1e-3
+    torch.testing.assert_close(found[1e-4], found[None].clamp(-1e-4, 1e-4))
