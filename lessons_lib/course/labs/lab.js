@@ -87,6 +87,10 @@ function render({ model, el }) {
     bar.append(button);
   }
 
+  for (const one of bar.querySelectorAll("input, select, button")) {
+    one.dataset.lmSuppressShortcuts = "true"; // JupyterLab's own keys, such as End, would take the focus away
+  }
+
   function player(spec, one) {
     const button = element("button", { type: "button", className: "player", textContent: "▶" });
     button.setAttribute("aria-label", `play ${spec.label}`);
