@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from lessons_lib.course.exercises.engine.cells import ids_of_cell, is_setup
-from lessons_lib.course.labs.lab import SLEEPING
+from lessons_lib.course.labs.lab import SLEEPING, WIDGET
 
 MAX_LINES = 25
 MAX_BYTES = 1_000_000
@@ -54,6 +54,8 @@ def _committed_as_run(notebook: NotebookNode) -> Iterator[str]:
             yield f"code cell {place} was run as number {cell.execution_count}"
         if any(output.output_type == "error" for output in cell.outputs):
             yield f"code cell {place} ends in an error"
+        if any(WIDGET in output.get("data", {}) for output in cell.outputs):
+            yield f"code cell {place} keeps a widget, which no kernel keeps alive"
 
 
 def _clean(notebook: NotebookNode) -> Iterator[str]:

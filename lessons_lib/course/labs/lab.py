@@ -147,7 +147,7 @@ def still(image: bytes, words: str) -> str:
     """The page element of a laboratory that sleeps: its picture, its caption as alt text, and how to wake it."""
     alt = html.escape(" ".join(html.unescape(re.sub(r"<[^>]*>", " ", words)).split()), quote=True)
     shown = f'<img alt="{alt}" src="{_address(image)}">'
-    return f'{SLEEPING}{shown}<figcaption>{WAKE}</figcaption></figure>'
+    return f"{SLEEPING}{shown}<figcaption>{WAKE}</figcaption></figure>"
 
 
 def _address(image: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The shell of the laboratories: what the page is told, what it may ask for, and what is left when the kernel is gone."""
+"""The shell of the laboratories: what the page is told, what it may ask for, what is left without a kernel."""
 
 import html
 import io
