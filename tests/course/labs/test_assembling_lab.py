@@ -51,6 +51,6 @@ def test_a_box_beside_is_background():
 
 def test_moved_by_hand():
     lab = laboratory.lab()
-    first = lab.image.value
+    first = lab.image
     lab.controls["parts"].value = 2
-    assert lab.image.value != first and "2 of 9 parts" in lab.text.value
+    assert lab.image != first and "2 of 9 parts" in lab.words
