@@ -56,6 +56,11 @@ class View:
         return part[:, None] * group + part < self.done
 
     @property
+    def bound(self) -> float:
+        """The score that is drawn in the strongest colour: the largest of all maps that are looked at."""
+        return max(self.maps.max().item(), 1e-3)
+
+    @property
     def iou(self) -> float:
         """IoU of the mask with the true object that it fits best."""
         true = self.scene.instances.known_masks
@@ -104,7 +109,7 @@ def draw(view: View) -> Figure:
     grid = figure.add_gridspec(2, 4, width_ratios=(2.1, 2.1, 1, 1), **spaces)
     draw_scene(figure.add_subplot(grid[:, 0]), view)
     draw_maps(figure.add_subplot(grid[:, 1]), view)
-    bound = max(view.maps.abs().max().item(), 1e-3)
+    bound = view.bound
     for place, title, values in ((0, OUTSIDE, view.outside), (1, INSIDE, view.inside)):
         ax = figure.add_subplot(grid[place, 2])
         draw_cells(ax, view, values, -bound, bound, "PuOr_r")
@@ -134,7 +139,7 @@ def draw_maps(ax: Axes, view: View) -> None:
     """G × G maps side by side, each as large as the image, and in each the part of the box that is read from it."""
     group, gap = len(view.maps), 8
     step = SIDE + gap
-    bound = max(view.maps.abs().max().item(), 1e-3)
+    bound = view.bound
     grid = model().features.grids[SCORES]
     for row in range(group):
         for column in range(group):
