@@ -18,6 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from lessons_lib.atomic import write_whole
 from lessons_lib.course.exercises.engine.cells import DECORATOR
+from lessons_lib.course.labs.lab import WIDGET
 from lessons_lib.terminal import run
 
 HERE = Path(__file__).resolve().parent
@@ -27,8 +28,9 @@ KEPT_CELL_METADATA = ("tags", "jupyter", "editable", "deletable", "slideshow")
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Makes the notebook the same whoever ran it: no widget state, no times, one kernel name, counts from 1.
+    """Makes the notebook the same whoever ran it: no widgets, no times, one kernel name, counts from 1.
 
+    Of a laboratory its picture stays, with alt text; a widget that no kernel keeps alive would be an error message.
     A cell with the stub of an exercise is tagged raises-exception, so that an error in it does not end Run All.
     Works in place and returns it. Cell ids stay; outputs stay, but for the trace that a progress bar or a stream split
     over several messages leaves: streams of one name that follow each other become one.
@@ -45,6 +47,8 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.execution_count = count if cell.source.strip() else None
             cell.outputs = _merge_streams(cell.outputs)
             for output in cell.outputs:
+                if "text/html" in output.get("data", {}):
+                    output.data.pop(WIDGET, None)
                 if output.output_type == "execute_result":
                     output.execution_count = count
     return notebook

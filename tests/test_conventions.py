@@ -20,10 +20,13 @@ from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.leaves import symmetric_best_dice
 from lessons_lib.metrics.region_ap import RegionScores
 from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.instance.build_fcis import fcis
 from lessons_lib.models.instance.cascade import MaskTruth, mask_truth, region_mask_iou
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.conv_lstm import ConvLSTMCell
+from lessons_lib.models.instance.fcis_config import FCIS_DETECTOR, TINY_FCIS, FCISConfig
 from lessons_lib.models.instance.inhibition import most_pixels
+from lessons_lib.models.instance.joint_head import class_logits, mask_logits, pairs_of
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.mask_head import channels_of, own_masks
 from lessons_lib.models.instance.mnc_config import TINY_MNC, MNCConfig
@@ -36,6 +39,7 @@ from lessons_lib.models.instance.sds_regions import label_segments, with_context
 from lessons_lib.models.instance.truth import pad_truth
 from lessons_lib.models.necks import FPN, enlarge
 from lessons_lib.ops.anchors import anchor_shapes, cell_centres
+from lessons_lib.ops.assembling import assemble
 from lessons_lib.ops.box_coding import LARGEST_GROWTH, decode_boxes
 from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
 from lessons_lib.ops.coverage import coverage_loss
@@ -431,3 +435,47 @@ def test_best_dice_of_nothing():
         0,
         0,
     )
+
+
+def test_ps_channels():
+    """Maps of one value return the number of their channel; torchvision's operator gives the same."""
+    numbered = torch.arange(18.0).view(1, 18, 1, 1).expand(1, 18, 9, 9).contiguous()
+    box = boxes([0, 1, 1, 7, 7])
+    got = assemble(numbered, PIXELS, box[None, :, 1:], 3, 3)[0, 0]
+    assert got[1, 0].tolist() == [9, 10, 11] and got[1, 2, 1] == (1 * 3 + 2) * 3 + 1
+    assert torch.equal(got, ops.ps_roi_pool(numbered, box, 3)[0])
+
+
+def test_ps_pair():
+    features = torch.arange(8.0).view(8, 1, 1)  # two classes and four deltas
+    pairs = pairs_of(features, 2)
+    assert pairs[1, :, 0, 0].tolist() == [2, 3] and mask_logits(pairs)[1].item() == 3 - 2
+
+
+def test_ps_reads():
+    """A ramp in a box from 0.6 to 2.4: its middle is 1.5; rounded, it is the box from 1 to 2."""
+    ramp, box = torch.arange(5.0).repeat(5, 1)[None, None] ** 2, boxes([0, 0.6, 0.6, 2.4, 2.4])
+    assert assemble(ramp, PIXELS, box[None, :, 1:], 1, 1).item() == 1
+    assert ps_roi_pool(ramp, box, 1).item() == 1
+    wide = boxes([0, 0.0, 0.0, 3.4, 3.4])
+    assert round(assemble(ramp, PIXELS, wide[None, :, 1:], 1, 1).item(), 4) == 1.6  # between 1 and 4, at 1.2
+    assert ps_roi_pool(ramp, wide, 1).item() == pytest.approx((0 + 1 + 4) / 3)
+    assert fcis(3).detector.config.operator == "align"
+
+
+def test_ps_joint():
+    pairs = torch.tensor([[[[2.0, 0.0]], [[0.0, 4.0]]], [[[1.0, 1.0]], [[1.0, 1.0]]]])  # two classes, two cells
+    assert class_logits(pairs).tolist() == [3, 1]
+
+
+def test_ps_targets():
+    half = torch.zeros(1, 4, 4, dtype=torch.bool)
+    half[:, :, :2] = True
+    one = torch.zeros(1, 1, dtype=torch.int64)
+    box = torch.tensor([[[1.0, 0, 3, 4]]])
+    assert mask_targets([half], box, one, one == 0, 2)[0, 0, 0].tolist() == [0.875, 0.125]  # not 1 and 0
+
+
+def test_ps_boxes():
+    assert FCISConfig().boxes == "both" and FCIS_DETECTOR.after_nms == (300, 300)
+    assert TINY_FCIS.boxes == "moved"

@@ -88,6 +88,13 @@ def test_cascades_of_other_kinds(options):
     alone(lambda: model.predict([batch.images[0]]))
 
 
+@pytest.mark.parametrize("options", [{"operator": "pool"}, {"hard_examples": True, "parts": 1}])
+def test_position_sensitive_maps_of_other_kinds(options):
+    model, batch = build_model("fcis", 11, **options), collate(draw_scenes(range(2), replace(EASY, size=64)))
+    alone(lambda: sum(model(batch).values()).backward())
+    alone(lambda: model.predict([batch.images[0]]))
+
+
 def boxes(count):
     start = torch.rand(count, 2) * 60
     return torch.cat([start, start + 2 + torch.rand(count, 2) * 30], 1)

@@ -10,7 +10,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
+from lessons_lib.course.labs.lab import SLEEPING
+
 CAPTION = re.compile(r"\A\*(?!\*)((?:[^*]|\*\*)+?)\*(?:\s+|\Z)")
 FOLDED = 4
 """Code of more lines than this whose output is a figure is folded: the reader came for the figure."""
@@ -131,7 +132,7 @@ def _code(cell: NotebookNode, stem: str, figures: Path, caption: str) -> Iterato
             words = "" if shown else caption  # a caption belongs to the first figure of a cell
             yield _figure(f"{figures.name}/{file.name}", words)
             shown = True
-        elif WIDGET in data:
+        elif data.get("text/html", "").startswith(SLEEPING):
             continue  # a laboratory; without a kernel its pictures were drawn beforehand
         elif "text/html" in data:
             yield raw(f'<div class="result">{data["text/html"]}</div>')

@@ -7,21 +7,31 @@ from safetensors.torch import load_file
 from torch import nn
 
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
+from lessons_lib.models.instance.joint_head import JointHead
+from lessons_lib.models.instance.score_maps import ScoreMaps
 from lessons_lib.models.necks import FineMap
 from lessons_lib.shipped import FOLDER
 
+NECKS = ((FineMap, "neck.", ("lateral", "top_down")), (ScoreMaps, "inner.", ("hidden", "predictor")))
+"""Necks over another one: what they call it, and the layers that are their own."""
+
 
 def load_detector(detector: FasterRCNN) -> None:
-    """Give a detector the weights of the shipped Faster R-CNN: backbone, neck, RPN, box head.
+    """Give a detector the weights of the shipped Faster R-CNN: backbone, neck, RPN, and the box head where it has one.
 
-    Where its neck has one map more (`FineMap`), the layers that make this map stay as they are. Raises ValueError for a
-    detector of another shape.
+    Where its neck has one map more (`FineMap`, `ScoreMaps`), the layers that make this map stay as they are. Raises
+    ValueError for a detector of another shape.
     """
-    inner = isinstance(detector.features.neck, FineMap)
-    own = {}
-    for key, weight in load_file(FOLDER / "faster_rcnn.safetensors").items():
-        own[key.replace("features.neck.", "features.neck.neck.") if inner else key] = weight.float()
-    fresh = {key for key in detector.state_dict() if inner and key.split(".")[2] in ("lateral", "top_down")}
+    neck = detector.features.neck
+    below, more = next(((name, layers) for kind, name, layers in NECKS if isinstance(neck, kind)), ("", ()))
+    headless = isinstance(detector.box_head, JointHead)
+    shipped = load_file(FOLDER / "faster_rcnn.safetensors")
+    own = {
+        key.replace("features.neck.", f"features.neck.{below}"): weight.float()
+        for key, weight in shipped.items()
+        if not (headless and key.startswith("box_head."))
+    }
+    fresh = {key for key in detector.state_dict() if key.split(".")[2] in more}
     if own.keys() | fresh != detector.state_dict().keys():
         raise ValueError(f"detector must have the {len(own)} weights of the shipped one, got another shape")
     try:

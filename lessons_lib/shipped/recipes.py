@@ -102,7 +102,7 @@ RECIPES = {
     "mask_rcnn": detection_recipe("mask_rcnn", steps=13_000),
     "sds": detection_recipe("sds", steps=1500, scenes=1200),
     "mnc": cascade_recipe("mnc", steps=1200),
-    "fcis": detection_recipe("fcis", steps=9000),
+    "fcis": cascade_recipe("fcis", steps=3000),
     "recurrent": RECURRENT,
 }
 """The recipe of each shipped model by its name; "trunk" is made by `TRUNK`."""

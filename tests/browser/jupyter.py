@@ -145,8 +145,8 @@ def result_of(cell: Locator) -> dict[str, object]:
     return cell.locator(".jp-Cell-outputWrapper").evaluate(
         """output => {
             const copy = output.cloneNode(true);
-            const controls = '.jp-OutputPrompt, .widget-slider, .widget-readout, select, input, button, label';
-            copy.querySelectorAll(controls).forEach(control => control.remove());
+            const own = '.widget-slider, .widget-readout, .controls, select, input, button, label';
+            copy.querySelectorAll('.jp-OutputPrompt, ' + own).forEach(control => control.remove());
             return {pictures: [...output.querySelectorAll('img')].map(i => i.src), text: copy.textContent.trim()};
         }"""
     )

@@ -29,7 +29,7 @@ def _move_labs(page, expected: bool) -> None:
         lab.scroll_into_view_if_needed()
         before = result_of(lab)
         slider = lab.get_by_role("slider").first
-        at_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
+        at_end = slider.evaluate("slider => slider.value === slider.max")
         slider.focus()
         page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
         wait_for_change(page, lab, before)

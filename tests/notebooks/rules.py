@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from lessons_lib.course.exercises.engine.cells import ids_of_cell, is_setup
+from lessons_lib.course.labs.lab import SLEEPING, WIDGET
 
 MAX_LINES = 25
 MAX_BYTES = 1_000_000
 IGNORED = "nbval-ignore-output"
 # Calls whose output is another on another machine, or for another learner.
 VARYING = {"progress", "doctor", "fit", "perf_counter", "monotonic", "process_time", "time", "is_available"}
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def problems(notebook: NotebookNode, name: str) -> list[str]:
@@ -54,6 +54,8 @@ def _committed_as_run(notebook: NotebookNode) -> Iterator[str]:
             yield f"code cell {place} was run as number {cell.execution_count}"
         if any(output.output_type == "error" for output in cell.outputs):
             yield f"code cell {place} ends in an error"
+        if any(WIDGET in output.get("data", {}) for output in cell.outputs):
+            yield f"code cell {place} keeps a widget, which no kernel keeps alive"
 
 
 def _clean(notebook: NotebookNode) -> Iterator[str]:
@@ -89,9 +91,13 @@ def _tagged(notebook: NotebookNode, lesson: str) -> Iterator[str]:
         for exercise_id in sorted(ids_of_cell(cell)):
             if not exercise_id.startswith(f"{lesson}."):
                 yield f"code cell {place} holds exercise {exercise_id} of another lesson"
-        varying = called & (VARYING | labs) or any(WIDGET in output.get("data", {}) for output in cell.outputs)
+        varying = called & (VARYING | labs) or any(map(_is_lab, cell.outputs))
         if varying and cell.outputs and IGNORED not in tags:
             yield f"code cell {place} shows what varies and is not tagged {IGNORED}"
+
+
+def _is_lab(output: NotebookNode) -> bool:
+    return output.get("data", {}).get("text/html", "").startswith(SLEEPING)
 
 
 def _imported_from(source: str, package: str) -> list[ast.alias]:

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from lessons_lib.course.labs.lab import WIDGET, still
 from notebooks import refresh
 
 
@@ -42,6 +43,13 @@ def test_runs_in_place_and_leaves_only_what_is_the_same_for_all(tmp_path):
     assert refresh.main([str(path)]) == 0
     assert path.read_bytes().replace(b"\r", b"").count(b"model_id") == 1
     assert len(path.read_bytes()) == len(first)
+
+
+def test_of_a_laboratory_its_picture_stays():
+    sleeping = {"text/html": still(b"a PNG", "<b>Words</b>"), "text/plain": "A laboratory"}
+    cell = new_code_cell("lab()", outputs=[new_output("display_data", {**sleeping, WIDGET: {"model_id": "x"}})])
+    (cleaned,) = refresh.clean(new_notebook(cells=[cell])).cells
+    assert cleaned.outputs[0].data == sleeping
 
 
 def test_a_failing_lesson_stays_as_it_was_and_stops_the_rest(tmp_path, capsys):

@@ -7,10 +7,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lessons_lib.course.exercise_list import written_ids
+from lessons_lib.course.labs.lab import WIDGET, still
 from notebooks.refresh import KERNELSPEC
-from tests.notebooks.rules import IGNORED, MAX_BYTES, WIDGET, code_cells, ids_of_cell, problems
+from tests.notebooks.rules import IGNORED, MAX_BYTES, code_cells, ids_of_cell, problems
 
 LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+SLEEPING_LAB = new_output("display_data", {"text/html": still(b"a PNG", "<b>Words</b>")})
 ENDING = """## Recap
 All of it.
 
@@ -30,7 +32,7 @@ def lesson() -> nbformat.NotebookNode:
         ),
         new_code_cell("torch.manual_seed(0);", metadata={"tags": ["setup"]}),
         new_code_cell('@exercise("02.1")\ndef f():\n    ...', metadata={"tags": ["02.1"]}),
-        new_code_cell("window_lab()", metadata=ignored, outputs=[new_output("display_data", {WIDGET: {}})]),
+        new_code_cell("window_lab()", metadata=ignored, outputs=[SLEEPING_LAB]),
         new_code_cell("%time 1\nprint(1)", outputs=[new_output("stream", text="1\n")]),
     ]
     for count, cell in enumerate(cells, 1):
@@ -67,11 +69,13 @@ def _drop(name: str):
 
 ERROR = new_output("error", ename="E", evalue="", traceback=[])
 TEXT = new_output("stream", text="12 s\n")
+WIDGETS = new_output("display_data", {WIDGET: {}})
 FAULTS = {
     "code cell 3 was not run": _set(3, execution_count=None),
     "code cell 3 was run as number 9": _set(3, execution_count=9),
     "code cell 3 is empty": _set(3, source=" ", metadata=nbformat.from_dict({})),
     "code cell 5 ends in an error": _set(5, outputs=[ERROR]),
+    "code cell 4 keeps a widget, which no kernel keeps alive": _set(4, outputs=[WIDGETS]),
     "code cell 5 has 26 lines, more than 25": _set(5, source="1\n" * 26),
     "code cell 5 calls hint": _set(5, source='hint("02.1")'),
     "code cell 5 calls reveal": _set(5, source='exercises.reveal("02.1")'),

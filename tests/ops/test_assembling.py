@@ -38,6 +38,12 @@ def test_by_hand():
     assert assemble(scores, PIXEL, box, 4, 2)[0, 0, 0].tolist() == [[0, 1, 0, 0]] * 2 + [[0, 0, 100, 100]] * 2
 
 
+def test_by_hand_with_two_outputs():
+    """Channels 4 to 7 are the second output's."""
+    box = torch.tensor([[[1.0, 1, 5, 5]]])
+    assert assemble(numbered(2, 2), PIXEL, box, 2, 2)[0, 0].tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+
+
 @pytest.mark.parametrize(("group", "output"), [(1, 1), (2, 2), (3, 3), (3, 9), (7, 21), (3, 7), (2, (4, 6))])
 def test_maps_of_one_value_return_the_number_of_the_part(group, output):
     rows, columns = (output, output) if isinstance(output, int) else output

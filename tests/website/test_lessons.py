@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lessons_lib.course.course_map import NOTEBOOKS
+from lessons_lib.course.labs.lab import still
 from website.lessons import caption_of, links, page, plain
 
 DOT = base64.b64encode(b"\x89PNG a dot").decode()
@@ -61,7 +62,8 @@ def test_long_code_of_a_figure_and_setup_are_folded(built):
 
 
 def test_a_laboratory_is_alive_and_its_widget_is_not_shown(built):
-    widget = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "A laboratory"})
+    sleeping = still(b"a PNG", "<b>Words</b>")
+    widget = new_output("display_data", {"text/html": sleeping, "text/plain": "A laboratory"})
     cells = [new_code_cell("from lessons_lib.course.labs import roi as laboratory"), new_code_cell("laboratory.lab()")]
     cells[1].outputs = [widget]
     text, _ = built(new_markdown_cell("# Title"), *cells)

@@ -92,7 +92,9 @@ def lab() -> Lab:
         "dilation": slider("dilation", 1, 1, 3),
         "position": slider("position", 0, 0, 15),
     }
-    return Lab(controls, compute, draw, caption, limits=lambda walk: {"position": max(walk.output.numel() - 1, 0)})
+    return Lab(
+        controls, compute, draw, caption, lambda walk: {"position": max(walk.output.numel() - 1, 0)}, walks="position"
+    )
 
 
 STILLS = {"stride": range(1, 5), "position": range(16)}

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lessons_lib.course.labs.explorer import smaller
-from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
+from lessons_lib.course.labs.lab import NAMES, Lab, Values, bare_figure, slider
 from lessons_lib.course.plotting import draw_image, draw_instances, draw_label_map
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.look import look_at
@@ -150,28 +149,23 @@ def lab(splits: Mapping[str, Samples], faults: Sequence[Fault] = ()) -> Lab:
         "number": slider("image", 1, 1, max(1, len(splits[names[0]]))),
         "layer": widgets.Dropdown(options=LAYERS, description="shown", style=NAMES),
     }
-    made = Lab(controls, viewer(splits, faults), draw, caption, lambda view: {"number": max(1, view.count)})
+    number = controls["number"]
 
-    def move(step: int) -> Callable[[Any], None]:
-        def go(_: Any) -> None:
-            controls["number"].value = min(max(controls["number"].value + step, 1), controls["number"].max)
+    def by(step: int) -> Values:
+        return {"number": min(max(number.value + step, 1), number.max)}
 
-        return go
+    def to_fault() -> Values:
+        split, found = next_fault(faults, names, controls["split"].value, number.value)
+        return {"split": split, "number": found}
 
-    def to_fault(_: Any) -> None:
-        split, number = next_fault(faults, names, controls["split"].value, controls["number"].value)
-        controls["number"].max = max(controls["number"].max, number)  # of the split that comes
-        with controls["split"].hold_trait_notifications(), controls["number"].hold_trait_notifications():
-            controls["split"].value, controls["number"].value = split, number
-
-    buttons = {"previous": move(-1), "next": move(1), f"next fault ({len(faults)})": to_fault}
-    row = []
-    for words, act in buttons.items():
-        button = widgets.Button(description=words)
-        button.on_click(act)
-        row.append(button)
-    made.widget.children = (widgets.HBox(row), *made.widget.children)
-    return made
+    buttons = {
+        "previous": lambda: by(-1),
+        "next": lambda: by(1),
+        f"next fault ({len(faults)})": to_fault,
+    }
+    return Lab(
+        controls, viewer(splits, faults), draw, caption, lambda view: {"number": max(1, view.count)}, buttons=buttons
+    )
 
 
 def example() -> Lab:

@@ -170,7 +170,7 @@ def lab(module: nn.Module | None = None, channels: int = 3) -> Lab:
         return Lab({"layer": slider("layer", LAST, 1, LAST)}, look_at(module, channels), draw, caption, _layers)
     controls = {
         "network": widgets.Dropdown(options=[*NETWORKS, OWN], description="network", style=NAMES),
-        "stack": widgets.Text("3 2s2 3d2 3d2", description="own stack", style=NAMES, continuous_update=False),
+        "stack": widgets.Text("3 2s2 3d2 3d2", description="own stack", style=NAMES),
         "layer": slider("layer", 4, 1, 4),
     }
     return Lab(controls, compute, draw, caption, _layers)

@@ -180,7 +180,7 @@ def lab() -> Lab:
         "state": widgets.Dropdown(options=list(STATES), description="state", style=NAMES),
         "tenths": slider("b, tenths", 0, -30, 30),
     }
-    return Lab(controls, looker(), draw, caption)
+    return Lab(controls, looker(), draw, caption, walks="step")
 
 
 STILLS = {"plant": range(4), "step": range(1, 13)}

@@ -105,7 +105,7 @@ def lab() -> Lab:
         "padding": slider("padding", 1, 0, 2),
         "output_padding": slider("output pad.", 1, 0, 2),
     }
-    return Lab(controls, compute, draw, caption, limits=lambda state: {"stamps": state.used.numel()})
+    return Lab(controls, compute, draw, caption, limits=lambda state: {"stamps": state.used.numel()}, walks="stamps")
 
 
 STILLS = {"stride": range(1, 4), "stamps": range(5)}

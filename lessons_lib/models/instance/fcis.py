@@ -83,7 +83,8 @@ class FCIS(InstanceModel):
         step = self.detector.begin(batch, dice, proposals)
         regions, objects = step.regions, step.regions.objects
         features = self.detector.read(step.maps, regions)  # once, for class, box and mask
-        losses = step.losses | box_losses(*self.detector.box_head(features), regions, step.truth, config)
+        logits, deltas = self.detector.box_head(features)
+        losses = step.losses | box_losses(logits, deltas, regions, step.truth, config)
         targets = mask_targets(masks, regions.boxes, regions.matched, objects, config.region_size)
         own = of_label(mask_logits(pairs_of(features, classes)), regions.labels)
         losses["mask"] = mask_loss(own.flatten(0, 1), targets.flatten(0, 1), objects.flatten())
@@ -103,21 +104,19 @@ class FCIS(InstanceModel):
             kept[name] = found
             if name == "scores":
                 break
-        proposed, moved = kept["regions"], kept["scores"]["boxes"][:, 0]
-        boxes, features = proposed["boxes"], proposed["features"]
+        judged = []
+        if self.config.boxes != "moved":
+            judged.append((kept["regions"]["boxes"], kept["regions"]["features"]))
         if self.config.boxes != "proposed":
-            again = self.assemble(kept["features"]["maps"], moved)
-            both = self.config.boxes == "both"
-            boxes, features = torch.cat([boxes[:0], moved]), torch.cat([features[:0], again])
-            if both:
-                boxes = torch.cat([proposed["boxes"], boxes])
-                features = torch.cat([proposed["features"], features])
+            moved = kept["scores"]["boxes"][:, 0]
+            judged.append((moved, self.assemble(kept["features"]["maps"], moved)))
+        boxes, features = (torch.cat(parts) for parts in zip(*judged, strict=True))
         yield "assembled", {"boxes": boxes, "features": features}
         logits, _ = self.detector.box_head(features[None])
         probs = logits[0].softmax(1)
         yield "judged", {"probs": probs}
-        found, region = detections(probs, boxes[:, None], self.detector.config)
-        objects = in_own_pixels(found, kept["image"]["size"], image.shape[1:])
+        best, region = detections(probs, boxes[:, None], self.detector.config)
+        objects = in_own_pixels(best, kept["image"]["size"], image.shape[1:])
         yield "boxes", {"instances": objects, "region": region}
         inside = mask_logits(pairs_of(features, self.detector.num_classes)).sigmoid()  # (R', K, P, P)
         own = of_label(inside[region], objects.labels)
@@ -125,8 +124,8 @@ class FCIS(InstanceModel):
         if self.config.vote is None:
             masks = paste_masks(own, objects.boxes, image.shape[1:], self.config.threshold)
         else:
-            judged = Instances(boxes, torch.zeros_like(boxes[:, 0]).long(), None, None)
-            voters = in_own_pixels(judged, kept["image"]["size"], image.shape[1:]).boxes
+            everyone = Instances(boxes, torch.zeros_like(boxes[:, 0]).long(), None, None)
+            voters = in_own_pixels(everyone, kept["image"]["size"], image.shape[1:]).boxes
             masks = self.voted(objects, inside, voters, probs, image.shape[1:])
         yield "detections", {"instances": replace(objects, masks=masks), "region": region}
 
@@ -134,13 +133,15 @@ class FCIS(InstanceModel):
         self, objects: Instances, inside: Float[Tensor, "R K P P"], boxes: Float[Tensor, "R 4"],
         probs: Float[Tensor, "R K"], size: Sequence[int],
     ) -> Bool[Tensor, "N H W"]:  # fmt: skip
-        """The masks of objects, as all judged boxes around each draw its class: section 3.2, "mask voting"."""
+        """The masks of objects, as all judged boxes around each draw its class: section 3.2, "mask voting". A box whose
+        probability of that class is too low for a detection has no vote."""
         assert self.config.vote is not None
         masks = torch.zeros(len(objects), *size, dtype=torch.bool, device=boxes.device)
         for label in objects.labels.unique().tolist():
             here = objects.labels == label
             chosen = objects.boxes[here]
             near = (pairwise_box_iou(chosen, boxes) >= self.config.vote).any(0)
+            near &= probs[:, label] > self.detector.config.least_confidence
             drawn = paste_probs(inside[near, label], boxes[near], tuple(size))
             loud = probs[near, label].expand(len(chosen), -1)
             masks[here] = vote_masks(drawn, boxes[near], chosen, loud, self.config.vote, self.config.threshold)

@@ -53,6 +53,6 @@ def test_an_image_in_which_nothing_is_found():
 
 def test_moved_by_hand():
     lab = laboratory.lab()
-    first = lab.image.value
+    first = lab.image
     lab.controls["stage"].value = 5
-    assert lab.image.value != first and "After stage 5" in lab.text.value
+    assert lab.image != first and "After stage 5" in lab.words

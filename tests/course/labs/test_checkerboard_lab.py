@@ -95,13 +95,13 @@ def test_captions_by_hand():
 
 
 def test_controls_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     lab.controls["kernel_size"].value = 4
-    assert lab.image.value != before and lab.text.value.startswith("<b>Even overlap</b> (4 taps per pixel)")
+    assert lab.image != before and lab.words.startswith("<b>Even overlap</b> (4 taps per pixel)")
     lab.controls["weights"].value = "random"
-    assert "has a pattern" in lab.text.value
+    assert "has a pattern" in lab.words
     lab.controls["weights"].value, lab.controls["kernel_size"].value = "equal", 3
-    assert lab.image.value == before and lab.text.value == words
+    assert lab.image == before and lab.words == words
 
 
 def test_every_slider_reaches_its_ends(lab):
@@ -110,5 +110,5 @@ def test_every_slider_reaches_its_ends(lab):
         start = control.value
         for value in (control.min, control.max):
             control.value = value
-            assert lab.text.value.startswith("<b>")
+            assert lab.words.startswith("<b>")
         control.value = start

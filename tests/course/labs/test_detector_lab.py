@@ -47,8 +47,8 @@ def test_the_detections_are_the_model_s_own():
 
 def test_moved_by_hand():
     lab = laboratory.lab()
-    first = lab.image.value
+    first = lab.image
     lab.controls["stage"].value = "6 detections"
-    assert lab.image.value != first and "detections" in lab.text.value
+    assert lab.image != first and "detections" in lab.words
     lab.controls["shown"].value = 1
-    assert "1 shown" in lab.text.value
+    assert "1 shown" in lab.words

@@ -75,20 +75,20 @@ def test_a_set_on_the_disk_is_shown_beside_the_scenes(tmp_path):
     assert list(lab.controls["title"].options) == [*SETS, f"leaves in {tmp_path.name}"]
     lab.controls["title"].value = f"leaves in {tmp_path.name}"
     assert lab.controls["number"].max == 0 and lab.state.name == "plant4"
-    assert lab.text.value.startswith("<b>2 objects</b>")
+    assert lab.words.startswith("<b>2 objects</b>")
 
 
 def test_controls_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     lab.controls["view"].value = "classes"
-    assert lab.image.value != before and lab.text.value == words
+    assert lab.image != before and lab.words == words
     lab.controls["title"].value = "scenes, crowded"
-    assert lab.text.value != words and lab.state.title == "scenes, crowded"
+    assert lab.words != words and lab.state.title == "scenes, crowded"
     for value in (0, 99):
         lab.controls["number"].value = value
         assert lab.state.number == value
     lab.controls["title"].value, lab.controls["view"].value, lab.controls["number"].value = "scenes, easy", "objects", 3
-    assert lab.image.value == before and Image.open(io.BytesIO(before)).size[0] > 400
+    assert lab.image == before and Image.open(io.BytesIO(before)).size[0] > 400
 
 
 def test_it_redraws_quickly():

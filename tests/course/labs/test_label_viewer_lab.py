@@ -83,11 +83,11 @@ def test_a_folder_is_recognised_and_its_faults_are_those_of_a_look(tmp_path):
     (tmp_path / "train" / "IMG_1021.png").write_bytes(b"")
     made = laboratory.lab_of(tmp_path)
     assert made.controls["split"].options == ("train", "val")
-    fault = made.widget.children[0].children[2]
-    fault.click()
-    assert made.state.name == "IMG_1021" and "cannot be read" in made.text.value
-    fault.click()
-    assert made.state.number == planted.COPIED + 1 and "photo (1)" in made.text.value
+    fault = [*made.buttons][-1]
+    made.press(fault)
+    assert made.state.name == "IMG_1021" and "cannot be read" in made.words
+    made.press(fault)
+    assert made.state.number == planted.COPIED + 1 and "photo (1)" in made.words
 
 
 def test_faults_come_in_turn_and_begin_again():
@@ -101,16 +101,15 @@ def test_faults_come_in_turn_and_begin_again():
 
 def test_the_buttons():
     made = lab(SPLITS, FAULTS)
-    previous, forward, fault = made.widget.children[0].children
-    assert [button.description for button in (previous, forward, fault)] == ["previous", "next", "next fault (3)"]
-    previous.click()  # there is none before the first
+    assert [*made.buttons] == ["previous", "next", "next fault (3)"]
+    made.press("previous")  # there is none before the first
     assert made.state.number == 1
-    forward.click()
-    assert made.state.number == 2 and "image 2 of 6" in made.text.value
+    made.press("next")
+    assert made.state.number == 2 and "image 2 of 6" in made.words
     for expected in (("train", 4), ("train", 5), ("val", 1), ("train", 4)):
-        fault.click()
+        made.press("next fault (3)")
         assert (made.state.split, made.state.number) == expected
-        assert "Fault" in made.text.value or "cannot be read" in made.text.value
+        assert "Fault" in made.words or "cannot be read" in made.words
     assert made.controls["number"].max == 6
 
 
@@ -122,4 +121,4 @@ def test_an_empty_split():
             return 0
 
     made = lab({"train": Empty()})
-    assert "cannot be read: the split is empty" in made.text.value
+    assert "cannot be read: the split is empty" in made.words

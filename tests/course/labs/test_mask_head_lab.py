@@ -65,8 +65,8 @@ def test_a_photograph_of_one_s_own(tmp_path):
 
 def test_moved_by_hand():
     lab = laboratory.lab()
-    first = lab.image.value
+    first = lab.image
     lab.controls["shown"].value = "ring"
-    assert lab.image.value != first and "mask of ring" in lab.text.value
+    assert lab.image != first and "mask of ring" in lab.words
     lab.controls["number"].value = lab.controls["number"].max
-    assert f"Detection {lab.controls['number'].max} of" in lab.text.value
+    assert f"Detection {lab.controls['number'].max} of" in lab.words

@@ -68,13 +68,13 @@ def test_greedy_loses_on_the_board():
 
 
 def test_controls_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     for name, value in (("x1", 30), ("matching", "first n"), ("count", 1)):
         start = lab.controls[name].value
         lab.controls[name].value = value
-        assert lab.image.value != before and lab.text.value != words, name
+        assert lab.image != before and lab.words != words, name
         lab.controls[name].value = start
-        assert lab.image.value == before and lab.text.value == words, name
+        assert lab.image == before and lab.words == words, name
 
 
 def test_every_slider_reaches_its_ends(lab):
@@ -82,7 +82,7 @@ def test_every_slider_reaches_its_ends(lab):
         start = control.value
         for value in (control.min, control.max) if hasattr(control, "min") else control.options:
             control.value = value
-            assert lab.text.value.startswith("<b>Loss "), name
+            assert lab.words.startswith("<b>Loss "), name
         control.value = start
 
 

@@ -92,13 +92,13 @@ def test_the_score_alone_changes_ap_and_no_pixel():
 
 
 def test_controls_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     for control, value in (("right", 3), ("grow", -2), ("score", 99), ("threshold", 80), ("pick", 3)):
         start = lab.controls[control].value
         lab.controls[control].value = value
-        assert lab.image.value != before and lab.text.value != words, control
+        assert lab.image != before and lab.words != words, control
         lab.controls[control].value = start
-        assert lab.image.value == before and lab.text.value == words, control
+        assert lab.image == before and lab.words == words, control
 
 
 def test_every_slider_reaches_its_ends(lab):
@@ -106,7 +106,7 @@ def test_every_slider_reaches_its_ends(lab):
         start = control.value
         for value in (control.min, control.max):
             control.value = value
-            assert lab.text.value.startswith("<b>Prediction ")
+            assert lab.words.startswith("<b>Prediction ")
         control.value = start
 
 

@@ -86,7 +86,7 @@ def test_captions():
 
 def test_controls_redraw_picture_and_number(lab):
     for name, value in (("step", 16), ("kernel", 5), ("size", 64)):
-        before = lab.image.value, lab.text.value
+        before = lab.image, lab.words
         lab.controls[name].value = value
-        assert (lab.image.value, lab.text.value) != before
-    assert "16 patches of 37×37" in lab.text.value
+        assert (lab.image, lab.words) != before
+    assert "16 patches of 37×37" in lab.words

@@ -50,7 +50,8 @@ def test_more_proposals_cover_no_fewer_objects():
 
 
 def test_an_image_without_proposals_and_without_objects():
-    stages = dict(laboratory.model().stages(torch.full((3, 32, 32), 0.5)))
+    with torch.inference_mode():
+        stages = dict(laboratory.model().stages(torch.full((3, 32, 32), 0.5)))
     empty = torch.zeros(0, 32, 32, dtype=torch.bool)
     nothing = Instances(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), empty)
     view = laboratory.compute(nothing, stages, laboratory.WORTH, 5)

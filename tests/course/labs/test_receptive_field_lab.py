@@ -73,23 +73,23 @@ def test_stacks_that_cannot_be_read_say_why(text, words):
 
 
 def test_controls_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     assert "31 × 31" in words
     lab.controls["layer"].value = 2
-    assert lab.image.value != before and "7 × 7" in lab.text.value
+    assert lab.image != before and "7 × 7" in lab.words
     lab.controls["network"].value = "context module"
     assert lab.controls["layer"].max == 8
     lab.controls["layer"].value = 8
-    assert "67 × 67" in lab.text.value
+    assert "67 × 67" in lab.words
     lab.controls["network"].value = laboratory.OWN
-    assert lab.controls["layer"].max == 4 and "Layer 4 of 4" in lab.text.value
+    assert lab.controls["layer"].max == 4 and "Layer 4 of 4" in lab.words
     lab.controls["stack"].value = "3 nonsense"
-    assert lab.text.value.startswith("<b>No field.</b>")
+    assert lab.words.startswith("<b>No field.</b>")
     lab.controls["stack"].value = "3 3d2"
-    assert "Layer 2 of 2, 3d2: 7 × 7" in lab.text.value
+    assert "Layer 2 of 2, 3d2: 7 × 7" in lab.words
     lab.controls["network"].value = "dilations 1, 2, 4, 8"
     lab.controls["layer"].value = 4
-    assert lab.image.value == before and lab.text.value == words
+    assert lab.image == before and lab.words == words
 
 
 class Branches(nn.Module):
@@ -110,13 +110,13 @@ def test_a_module_of_ones_own():
     assert lab.state.weights.shape == (11, 11)
     assert lab.state.weights[:, 5].tolist() == [1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1]  # two rows fall between the taps
     lab.controls["layer"].value = 1
-    assert "Layer 1 of 3, down conv2d: 3 × 3 pixels" in lab.text.value and "seen" not in lab.text.value
+    assert "Layer 1 of 3, down conv2d: 3 × 3 pixels" in lab.words and "seen" not in lab.words
 
 
 def test_a_module_that_sees_everything():
     lab = laboratory.lab(nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.Conv2d(4, 4, 3)))
-    assert lab.state.field[0].size == math.inf and "the whole image pixels" not in lab.text.value
-    assert "the whole image" in lab.text.value
+    assert lab.state.field[0].size == math.inf and "the whole image pixels" not in lab.words
+    assert "the whole image" in lab.words
 
 
 def test_weights_are_the_gradient_of_ones():

@@ -62,12 +62,12 @@ def test_a_plant_without_a_leaf():
 
 def test_moved_by_hand():
     lab = laboratory.lab()
-    first = lab.image.value
+    first = lab.image
     lab.controls["step"].value = 2
-    assert lab.image.value != first and "Step 2 of" in lab.text.value
-    second = lab.image.value
+    assert lab.image != first and "Step 2 of" in lab.words
+    second = lab.image
     lab.controls["state"].value = CELL
-    assert lab.image.value != second
-    before = lab.text.value
+    assert lab.image != second
+    before = lab.words
     lab.controls["tenths"].value = 10
-    assert lab.text.value != before
+    assert lab.words != before

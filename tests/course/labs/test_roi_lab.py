@@ -68,11 +68,11 @@ def test_the_portrait_is_a_map_of_two_digits():
 
 
 def test_sliders_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     lab.controls["left"].value = 38
-    assert lab.image.value != before and lab.text.value != words
+    assert lab.image != before and lab.words != words
     lab.controls["left"].value = 37
-    assert lab.image.value == before and lab.text.value == words
+    assert lab.image == before and lab.words == words
 
 
 def test_the_bin_stays_inside_the_box(lab):
@@ -90,5 +90,5 @@ def test_every_slider_reaches_its_ends(lab):
     for name, control in lab.controls.items():
         for value in (control.min, control.max):
             control.value = value
-            assert lab.text.value.startswith("<b>")
+            assert lab.words.startswith("<b>")
         control.value = start[name]

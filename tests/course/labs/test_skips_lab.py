@@ -43,10 +43,10 @@ def test_one_map_is_what_stands_below():
 
 def test_moving_a_slider_changes_picture_and_words():
     lab = laboratory.lab()
-    before = (lab.image.value, lab.text.value)
+    before = (lab.image, lab.words)
     lab.controls["fine"].value = 0
     assert lab.state.weights["c3"] == 0
-    assert lab.image.value != before[0] and lab.text.value != before[1]
+    assert lab.image != before[0] and lab.words != before[1]
 
 
 def test_picture_is_a_png_of_moderate_size():

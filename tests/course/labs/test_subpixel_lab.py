@@ -67,13 +67,13 @@ def test_caption_by_hand():
 
 
 def test_controls_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     for name, value in (("factor", 3), ("channels", 2), ("channel", 2), ("position", 3)):
         start = lab.controls[name].value
         lab.controls[name].value = value
-        assert lab.image.value != before and (lab.text.value != words or name == "channels")
+        assert lab.image != before and (lab.words != words or name == "channels")
         lab.controls[name].value = start
-        assert lab.image.value == before and lab.text.value == words
+        assert lab.image == before and lab.words == words
 
 
 def test_the_order_matters_from_two_outputs_on(lab):

@@ -76,11 +76,11 @@ def test_caption_by_hand(monkeypatch):
 
 
 def test_controls_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     lab.controls["way"].value = "to the corner"
-    assert lab.image.value != before and lab.text.value != words
+    assert lab.image != before and lab.words != words
     lab.controls["way"].value = "by its switch"
-    assert lab.image.value == before and lab.text.value == words
+    assert lab.image == before and lab.words == words
 
 
 def test_values_end_with_what_is_left(lab):
@@ -97,7 +97,7 @@ def test_every_control_reaches_its_ends(lab):
         start = lab.controls[name].value
         for value in (lab.controls[name].min, lab.controls[name].max):
             lab.controls[name].value = value
-            assert lab.text.value.startswith("<b>")
+            assert lab.words.startswith("<b>")
         lab.controls[name].value = start
     for option in laboratory.IMAGES:
         lab.controls["name"].value = option

@@ -59,12 +59,12 @@ def test_caption_by_hand():
 
 
 def test_sliders_redraw_picture_and_number(lab):
-    before, words = lab.image.value, lab.text.value
+    before, words = lab.image, lab.words
     lab.controls["padding"].value = 0
-    assert lab.image.value != before and lab.text.value != words
-    assert lab.state.output == 6 and "Output 6×6" in lab.text.value
+    assert lab.image != before and lab.words != words
+    assert lab.state.output == 6 and "Output 6×6" in lab.words
     lab.controls["padding"].value = 1
-    assert lab.image.value == before and lab.text.value == words
+    assert lab.image == before and lab.words == words
 
 
 def test_stamps_end_with_the_pixels(lab):
@@ -83,5 +83,5 @@ def test_every_slider_reaches_its_ends(lab):
     for name, control in lab.controls.items():
         for value in (control.min, control.max):
             control.value = value
-            assert lab.text.value.startswith("<b>")
+            assert lab.words.startswith("<b>")
         control.value = start[name]

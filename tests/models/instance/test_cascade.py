@@ -35,10 +35,10 @@ def test_masking_by_hand():
 @pytest.mark.parametrize("cells", [14, 21, 28])
 def test_masking_has_the_gradient_of_a_product(cells):
     draw = torch.Generator().manual_seed(0)
-    features = torch.rand(2, 3, 7, 7, generator=draw, dtype=torch.float64, requires_grad=True)
-    probs = torch.rand(2, cells, cells, generator=draw, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(masked, (features, probs[:, :cells, :cells]), fast_mode=True)
-    ones = torch.ones(2, cells, cells, dtype=torch.float64)
+    features = torch.rand(1, 2, 7, 7, generator=draw, dtype=torch.float64, requires_grad=True)
+    probs = torch.rand(1, cells, cells, generator=draw, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(masked, (features, probs[:, :cells, :cells]), raise_exception=False)
+    ones = torch.ones(1, cells, cells, dtype=torch.float64)
     torch.testing.assert_close(masked(features, ones), features)
 
 

@@ -176,6 +176,9 @@ def test_boxes_vote_on_the_masks_of_the_objects_class():
     assert mask[12, 15] and not mask[17, 15] and not mask[65, 65]  # below: 0.6 + 0.14 · 0.9 of 1.5 votes, 0.48
     model.config = replace(model.config, threshold=0.45)
     assert model.voted(objects, inside, boxes, probs, (80, 80))[0, 17, 15]
+    unsure = probs * torch.tensor([[1.0], [0.001], [1]])  # too low for a detection: no vote, however few are needed
+    model.config = replace(model.config, threshold=0.99)
+    assert model.voted(objects, inside, boxes, unsure, (80, 80))[0, 17, 15]
     assert model.voted(objects[:0], inside, boxes, probs, (80, 80)).shape == (0, 80, 80)
 
 
