@@ -61,8 +61,8 @@ def test_an_image_without_proposals_and_without_objects():
 
 def test_moved_by_hand():
     lab = laboratory.lab()
-    first = lab.image.value
+    first = lab.image
     lab.controls["number"].value = 4
-    assert lab.image.value != first and "the first 4" in lab.text.value
+    assert lab.image != first and "the first 4" in lab.words
     lab.controls["order"].value = laboratory.OBJECT
     assert lab.state.iou.max() == lab.state.iou[lab.state.order[0]].max()
