@@ -9,12 +9,19 @@ import torch
 from lessons_lib.data.sample import Instances, Sample, collate
 from lessons_lib.models.instance.build import faster_rcnn, usual_config
 from lessons_lib.models.instance.build_mnc import cascade, mnc, usual_cascade
+from lessons_lib.models.instance.mnc import MNC
 from lessons_lib.models.instance.mnc_config import MNCConfig
 from lessons_lib.shipped.detector import load_detector
 
 
 def tiny(neck="fpn", **changes):
     return cascade(4, "tiny", neck, usual_config("tiny", neck), replace(usual_cascade("tiny", neck), **changes))
+
+
+def without_a_box_head():
+    model = mnc(4)
+    model.detector.box_head = torch.nn.Identity()
+    return MNC(model.detector, model.mask_stage, model.mask_pathway, model.config)
 
 
 def boxes_alone():
@@ -31,6 +38,7 @@ CASES = [
     (lambda: tiny(region_size=10), "region_size must be a multiple of the box head's, 7, got 10"),
     (lambda: tiny(mask_levels=("p9",)), "levels must be maps of the features, p2, p3, or m1, got 'p9'"),
     (lambda: tiny("c4", mask_levels=("m1",)), "levels must be among c1, c2, c3, c4, c5 without a neck, got ('m1',)"),
+    (without_a_box_head, "detector must have a BoxHead, got Identity"),
     (lambda: mnc(4)(boxes_alone()), "image 0 of the batch: objects must have masks to learn from, got boxes alone"),
     (lambda: load_detector(faster_rcnn(4)), "detector must have the shapes of the shipped one: "),
     (lambda: load_detector(faster_rcnn(11, neck="tdm")), "detector must have the 36 weights of the shipped one"),

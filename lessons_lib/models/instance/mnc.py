@@ -8,7 +8,7 @@ and 5 are stages 2 and 3 again, with the same weights, in the moved boxes.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from lessons_lib.data.sample import Batch, Instances
 from lessons_lib.models.backbones import Backbone
 from lessons_lib.models.contract import InstanceModel, predict_one_by_one
-from lessons_lib.models.instance.box_head import Trunk
+from lessons_lib.models.instance.box_head import BoxHead, Trunk
 from lessons_lib.models.instance.candidates import Candidates, voted
 from lessons_lib.models.instance.cascade import Look, MaskStage, cascade_losses, mask_truth, masked
 from lessons_lib.models.instance.faster_rcnn import Dice, FasterRCNN, Step
@@ -52,6 +52,8 @@ class MNC(InstanceModel):
 
     def __init__(self, detector: FasterRCNN, mask_stage: MaskStage, mask_pathway: Trunk, config: MNCConfig) -> None:
         super().__init__()
+        if not isinstance(detector.box_head, BoxHead):
+            raise ValueError(f"detector must have a BoxHead, got {type(detector.box_head).__name__}")
         self.detector, self.mask_stage, self.mask_pathway, self.config = detector, mask_stage, mask_pathway, config
         self.classes = nn.Linear(detector.box_head.trunk.channels + mask_pathway.channels, detector.num_classes)
         nn.init.normal_(self.classes.weight, std=0.01)
@@ -67,6 +69,11 @@ class MNC(InstanceModel):
     def features(self) -> Features:
         """What all stages see an image with."""
         return self.detector.features
+
+    @property
+    def box_head(self) -> BoxHead:
+        """The box pathway: its trunk, and the layers that name a box by itself and move it."""
+        return cast(BoxHead, self.detector.box_head)
 
     @property
     def passes(self) -> list[int]:
@@ -126,7 +133,7 @@ class MNC(InstanceModel):
         drawn = self.mask_stage((self.warp(maps, boxes, valid, levels) if levels else features).flatten(0, 1))
         flat = features.flatten(0, 1)
         whole, shown = self.vectors(flat, drawn.sigmoid())
-        box_logits, deltas = self.detector.box_head.predictor(whole)
+        box_logits, deltas = self.box_head.predictor(whole)
         logits = at_least_float32(self.classes(torch.cat([whole, shown], 1)))
         made = (drawn, logits, box_logits, deltas)
         return Look(features, *(x.unflatten(0, boxes.shape[:2]) for x in made))
@@ -136,7 +143,7 @@ class MNC(InstanceModel):
     ) -> tuple[Float[Tensor, "R D"], Float[Tensor, "R E"]]:
         """(box pathway, mask pathway): of what the box shows, and of what the mask shows of it."""
         through = masked(features, probs.to(features.dtype))
-        return self.detector.box_head.trunk(self.pooled(features)), self.mask_pathway(self.pooled(through))
+        return self.box_head.trunk(self.pooled(features)), self.mask_pathway(self.pooled(through))
 
     def warp(
         self, maps: dict[str, Tensor], boxes: Float[Tensor, "B R 4"], valid: Bool[Tensor, "B R"],
