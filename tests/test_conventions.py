@@ -16,7 +16,9 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.poolers import LevelMapper
 
 from lessons_lib.data.sample import Instances
+from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.leaves import symmetric_best_dice
+from lessons_lib.metrics.region_ap import RegionScores
 from lessons_lib.models.backbones import make_backbone
 from lessons_lib.models.instance.build_fcis import fcis
 from lessons_lib.models.instance.cascade import MaskTruth, mask_truth, region_mask_iou
@@ -32,6 +34,8 @@ from lessons_lib.models.instance.recurrent import recurrent_model
 from lessons_lib.models.instance.recurrent_config import RecurrentConfig
 from lessons_lib.models.instance.recurrent_losses import kept_steps, matched
 from lessons_lib.models.instance.regions import Regions
+from lessons_lib.models.instance.sds_config import TINY_SDS, SDSConfig
+from lessons_lib.models.instance.sds_regions import label_segments, with_context
 from lessons_lib.models.instance.truth import pad_truth
 from lessons_lib.models.necks import FPN, enlarge
 from lessons_lib.ops.anchors import anchor_shapes, cell_centres
@@ -42,10 +46,13 @@ from lessons_lib.ops.coverage import coverage_loss
 from lessons_lib.ops.grid import PIXELS, Grid
 from lessons_lib.ops.levels import assign_levels, multilevel_roi_align
 from lessons_lib.ops.mask_targets import mask_targets
+from lessons_lib.ops.matching import POSITIVE
 from lessons_lib.ops.nms import nms
 from lessons_lib.ops.pasting import paste_masks, paste_probs
+from lessons_lib.ops.region_nms import region_nms
 from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool, roi_warp
 from lessons_lib.ops.roi.regions import round_half_away
+from lessons_lib.ops.segments import Segments
 from lessons_lib.ops.voting import vote_masks
 
 PAGE = (Path(__file__).parent.parent / "docs" / "conventions.md").read_text("utf-8")
@@ -336,6 +343,44 @@ def test_vote_threshold():
     assert vote_masks(masks, pair, whole, torch.tensor([[0.6, 0.4]]))[0].tolist() == [[True, True]]
     assert vote_masks(masks, pair, whole, torch.tensor([[0.61, 0.39]]))[0].tolist() == [[True, False]]
     assert vote_masks(masks, pair, boxes([0, 0, 2.1, 1]), torch.tensor([[0.6, 0.4]]))[0].tolist() == [[True, False]]
+
+
+def test_segment_threshold():
+    """One of two superpixels of equal size."""
+    half = Segments(torch.tensor([[0, 1]]), torch.tensor([[True, False]]))
+    objects = Instances(boxes([0, 0, 2, 1]), torch.tensor([1]), torch.ones(1, 1, 2, dtype=torch.bool))
+    config = replace(TINY_SDS, proposals=1)
+    _, found = label_segments([half], pad_truth([objects]), objects.masks[None], config)
+    assert half.iou(objects.masks).item() == 0.5 and found[0, 1] == POSITIVE
+
+
+def test_region_suppression():
+    iou = torch.tensor([[1.0, 0.25], [0.25, 1.0]])
+    assert SDSConfig().nms == 0.3 and region_nms(iou, torch.tensor([0.9, 0.8]), 0.3).all()
+    assert region_nms(iou, torch.tensor([0.9, 0.8]), 0.0).tolist() == [True, False]
+
+
+def test_crop_context():
+    assert with_context(boxes([16, 16, 211, 211]), SDSConfig()).tolist() == [pytest.approx([0, 0, 227, 227], abs=1e-3)]
+
+
+def test_ap_r_threshold():
+    whole, half = torch.ones(1, 1, 2, dtype=torch.bool), torch.tensor([[[True, False]]])
+    box, one = boxes([0, 0, 2, 1]), torch.tensor([1])
+    for scores, name, value in ((RegionScores(), "ap_r", 0), (DetectionScores("mask"), "ap50", 1)):
+        scores.update(Instances(box, one, half, torch.tensor([0.9])), Instances(box, one, whole))
+        assert scores.compute()[name] == value
+
+
+def test_ap_r_taken():
+    """Both regions fit the first object best; the second one may take the other."""
+    pixels = torch.arange(10)
+    first, second = (pixels < 6)[None], (pixels < 4)[None]
+    truth = Instances(boxes([0, 0, 6, 1], [0, 0, 4, 1]), torch.tensor([1, 1]), torch.stack([first, second]))
+    twice = Instances(truth.boxes, truth.labels, torch.stack([first, first]), torch.tensor([0.9, 0.8]))
+    scores = RegionScores()
+    scores.update(twice, truth)
+    assert scores.compute()["ap_r"] == 1
 
 
 def test_lstm_gates():

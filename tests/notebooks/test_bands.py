@@ -16,7 +16,7 @@ from tests.notebooks.bands import bands, tagged
 from tests.notebooks.rules import code_cells
 
 ROOT = Path(__file__).resolve().parents[2]
-TRAINED = ("01", "04", "06", "07", "08", "09", "13", "14", "15", "16", "17", "18", "20")
+TRAINED = ("01", "04", "06", "07", "08", "09", "11", "13", "14", "15", "16", "17", "18", "20")
 ALL_RUNS = {(seed, disturbance) for seed in range(5) for disturbance in range(4)}
 RUNS = [{"gain": 0.30}, {"gain": 0.34}, {"gain": 0.32}]  # spread 0.04
 

@@ -95,25 +95,22 @@ def draw(view: View) -> Figure:
     """The superpixels, the image with the proposal and its box, its two crops, and what the network says of it."""
     figure = bare_figure(9.2, 2.7)
     places = {"left": 0.01, "right": 0.985, "bottom": 0.16, "top": 0.86, "wspace": 0.1}
-    axes = figure.subplots(1, 5, gridspec_kw={**places, "width_ratios": (1.25, 1.25, 0.8, 0.8, 1)})
+    axes = figure.subplots(1, 6, gridspec_kw={**places, "width_ratios": (1.25, 1.25, 0.8, 0.8, 0.35, 0.75)})
     draw_superpixels(axes[0], view.image, view.segments.label_map)
     axes[0].set_title(f"{view.segments.members.shape[1]} superpixels")
     draw_proposal(axes[1], view)
     for ax, title, place in ((axes[2], "box crop", 0), (axes[3], "region crop", 1)):
         ax.set(xticks=[], yticks=[])
-        ax.set_title(title)
         if view.crops is not None:
             draw_image(ax, view.crops[place].clamp(0, 1))
+        ax.set_title(title)
+    axes[4].set_axis_off()  # room for the names
     bars = view.probs if view.probs is not None else torch.zeros(len(CLASSES))
-    kinds = torch.arange(9)
-    axes[4].barh(kinds.numpy(), bars[:9].numpy(), color="#0072B2")
-    axes[4].set_yticks(kinds.tolist(), ["background", *CLASSES[1:9]], fontsize=7)
-    axes[4].tick_params(axis="y", pad=-2, length=0)
-    axes[4].set_yticklabels([])
-    for place, name in zip(kinds.tolist(), ["background", *CLASSES[1:9]], strict=True):
-        axes[4].text(0.03, place, name, fontsize=7, va="center", color="#D55E00")
-    axes[4].invert_yaxis()
-    axes[4].set(xlim=(0, 1), xlabel="confidence")
+    axes[5].barh(range(9), bars[:9].numpy(), color="#0072B2")
+    axes[5].set_yticks(range(9), ["background", *CLASSES[1:9]], fontsize=8)
+    axes[5].tick_params(axis="y", length=0)
+    axes[5].invert_yaxis()
+    axes[5].set(xlim=(0, 1), xlabel="confidence")
     return figure
 
 

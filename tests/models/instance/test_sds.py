@@ -252,6 +252,13 @@ def test_dice_alone_decide_which_regions_are_drawn():
     assert losses[0] == losses[1] != losses[2]
 
 
+def test_an_image_that_was_predicted_can_be_learned():
+    """What is remembered was made without gradients, in inference mode."""
+    model, batch = model_of(), collate([sample([5, 5, 20, 30])])
+    model.predict(list(batch.images))
+    learn(model, batch)
+
+
 def test_the_proposer_remembers_images_and_not_too_many(monkeypatch):
     made = []
     right = sds_proposer.segment_proposals

@@ -129,7 +129,7 @@ def wrong_union(one, other, area_one, area_other, *, unweighted=False, crossed=F
 
 
 def tree_cases():
-    """Four stripes; a ring around a middle that only touches it; a random map; two regions; one."""
+    """Four stripes; a ring around a middle that only touches it; two random maps; two regions; one."""
     generator = torch.Generator().manual_seed(5)
     stripes = torch.eye(4, dtype=torch.bool).roll(1, 0)
     stripes[0] = False
@@ -140,9 +140,11 @@ def tree_cases():
         (torch.tensor([0.1, 0.9, 0.15, 0.2]), torch.tensor([4, 4, 4, 4]), stripes),
         (torch.tensor([0.5, 0.42, 0.9, 0.1, 0.3]), torch.tensor([9, 40, 3, 12, 7]), ring),
     ]
-    near = torch.rand(9, 9, generator=generator).triu(1) < 0.25
-    near[range(8), range(1, 9)] = True
-    cases.append((torch.rand(9, generator=generator), torch.randint(1, 60, (9,), generator=generator), near))
+    for count in (9, 14):
+        near = (torch.rand(count, count, generator=generator) < 0.25).triu(1)
+        near[range(count - 1), range(1, count)] = True
+        areas = torch.randint(1, 60, (count,), generator=generator)
+        cases.append((torch.rand(count, generator=generator), areas, near))
     cases += [(torch.tensor([0.3, 0.6][:n]), torch.tensor([2, 5][:n]), torch.ones(n, n).triu(1).bool()) for n in (2, 1)]
     return [{"values": v, "areas": a, "near": n | n.T} for v, a, n in cases]
 
