@@ -75,7 +75,7 @@ def test_without_its_kernel_it_says_how_to_wake_it_and_after_reopening_it_is_sti
     page.keyboard.press("ControlOrMeta+s")
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_role("menuitem", name=re.compile(r"^Restart Kernel(…|\.\.\.)")).click()
-    page.get_by_role("button", name="Restart", exact=False).last.click()
+    page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     wait_for_cells(page)
     lab.get_by_role("slider", name="stride").press("ArrowRight")
     expect(lab.get_by_role("status")).to_contain_text("press Shift+Enter to wake it", timeout=15_000)

@@ -59,6 +59,12 @@ def test_only_those_that_overlap_vote():
     assert found.int().tolist() == [[[1, 1, 0, 0]]]
 
 
+def test_thresholds_of_1_ask_for_all_votes_of_the_same_box():
+    masks = torch.tensor([[[1, 1, 0]], [[0, 1, 1]], [[1, 1, 1]]]).bool()
+    boxes = torch.tensor([[0.0, 0, 3, 1], [0, 0, 3, 1], [0, 0, 2.9, 1]])
+    assert vote_masks(masks, boxes, boxes[:1], torch.ones(1, 3), 1, 1).int().tolist() == [[[0, 1, 0]]]
+
+
 def test_one_vote_returns_the_mask_itself():
     masks = torch.rand(4, 5, 6, generator=torch.Generator().manual_seed(0)) > 0.5
     boxes = torch.tensor([[0.0, 0, 2, 2], [3, 0, 5, 2], [0, 3, 2, 5], [3, 3, 6, 5]])

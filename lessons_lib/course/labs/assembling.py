@@ -200,7 +200,7 @@ def true_box(name: str) -> tuple[str, list[int]]:
 
 
 def lab() -> Lab:
-    """Scene, class, whose maps are looked at, the box, and how many parts are assembled."""
+    """Scene, class, whose maps are looked at, the box, and how many parts are assembled, which can be played."""
     name = "scene 3"
     shown, (left, top, width, height) = true_box(name)
     names = [f"scene {number}" for number in range(SCENES)]
@@ -214,7 +214,12 @@ def lab() -> Lab:
         "height": slider("height", height, 8, SIDE),
         "parts": slider("parts", 9, 0, 9),
     }
-    return Lab(controls, compute, draw, caption)
+
+    def own_box() -> dict[str, int | str]:
+        label, box = true_box(controls["name"].value)
+        return {"shown": label, **dict(zip(("left", "top", "width", "height"), box, strict=True))}
+
+    return Lab(controls, compute, draw, caption, walks="parts", buttons={"box of the first object": own_box})
 
 
 STILLS = {"left": range(16, 73, 8), "parts": (1, 3, 6, 9)}

@@ -30,8 +30,8 @@ function control(spec, id, moved) {
     return { node: element("div", { className: "control" }, label, input), set, value: () => input.value };
   }
   const input = element("input", { id, type: "range", step: spec.step });
-  const number = element("output", { htmlFor: id });
-  const told = () => { number.value = input.value; };
+  const number = element("span", { className: "number", ariaHidden: "true" }); // a slider says its value itself
+  const told = () => { number.textContent = input.value; };
   input.addEventListener("input", () => { told(); moved(); });
   const set = (now) => {
     Object.assign(input, { min: now.min, max: now.max, value: now.value });

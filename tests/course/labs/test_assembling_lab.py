@@ -54,3 +54,10 @@ def test_moved_by_hand():
     first = lab.image
     lab.controls["parts"].value = 2
     assert lab.image != first and "2 of 9 parts" in lab.words
+    lab.press("reset")
+    assert lab.image == first
+    lab.controls["name"].value = "scene 5"
+    lab.press("box of the first object")
+    shown, box = laboratory.true_box("scene 5")
+    assert [lab.controls[name].value for name in ("left", "top", "width", "height")] == box
+    assert lab.controls["shown"].value == shown
