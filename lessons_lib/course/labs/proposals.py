@@ -143,7 +143,7 @@ def draw_proposal(ax: Axes, view: View) -> None:
     ax.set_title(f"proposal {view.number} of {len(view.segments)}")
 
 
-def _frame(ax: Axes, box: list[float], **style: str) -> None:
+def _frame(ax: Axes, box: list[float], **style: Any) -> None:
     x0, y0, x1, y1 = box
     ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, linewidth=1.6, **style))
 
