@@ -118,7 +118,8 @@ def test_lab_neither_asks_for_news_nor_fetches_any(monkeypatch, tmp_path):
     ours, theirs = launch.lab_environment()["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert theirs == "theirs"
     overrides = json.loads((Path(ours) / "labconfig" / "default_setting_overrides.json").read_text())
-    assert overrides == {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    assert overrides["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false"}
+    assert overrides["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}  # a laboratory is kept
     monkeypatch.delenv("JUPYTER_CONFIG_PATH")
     assert launch.lab_environment()["JUPYTER_CONFIG_PATH"] == ours
 

@@ -139,8 +139,8 @@ class Lab:
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """The living laboratory, and its picture for wherever no kernel is."""
         found = self.page._repr_mimebundle_(**kwargs)
-        bundle = dict(found[0] if isinstance(found, tuple) else found)
-        return {**bundle, "text/html": still(self.image, self.words), "text/plain": WAKE}
+        bundle = found[0] if isinstance(found, tuple) else found
+        return {**(bundle or {}), "text/html": still(self.image, self.words), "text/plain": WAKE}
 
 
 def still(image: bytes, words: str) -> str:

@@ -16,7 +16,7 @@ from lessons_lib.models.instance.mask_head import (
     convolutions,
 )
 from lessons_lib.models.instance.mask_rcnn import MaskRCNN
-from lessons_lib.models.necks import FineMap
+from lessons_lib.models.necks import FPN, TDM, FineMap
 
 MLP_WIDTH = {False: 1024, True: 96}
 """Units of the fully connected mask head, of a large model and of the tiny one."""
@@ -71,7 +71,7 @@ def fine_features(found: FasterRCNN, levels: Sequence[str], width: int) -> None:
     """
     if "m1" in levels:
         inner = found.features.neck
-        if inner is None or isinstance(inner, FineMap):
+        if not isinstance(inner, FPN | TDM):
             raise ValueError(f"levels must be among {', '.join(found.features.grids)} without a neck, got {levels}")
         found.features = Features(found.features.backbone, FineMap(found.backbone, inner, width))
     for level in levels:
