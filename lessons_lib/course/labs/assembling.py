@@ -115,7 +115,7 @@ def draw(view: View) -> Figure:
         draw_cells(ax, view, values, -bound, bound, "PuOr_r")
         ax.set_title(title)
     ax = figure.add_subplot(grid[0, 3])
-    draw_cells(ax, view, (view.inside - view.outside).sigmoid(), 0, 1, "viridis")
+    draw_cells(ax, view, (view.inside - view.outside).sigmoid(), 0.0, 1.0, "viridis")
     ax.set_title("mask")
     ax = figure.add_subplot(grid[1, 3])
     draw_cells(ax, view, torch.maximum(view.inside, view.outside), -bound, bound, "PuOr_r")
