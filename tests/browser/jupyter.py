@@ -101,7 +101,7 @@ def open_lesson(page: Page, server: Server, lesson: str, theme: str = "light") -
     _wait_until_idle(page)
 
 
-def run_all(page: Page, seconds: float = 90) -> None:
+def run_all(page: Page, seconds: float = 300) -> None:
     """Runs every cell from the Run menu, and waits until the kernel is idle again and no cell is left waiting."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
