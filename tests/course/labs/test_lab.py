@@ -25,7 +25,7 @@ class Counted:
 
     def draw(self, state) -> Figure:
         self.drawn += 1
-        figure = bare_figure(1, 1)
+        figure = bare_figure(1.0, 1.0)
         figure.add_subplot().plot([0, state[0]], [0, state[1]])
         return figure
 
