@@ -206,3 +206,21 @@ def in_own_pixels(found: Instances, seen: Sequence[int], own: Sequence[int]) -> 
     y, x = own[0] / seen[0], own[1] / seen[1]
     boxes = torch.stack([side * scale for side, scale in zip(found.boxes.unbind(1), (x, y, x, y), strict=True)], 1)
     return Instances(boxes, found.labels, found.masks, found.scores)
+
+
+class AroundDetector(InstanceModel):
+    """A model that adds to a whole detector: `detector` can be used alone, and sees images for both."""
+
+    def __init__(self, detector: FasterRCNN) -> None:
+        super().__init__()
+        self.detector, self.max_detections = detector, detector.max_detections
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network that ImageNet weights fit."""
+        return self.detector.backbone
+
+    @property
+    def features(self) -> Features:
+        """What all heads see an image with."""
+        return self.detector.features

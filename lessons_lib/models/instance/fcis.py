@@ -15,13 +15,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lessons_lib.data.sample import Batch, Instances
-from lessons_lib.models.backbones import Backbone
-from lessons_lib.models.contract import InstanceModel, predict_one_by_one
+from lessons_lib.models.contract import predict_one_by_one
 from lessons_lib.models.instance.box_head import box_losses
 from lessons_lib.models.instance.detections import detections
-from lessons_lib.models.instance.faster_rcnn import Dice, FasterRCNN, Step, in_own_pixels
+from lessons_lib.models.instance.faster_rcnn import AroundDetector, Dice, FasterRCNN, Step, in_own_pixels
 from lessons_lib.models.instance.fcis_config import FCISConfig
-from lessons_lib.models.instance.features import Features
 from lessons_lib.models.instance.joint_head import mask_logits, of_label, pairs_of
 from lessons_lib.models.instance.mask_head import mask_loss
 from lessons_lib.models.instance.mask_rcnn import masks_of
@@ -45,24 +43,13 @@ class FCISStep:
     targets: Float[Tensor, "B R P P"]
 
 
-class FCIS(InstanceModel):
+class FCIS(AroundDetector):
     """A detector of objects with their masks. `detector` is one whose regions are read position-sensitively (its
     `group_size`) and whose head is a `JointHead`; `config` says the rest."""
 
     def __init__(self, detector: FasterRCNN, config: FCISConfig) -> None:
-        super().__init__()
-        self.detector, self.config = detector, config
-        self.max_detections = detector.max_detections
-
-    @property
-    def backbone(self) -> Backbone:
-        """The network that ImageNet weights fit."""
-        return self.detector.backbone
-
-    @property
-    def features(self) -> Features:
-        """What an image is seen with: its maps, the score maps among them."""
-        return self.detector.features
+        super().__init__(detector)
+        self.config = config
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """{"rpn_objectness", "rpn_box", "classification", "box", "mask"}, with equal weights, as in the paper."""

@@ -14,10 +14,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from lessons_lib.data.sample import Batch, Instances
-from lessons_lib.models.backbones import Backbone
-from lessons_lib.models.contract import InstanceModel, predict_one_by_one
-from lessons_lib.models.instance.faster_rcnn import Dice, FasterRCNN, Step
-from lessons_lib.models.instance.features import Features
+from lessons_lib.models.contract import predict_one_by_one
+from lessons_lib.models.instance.faster_rcnn import AroundDetector, Dice, FasterRCNN, Step
 from lessons_lib.models.instance.mask_config import MaskConfig
 from lessons_lib.models.instance.mask_head import MaskHead, channels_of, mask_loss, own_masks, softmax_mask_loss
 from lessons_lib.models.instance.proposing import found_and_proposed
@@ -38,24 +36,13 @@ class MaskStep:
     targets: Float[Tensor, "B M m m"]
 
 
-class MaskRCNN(InstanceModel):
+class MaskRCNN(AroundDetector):
     """A detector of objects with their masks. `detector` and `mask_head` are modules that can be used alone; `config`
     says everything of the masks that is no weight."""
 
     def __init__(self, detector: FasterRCNN, mask_head: MaskHead, config: MaskConfig) -> None:
-        super().__init__()
-        self.detector, self.mask_head, self.config = detector, mask_head, config
-        self.max_detections = detector.max_detections
-
-    @property
-    def backbone(self) -> Backbone:
-        """The network that ImageNet weights fit."""
-        return self.detector.backbone
-
-    @property
-    def features(self) -> Features:
-        """What both heads see an image with."""
-        return self.detector.features
+        super().__init__(detector)
+        self.mask_head, self.config = mask_head, config
 
     @property
     def most(self) -> int:

@@ -16,13 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch, Instances
-from lessons_lib.models.backbones import Backbone
-from lessons_lib.models.contract import InstanceModel, predict_one_by_one
+from lessons_lib.models.contract import predict_one_by_one
 from lessons_lib.models.instance.box_head import BoxHead, Trunk
 from lessons_lib.models.instance.candidates import Candidates, voted
 from lessons_lib.models.instance.cascade import Look, MaskStage, cascade_losses, mask_truth, masked
-from lessons_lib.models.instance.faster_rcnn import Dice, FasterRCNN, Step
-from lessons_lib.models.instance.features import Features
+from lessons_lib.models.instance.faster_rcnn import AroundDetector, Dice, FasterRCNN, Step
 from lessons_lib.models.instance.mask_rcnn import masks_of
 from lessons_lib.models.instance.mnc_config import MNCConfig
 from lessons_lib.models.instance.proposing import found_and_proposed
@@ -43,7 +41,7 @@ class CascadeStep:
     looks: list[Look]
 
 
-class MNC(InstanceModel):
+class MNC(AroundDetector):
     """A cascade on top of a detector, whose box head is the box pathway of stage 3.
 
     `mask_stage` is stage 2; `mask_pathway` makes a vector of what the mask shows, and `classes` names it together with
@@ -51,24 +49,13 @@ class MNC(InstanceModel):
     """
 
     def __init__(self, detector: FasterRCNN, mask_stage: MaskStage, mask_pathway: Trunk, config: MNCConfig) -> None:
-        super().__init__()
+        super().__init__(detector)
         if not isinstance(detector.box_head, BoxHead):
             raise ValueError(f"detector must have a BoxHead, got {type(detector.box_head).__name__}")
-        self.detector, self.mask_stage, self.mask_pathway, self.config = detector, mask_stage, mask_pathway, config
+        self.mask_stage, self.mask_pathway, self.config = mask_stage, mask_pathway, config
         self.classes = nn.Linear(detector.box_head.trunk.channels + mask_pathway.channels, detector.num_classes)
         nn.init.normal_(self.classes.weight, std=0.01)
         nn.init.zeros_(self.classes.bias)
-        self.max_detections = detector.max_detections
-
-    @property
-    def backbone(self) -> Backbone:
-        """The network that ImageNet weights fit."""
-        return self.detector.backbone
-
-    @property
-    def features(self) -> Features:
-        """What all stages see an image with."""
-        return self.detector.features
 
     @property
     def box_head(self) -> BoxHead:
