@@ -68,7 +68,7 @@ def lesson_after(lesson: str) -> tuple[str, str]:
 
 
 def exercise_address(exercise_id: str) -> str:
-    """The notebook of an exercise and its headline in it, as JupyterLab links to it; the notebook without a headline."""
+    """The notebook of an exercise and its headline in it, as JupyterLab links to it; the notebook if it has none."""
     file = lesson_file(exercise_id[:2])
     text = (NOTEBOOKS / file).read_text("utf-8") if file else ""
     found = re.search(rf'"#+ (Exercise {re.escape(exercise_id)}\b.*?)(?:\\n)?",?\n', text)
