@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from lessons_lib.atomic import write_whole
 from lessons_lib.course.exercises.engine.cells import DECORATOR
 from lessons_lib.course.labs.lab import WIDGET
+from lessons_lib.course.training_line import TRAINING
 from lessons_lib.terminal import run
 
 HERE = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Makes the notebook the same whoever ran it: no widgets, no times, one kernel name, counts from 1.
 
     Of a laboratory its picture stays, with alt text; a widget that no kernel keeps alive would be an error message.
+    The line that says how far a training was goes.
     A cell with the stub of an exercise is tagged raises-exception, so that an error in it does not end Run All.
     Works in place and returns it. Cell ids stay; outputs stay, but for the trace that a progress bar or a stream split
     over several messages leaves: streams of one name that follow each other become one.
@@ -45,13 +47,17 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 cell.metadata["tags"] = [*tags, "raises-exception"]
             count += bool(cell.source.strip())
             cell.execution_count = count if cell.source.strip() else None
-            cell.outputs = _merge_streams(cell.outputs)
+            cell.outputs = _merge_streams([one for one in cell.outputs if not _is_training_line(one)])
             for output in cell.outputs:
                 if "text/html" in output.get("data", {}):
                     output.data.pop(WIDGET, None)
                 if output.output_type == "execute_result":
                     output.execution_count = count
     return notebook
+
+
+def _is_training_line(output: nbformat.NotebookNode) -> bool:
+    return output.get("data", {}).get("text/html", "").startswith(TRAINING)
 
 
 def _merge_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -8,14 +8,17 @@ from playwright.sync_api import Page
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text("utf-8")
 
 
-def faults(page: Page, *parts: str) -> list[tuple[str, str]]:
-    """The rule and the element of each serious or critical fault in `parts` (CSS selectors), or in the whole page."""
+def faults(page: Page, *parts: str, but: str = "") -> list[tuple[str, str]]:
+    """The rule and the element of each serious or critical fault in `parts` (CSS selectors), or in the whole page.
+
+    but: what is not looked at.
+    """
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE)
     result = page.evaluate(
-        "parts => axe.run(parts.length ? {include: parts.map(part => [part])} : document, "
-        "{resultTypes: ['violations']})",
-        [part for part in parts if page.locator(part).count()],
+        "([parts, but]) => axe.run({...(parts.length && {include: parts.map(part => [part])}), "
+        "...(but && {exclude: [[but]]})}, {resultTypes: ['violations']})",
+        [[part for part in parts if page.locator(part).count()], but],
     )
     serious = [fault for fault in result["violations"] if fault["impact"] in ("serious", "critical")]
     return [(fault["id"], node["html"][:200]) for fault in serious for node in fault["nodes"]]
