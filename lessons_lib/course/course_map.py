@@ -1,6 +1,7 @@
 """The map of the course: which exercises were passed, how hard the open ones are, and what to do or repeat next."""
 
 import html
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -68,11 +69,12 @@ def lesson_after(lesson: str) -> tuple[str, str]:
 
 
 def exercise_address(exercise_id: str) -> str:
-    """The notebook of an exercise and its headline in it, as JupyterLab links to it; the notebook if it has none."""
+    """The notebook of an exercise and the cell of its headline, as JupyterLab links to it; the notebook without one."""
     file = lesson_file(exercise_id[:2])
-    text = (NOTEBOOKS / file).read_text("utf-8") if file else ""
-    found = re.search(rf'"#+ (Exercise {re.escape(exercise_id)}\b.*?)(?:\\n)?",?\n', text)
-    return f"{file}#{found[1].replace(' ', '-')}" if found else file
+    cells = json.loads((NOTEBOOKS / file).read_text("utf-8"))["cells"] if file else []
+    headline = re.compile(rf"^#+ Exercise {re.escape(exercise_id)}\b", re.MULTILINE)
+    texts = [cell for cell in cells if cell["cell_type"] == "markdown" and headline.search("".join(cell["source"]))]
+    return f"{file}#cell-id={texts[0]['id']}" if texts else file
 
 
 def progress() -> "CourseMap":

@@ -7,6 +7,9 @@ from playwright.sync_api import Page
 
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text("utf-8")
 
+# axe takes for hidden what lies outside an element that cuts its content off, and JupyterLab's whole page does.
+UNCUT = "body.jp-ThemedContainer { height: 100vh; } .jp-ThemedContainer { overflow: visible !important; }"
+
 
 def faults(page: Page, *parts: str, but: str = "") -> list[tuple[str, str]]:
     """The rule and the element of each serious or critical fault in `parts` (CSS selectors), or in the whole page.
@@ -15,6 +18,7 @@ def faults(page: Page, *parts: str, but: str = "") -> list[tuple[str, str]]:
     """
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE)
+        page.add_style_tag(content=UNCUT)
     result = page.evaluate(
         "([parts, but]) => axe.run({...(parts.length && {include: parts.map(part => [part])}), "
         "...(but && {exclude: [[but]]})}, {resultTypes: ['violations']})",

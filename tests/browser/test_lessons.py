@@ -13,7 +13,7 @@ from tests.browser.axe import faults
 from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_run, run_all, wait_for_change
 
 OURS = (".jp-Notebook .jp-RenderedMarkdown", ".jp-Notebook .jp-OutputArea-output")
-FIGURES = ".jp-Notebook .jp-RenderedImage"  # the library's drawings, which JupyterLab gives no alternative text
+FIGURES = ".jp-RenderedImage img"  # the library's drawings, which JupyterLab gives no alternative text
 SEEN = 700  # pixels from the top of the window
 LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 

@@ -7,6 +7,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from lessons_lib.course import training_line
 from lessons_lib.course.training_line import Line, TrainingLine
+from lessons_lib.data.sample import collate
+from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.training import loop
 from lessons_lib.training.loop import Record
 from notebooks.refresh import clean
@@ -103,18 +105,20 @@ def test_a_notebook_shows_one_line_and_a_committed_lesson_none(tmp_path):
     nbformat.validate(notebook)
 
 
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(1, 1)
+
+    def forward(self, batch):
+        return {"loss": self.net(torch.ones(1, 1)).sum()}
+
+
 def test_fit_tells_who_watches(monkeypatch):
     seen = []
     monkeypatch.setattr(loop, "watchers", [lambda record, steps: seen.append((record.step, steps))])
-    net = torch.nn.Linear(1, 1)
-
-    class Model(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = net
-
-        def forward(self, batch):
-            return {"loss": self.net(batch).sum()}
-
-    steps = list(loop.fit(Model(), [torch.ones(1, 1)], torch.optim.SGD(net.parameters(), 0.1), 5, start=3))
-    assert seen == [(4, 5), (5, 5)] == [(record.step, 5) for record in steps]
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    batch = collate([draw_scenes([0], PRESETS["easy"], seed=0)[0]])
+    steps = [record.step for record in loop.fit(model, [batch], optimizer, 5, start=3)]
+    assert steps == [4, 5] and seen == [(4, 5), (5, 5)]

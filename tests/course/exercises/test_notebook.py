@@ -184,8 +184,8 @@ def test_a_pass_says_how_far_the_lesson_is(monkeypatch):
 
 def test_a_pass_leads_to_the_next_exercise_and_the_last_one_to_the_next_lesson(monkeypatch):
     notebook = sys.modules["lessons_lib.course.exercises.engine.notebook"]
-    address = "02_convolution_arithmetic.ipynb#Exercise-02.2-·-Which-paddings?"
-    assert notebook.lesson_progress("02.1")[1] == ("02.2 Which paddings?", address)
+    words, address = notebook.lesson_progress("02.1")[1]
+    assert words == "02.2 Which paddings?" and address.startswith("02_convolution_arithmetic.ipynb#cell-id=")
     all_of_02 = {one.id: [""] for one in exercise_list.written_exercises("02")}
     monkeypatch.setattr(notebook, "passed_exercises", lambda: (all_of_02, ""))
     following = ("lesson 03, Transposed convolution", "03_transposed_convolution.ipynb")
