@@ -15,6 +15,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 TEXT, MARK = 4.5, 3.0
@@ -47,6 +48,8 @@ def watch(report: Path, show: Callable[[Figure, str], None]) -> Callable[[Figure
 
     def watched(figure: Figure, caption: str) -> None:
         found = problems(figure)
+        if not found:
+            return show(figure, caption)
         with report.open("a", encoding="utf-8") as file:
             file.writelines(f"{caption.split('.')[0][:60]}: {problem}\n" for problem in found)
         show(figure, caption)
@@ -96,13 +99,15 @@ def _faint_texts(sheet: np.ndarray, texts: list) -> Iterator[str]:
 def _faint_marks(ax: Axes) -> Iterator[str]:
     if ax.images or not ax.get_visible():
         return
+    ground = np.array(to_rgba(ax.get_facecolor()))[:3]
     marks = [
         ("line", to_rgba(line.get_color(), line.get_alpha())) for line in ax.lines if line.get_linestyle() != "None"
     ]
-    marks += [("dot", to_rgba(line.get_markerfacecolor(), line.get_alpha())) for line in ax.lines if _has_dots(line)]
-    marks += [("bar", bar.get_facecolor()) for bar in ax.patches if bar.get_fill()]
+    marks += [
+        ("dot", to_rgba(line.get_markerfacecolor(), line.get_alpha())) for line in ax.lines if _has_dots(line, ground)
+    ]
+    marks += [("bar", bar.get_facecolor()) for bar in ax.patches if bar.get_fill() and not _has_edge(bar, ground)]
     marks += [("dot", tuple(one)) for c in ax.collections if isinstance(c, PathCollection) for one in c.get_facecolor()]
-    ground = np.array(to_rgba(ax.get_facecolor()))[:3]
     for kind, colour in dict.fromkeys(marks):
         ink = np.array(colour)
         ratio = contrast(ink[3] * ink[:3] + (1 - ink[3]) * ground, ground)
@@ -110,5 +115,12 @@ def _faint_marks(ax: Axes) -> Iterator[str]:
             yield f"{kind} of colour {tuple(round(float(c), 2) for c in ink)} has a contrast of {ratio:.1f}"
 
 
-def _has_dots(line: Line2D) -> bool:
-    return line.get_marker() not in ("None", "", "|", "_") and line.get_markerfacecolor() != "none"
+def _has_dots(line: Line2D, ground: Colours) -> bool:
+    """Whether a line has filled dots that no dark edge makes visible."""
+    edge = np.array(to_rgba(line.get_markeredgecolor()))[:3]
+    edged = line.get_markeredgewidth() > 0 and contrast(edge, ground) >= MARK
+    return line.get_marker() not in ("None", "") and line.get_markerfacecolor() != "none" and not edged
+
+
+def _has_edge(bar: Patch, ground: Colours) -> bool:
+    return bar.get_linewidth() >= 0.5 and contrast(np.array(bar.get_edgecolor())[:3], ground) >= MARK
