@@ -5,7 +5,6 @@ import html
 import io
 import re
 
-import matplotlib
 import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
@@ -55,8 +54,7 @@ def _part(text: str) -> str:
 
 def _drawn(figure: Figure) -> Image.Image:
     buffer = io.BytesIO()
-    dots = SHARP * matplotlib.rcParams["savefig.dpi"]
-    figure.savefig(buffer, format="png", dpi=dots, bbox_inches="tight", pil_kwargs={"compress_level": 1})
+    figure.savefig(buffer, format="png", dpi=SHARP * figure.dpi, bbox_inches="tight", pil_kwargs={"compress_level": 1})
     return Image.open(buffer)
 
 

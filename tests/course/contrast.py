@@ -14,8 +14,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 TEXT, MARK = 4.5, 3.0
@@ -100,27 +98,29 @@ def _faint_marks(ax: Axes) -> Iterator[str]:
     if ax.images or not ax.get_visible():
         return
     ground = np.array(to_rgba(ax.get_facecolor()))[:3]
-    marks = [
-        ("line", to_rgba(line.get_color(), line.get_alpha())) for line in ax.lines if line.get_linestyle() != "None"
-    ]
-    marks += [
-        ("dot", to_rgba(line.get_markerfacecolor(), line.get_alpha())) for line in ax.lines if _has_dots(line, ground)
-    ]
-    marks += [("bar", bar.get_facecolor()) for bar in ax.patches if bar.get_fill() and not _has_edge(bar, ground)]
-    marks += [("dot", tuple(one)) for c in ax.collections if isinstance(c, PathCollection) for one in c.get_facecolor()]
-    for kind, colour in dict.fromkeys(marks):
+    for kind, colour in dict.fromkeys(_marks(ax, ground)):
         ink = np.array(colour)
         ratio = contrast(ink[3] * ink[:3] + (1 - ink[3]) * ground, ground)
         if ink[3] >= DECORATION and ratio < MARK:
             yield f"{kind} of colour {tuple(round(float(c), 2) for c in ink)} has a contrast of {ratio:.1f}"
 
 
-def _has_dots(line: Line2D, ground: Colours) -> bool:
-    """Whether a line has filled dots that no dark edge makes visible."""
-    edge = np.array(to_rgba(line.get_markeredgecolor()))[:3]
-    edged = line.get_markeredgewidth() > 0 and contrast(edge, ground) >= MARK
-    return line.get_marker() not in ("None", "") and line.get_markerfacecolor() != "none" and not edged
+def _marks(ax: Axes, ground: Colours) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Kind and colour of all that carries meaning; what has a dark edge is visible by it."""
+    for line in ax.lines:
+        if line.get_linestyle() != "None":
+            yield "line", to_rgba(line.get_color(), line.get_alpha())
+        if line.get_marker() not in ("None", "") and line.get_markerfacecolor() != "none":
+            edge, width = to_rgba(line.get_markeredgecolor()), line.get_markeredgewidth()
+            if not _seen_by(edge, width, ground):
+                yield "dot", to_rgba(line.get_markerfacecolor(), line.get_alpha())
+    for bar in ax.patches:
+        if bar.get_fill() and not _seen_by(bar.get_edgecolor(), bar.get_linewidth(), ground):
+            yield "bar", bar.get_facecolor()
+    for dots in ax.collections:
+        if isinstance(dots, PathCollection):
+            yield from (("dot", tuple(one)) for one in dots.get_facecolor())
 
 
-def _has_edge(bar: Patch, ground: Colours) -> bool:
-    return bar.get_linewidth() >= 0.5 and contrast(np.array(bar.get_edgecolor())[:3], ground) >= MARK
+def _seen_by(edge: tuple[float, ...], width: float, ground: Colours) -> bool:
+    return width >= 0.5 and edge[3] > DECORATION and contrast(np.array(edge)[:3], ground) >= MARK

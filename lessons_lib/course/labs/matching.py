@@ -20,7 +20,7 @@ ROWS = (15, 18, 21, 18)
 SCORES = (0.9, 0.8, 0.7, 0.4)
 MATCHINGS = ("best", "greedy", "first n")
 SUBSCRIPTS = "₁₂₃₄"
-COLOURS = ("#9C5700", "#0072B2", "#A64580", "#882255")  # 4.5:1 on white: they write names too
+COLOURS = ("#8A4D00", "#0072B2", "#A64580", "#882255")  # 4.5:1 on white: they write names too
 
 
 @dataclass(frozen=True)
