@@ -37,7 +37,7 @@ def page(
             if place == 0:
                 parts.append(_elsewhere(path.name, repository))
             continue
-        parts += _code(cell, path.stem, figures)
+        parts += _code(cell, path.stem, figures, blob)
         parts += [raw(laboratory(name)) for name in labs.get(place, [])]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -47,7 +47,7 @@ def links(text: str, blob: Callable[[str], str]) -> str:
 
     def target(match: re.Match[str]) -> str:
         words, address = match[1], match[2]
-        if re.match(r"[a-z]+:|#", address):
+        if re.match(r"[a-z]+:|#|\.\./docs/\w+\.md", address):  # the documents have pages of their own
             return match[0]
         if lesson := re.fullmatch(r"(?:\./)?(\d\d_\w+)\.ipynb(#.*)?", address):
             return f"[{words}]({lesson[1]}.md{lesson[2] or ''})"
@@ -87,7 +87,7 @@ def _elsewhere(name: str, repository: str) -> str:
     return raw(f'<p class="elsewhere">{" · ".join(found)}</p>')
 
 
-def _code(cell: NotebookNode, stem: str, figures: Path) -> Iterator[str]:
+def _code(cell: NotebookNode, stem: str, figures: Path, blob: Callable[[str], str]) -> Iterator[str]:
     source = f"```````python\n{cell.source}\n```````"
     if "setup" in cell.metadata.get("tags", []):
         yield from _fold("Imports" if "import " in cell.source else "Settings", source)
@@ -101,7 +101,7 @@ def _code(cell: NotebookNode, stem: str, figures: Path) -> Iterator[str]:
         data: dict[str, Any] = output.get("data", {})
         shown = data.get("text/html", "")
         if shown.startswith(SHOWN):
-            yield _figure(shown, data["text/plain"], figures, f"{stem}-{cell.id}-{number}")
+            yield _figure(shown, links(data["text/plain"], blob), figures, f"{stem}-{cell.id}-{number}")
         elif shown.startswith(SLEEPING):
             continue  # a laboratory; without a kernel its pictures were drawn beforehand
         elif shown:
