@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lessons_lib.data.sample import Instances, Sample
+from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.error_kinds import ErrorKinds
 from lessons_lib.ops.masks import encode_rle
 from lessons_lib.scoreboard.pace import clock_of
@@ -28,10 +29,15 @@ class Judged:
     found: list[Instances]
 
 
-def judge(model: nn.Module, has_masks: bool, samples: Sequence[Sample], classes: Sequence[str]) -> Judged:
-    """Predicts all samples and counts; errors are those of masks where there are some, otherwise of boxes."""
-    task = INSTANCE if has_masks else DETECTION
-    metrics, kinds = task.metrics(len(classes)), ErrorKinds("mask" if has_masks else "box")
+def judge(
+    model: nn.Module, has_masks: bool, samples: Sequence[Sample], classes: Sequence[str], sizes: tuple[float, float]
+) -> Judged:
+    """Predicts all samples and counts; errors are those of masks where there are some, otherwise of boxes.
+
+    `sizes` part small, medium and large objects, as in `DetectionScores`.
+    """
+    task, measured = (INSTANCE, ("mask", "box")) if has_masks else (DETECTION, ("box",))
+    metrics, kinds = [DetectionScores(kind, sizes) for kind in measured], ErrorKinds(measured[0])
     device = next(model.parameters()).device
     now, seconds = clock_of(device.type), 0.0
     found: list[Instances] = []

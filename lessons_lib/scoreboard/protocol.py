@@ -49,6 +49,14 @@ class Protocol:
     weight_decay: float = 1e-4
     clip: float = 10.0
 
+    @property
+    def sizes(self) -> tuple[float, float]:
+        """The sides that part small, medium and large objects: about a seventh and a quarter of the image's side.
+
+        In scenes they lie between the three ranges that objects are drawn from.
+        """
+        return 14 / 96 * self.size, 25 / 96 * self.size
+
     def settings(self, system: System, steps: int, seed: int) -> Settings:
         """The settings of a run. ValueError for a seed that has no split."""
         if self.folds and not 0 <= seed < FOLDS:

@@ -38,7 +38,7 @@ def make_row(protocol: Protocol, name: str, seed: int, steps: int, folder: Path,
 
     def look(run: Run, step: int) -> None:
         if step in wanted:
-            scores = judge(run.inner, system.has_masks, some, classes).scores
+            scores = judge(run.inner, system.has_masks, some, classes, protocol.sizes).scores
             looks[str(step)] = {key: scores[key] for key in NUMBERS if key in scores}
             write_whole(folder / LOOKS, json.dumps(looks) + "\n")
 
@@ -49,7 +49,7 @@ def make_row(protocol: Protocol, name: str, seed: int, steps: int, folder: Path,
     model = fresh_model(settings, classes)
     open_checkpoint(folder / CHECKPOINT).restore(model)
     model = model.to(machine.device)
-    judged = judge(model, system.has_masks, samples, classes)
+    judged = judge(model, system.has_masks, samples, classes, protocol.sizes)
     journal = read_journal(folder / JOURNAL)
     key = "cpu_seconds" if machine.device.type == "cpu" else "seconds"
     row: dict[str, Any] = {

@@ -16,7 +16,7 @@ from pycocotools.cocoeval import Params
 from lessons_lib.metrics.average_precision import IOU_THRESHOLDS, match_in_order
 from lessons_lib.metrics.coco import CocoScores
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
-from lessons_lib.metrics.detection_matching import AREA_RANGES, match_pairs
+from lessons_lib.metrics.detection_matching import area_ranges, match_pairs
 from lessons_lib.metrics.detection_pairs import paired
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.masks import pairwise_rle_iou
@@ -46,7 +46,7 @@ def test_200_sets_with_crowds_are_pycocotools(kind):
 
 def test_areas_end_where_pycocotools_lets_them():
     published = Params("segm")
-    assert {name: list(ends) for name, ends in AREA_RANGES.items()} == dict(
+    assert {name: list(ends) for name, ends in area_ranges().items()} == dict(
         zip(published.areaRngLbl, published.areaRng, strict=True)
     )
 
