@@ -1,7 +1,9 @@
 """Makes the scoreboard: trains and scores every system of the lecture under one budget, run by run."""
 
 import argparse
+import itertools
 import json
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +13,8 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from lessons_lib.data.open import spec_of
-from lessons_lib.data.splits import EVERY_FIFTH
+from lessons_lib.data.open import open_dataset, require_truth, spec_of
+from lessons_lib.data.splits import EVERY_FIFTH, unseen_by
 from lessons_lib.scoreboard.pace import Pace, measured_pace
 from lessons_lib.scoreboard.protocol import Protocol
 from lessons_lib.scoreboard.run import ROW, make_row
@@ -41,8 +43,11 @@ def run_scoreboard(args: argparse.Namespace) -> int:
     work = args.work or WORK / args.data
     out = args.out or Path("results") / f"scoreboard{'' if args.data == 'scenes' else '_' + args.data}.json"
     names, seeds = systems_of(args.only), args.seeds or [0, 1, 2]
-    for seed in seeds:
-        protocol.settings(SYSTEMS[names[0]], 1, seed)  # raises for a seed that cannot be
+    for name, seed in itertools.product(names, seeds):  # what cannot be is refused before anything is made
+        settings = protocol.settings(SYSTEMS[name], 1, seed)
+        for split in (settings.split, unseen_by(settings.split)):
+            samples = open_dataset(settings.data, settings.root, split, size=settings.size, preset=settings.preset)
+            require_truth(samples, "masks")
     require_same_table(work, heading(protocol, device))
     if args.verify:
         return verify(protocol, names, seeds, work, device)
@@ -143,9 +148,11 @@ def protocol_of(args: argparse.Namespace) -> Protocol:
     )  # fmt: skip
     if spec.drawn and args.root is not None:
         raise ValueError(f"root must not be given for {args.data}, which are drawn, got {args.root}")
-    for name, least in (("budget", 0), ("size", 32), ("count", 1), ("unseen", 2)):
+    if args.budget is not None and not 0 < args.budget < math.inf:
+        raise ValueError(f"budget must be > 0, got {args.budget:g}")
+    for name, least in (("size", 32), ("count", 1), ("unseen", 2)):
         value = getattr(args, name)
-        if value is not None and not least <= value < float("inf"):
+        if value is not None and value < least:
             raise ValueError(f"{name} must be ≥ {least}, got {value}")
     given = {name: getattr(args, name) for name in ("budget", "size", "count", "unseen", "backbone")}
     return replace(protocol, **{name: value for name, value in given.items() if value is not None})

@@ -36,7 +36,7 @@ UNSEEN = 200
 def train(
     settings: Settings, folder: Path, *, save_every: int = 100, device: str = "auto", workers: int | None = None,
     resume: bool = False, on_error: str = "raise", figures: Figures | None = None, start_from: Start | None = None,
-    go_on: str = "the same command with --resume", unseen: int = UNSEEN, look: Look | None = None,
+    go_on: str = "the same command with --resume", unseen: int | None = None, look: Look | None = None,
 ) -> int | None:  # fmt: skip
     """Trains in a folder until the last step and scores the model on images that it has not seen; returns None.
 
@@ -50,7 +50,8 @@ def train(
         figures: draws the losses and some predictions; None draws nothing.
         start_from: gives the fresh model its first weights, and says which.
         go_on: what tells the reader how to go on after a stop.
-        unseen: on how many images of the split "val" the finished model is scored, at most; 0: on none.
+        unseen: on how many images of the split "val" the finished model is scored, at most; 0: on none;
+            None: `UNSEEN`.
         look: called after each step with the run and the step's number; its time is not the step's. A run that is taken
             up makes the steps after its checkpoint once more, and calls it once more.
 
@@ -64,7 +65,7 @@ def train(
         raise ValueError(f"save_every must be ≥ 1, got {save_every}")
     if workers is not None and workers < 0:
         raise ValueError(f"workers must be ≥ 0, got {workers}")
-    if unseen < 0:
+    if unseen is not None and unseen < 0:
         raise ValueError(f"unseen must be ≥ 0, got {unseen}")
     run = set_up(settings, folder, device, resume, on_error, start_from)
     if workers is None:
@@ -82,7 +83,7 @@ def train(
             how = go_on if run.machine.num_processes == 1 else "the same command, launcher and all, with --resume"
             print(f"stopped, and saved in {folder}. To go on: {how}")
     else:
-        _score_val(run, unseen, figures)
+        _score_val(run, UNSEEN if unseen is None else unseen, figures)
     run.machine.end_training()
     return asked
 
