@@ -23,6 +23,7 @@ COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 HEADLINE = re.compile(r"^### Exercise (\d\d\.\d+)\b.*$", re.MULTILINE)
 STATED = re.compile(r"\n*\*[●○]{3} about \d+ minutes\*\n*")
+ROW = re.compile(r"^\*\*The course:\*\* .*$", re.MULTILINE)  # of all lessons: nobody reads it through
 TIME = re.compile(r"(\*\*Time:\*\* about )(\d+)( minutes,? with the )(?:[a-z]+ )?exercises")
 
 
@@ -43,7 +44,8 @@ def with_effort(source: str, effort: dict[str, str]) -> str:
 
 def minutes_of(notebook: nbformat.NotebookNode, lesson: str) -> int:
     """What a lesson takes, in fives: the minutes of its exercises, and reading its text and its code."""
-    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    texts = [ROW.sub("", cell.source) for cell in notebook.cells if cell.cell_type == "markdown"]
+    words = sum(len(text.split()) for text in texts)
     lines = sum(len(cell.source.splitlines()) for cell in notebook.cells if cell.cell_type == "code")
     exercises = sum(one.minutes for one in written_exercises(lesson))
     return 5 * round((exercises + words / WORDS_A_MINUTE + lines / LINES_A_MINUTE) / 5)

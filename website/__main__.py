@@ -71,6 +71,7 @@ def gather(source: Path, lessons: list[str]) -> None:
             text = page(path, figures, alive, repository, blob if repository else str)
             (source / "lessons" / f"{path.stem}.md").write_text(text, "utf-8")
             shutil.copy(path, source / "notebooks")
+    shutil.copytree(ROOT / "notebooks" / "pictures", source / "lessons" / "pictures")
     for path in sorted((ROOT / "docs").glob("*.md")):
         text = links(path.read_text("utf-8"), blob if repository else str)
         (source / "docs" / path.name).write_text(text, "utf-8")

@@ -66,7 +66,7 @@ def links(text: str, blob: Callable[[str], str]) -> str:
 
     def target(match: re.Match[str]) -> str:
         words, address = match[1], match[2]
-        if re.match(r"[a-z]+:|#", address):
+        if re.match(r"[a-z]+:|#|\.\./docs/\w+\.md", address):  # the documents have pages of their own
             return match[0]
         if lesson := re.fullmatch(r"(?:\./)?(\d\d_\w+)\.ipynb(#.*)?", address):
             return f"[{words}]({lesson[1]}.md{lesson[2] or ''})"

@@ -3,18 +3,24 @@
 The lessons in notebooks/ stay as they are; a learner works on copies in my_course/, which git ignores.
 """
 
+import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from lessons_lib.atomic import whole_file
+from lessons_lib.atomic import whole_file, write_whole
 from lessons_lib.course.course_map import LESSONS
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_LESSON = "00_start_here.ipynb"
+WORKSPACE = "from-strides-to-masks"
+LANGUAGE = '"language_info": {\n   "name": "python"\n  }'
+"""What a shipped lesson says of its language; a kernel says more."""
 
 
 def lesson_files(notebooks: Path) -> list[Path]:
@@ -66,6 +72,45 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(target) as part:
         shutil.copyfile(source, part)
+        if source.suffix == ".ipynb":
+            text = part.read_text("utf-8")
+            told = json.dumps({"language_info": language()}, indent=1).removeprefix("{").removesuffix("}").strip()
+            part.write_text(text.replace(LANGUAGE, told.replace("\n", "\n ")), "utf-8", newline="\n")
+
+
+def language() -> dict[str, Any]:
+    """What this Python's kernel says of its language.
+
+    JupyterLab writes it into every lesson that it opens; a copy that holds it already was not changed, and may be
+    closed without a question.
+    """
+    return {
+        "codemirror_mode": {"name": "ipython", "version": sys.version_info[0]},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": f"ipython{sys.version_info[0]}",
+        "version": platform.python_version(),
+    }
+
+
+def write_workspace() -> Path:
+    """Writes how JupyterLab looks when the course is opened for the first time: with the table of contents.
+
+    The workspace is the course's own, and stays as the learner has left it. Returns its file.
+    """
+    from jupyterlab.commands import get_workspaces_dir
+    from jupyterlab_server.workspaces_handler import WORKSPACE_EXTENSION, slugify
+
+    path = Path(get_workspaces_dir()) / (slugify(WORKSPACE) + WORKSPACE_EXTENSION)
+    if not path.exists():
+        contents = "@jupyterlab/toc:plugin"
+        left = {"collapsed": False, "visible": True, "current": contents, "widgets": ["filebrowser", contents]}
+        layout = {"left": left, "relativeSizes": [0.2, 0.8, 0]}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps({"data": {"layout-restorer:data": layout}, "metadata": {"id": WORKSPACE}}))
+    return path
 
 
 def _dated(path: Path) -> Path:
@@ -82,7 +127,7 @@ def lab_command(course: Path, browser: bool, port: int | None) -> list[str]:
         f"--ServerApp.root_dir={course.parent}",
         "--ServerApp.ip=127.0.0.1",
         "--ServerApp.allow_remote_access=False",
-        f"--LabApp.default_url=/lab/tree/{course.name}/{FIRST_LESSON}",
+        f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{course.name}/{FIRST_LESSON}",
     ]
     if port is not None:
         command.append(f"--ServerApp.port={port}")
@@ -111,6 +156,7 @@ def lab(browser: bool = True, port: int | None = None) -> int:
     course = ROOT / "my_course"
     for path in copy_lessons(ROOT / "notebooks", course):
         print(f"new in {course.name}/: {path}")
+    write_workspace()
     command = lab_command(course, browser, port)
     print(f"Opening {course.name}/{FIRST_LESSON} in JupyterLab. Ctrl-C here ends it.", flush=True)
     if sys.platform != "win32":

@@ -1,11 +1,11 @@
 """One browser and one JupyterLab for all browser tests; a page for each."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from lessons_lib.course.launch import copy_lessons
 from tests.browser.jupyter import find_chromium, jupyter_server
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -28,7 +28,7 @@ def browser():
 @pytest.fixture(scope="session")
 def server(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(NOTEBOOKS, folder / "my_course", ignore=shutil.ignore_patterns("*.py", "__pycache__", ".*"))
+    copy_lessons(NOTEBOOKS, folder / "my_course")
     with jupyter_server(folder) as server:
         yield server
 

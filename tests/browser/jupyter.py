@@ -1,6 +1,7 @@
 """JupyterLab for a test: a server of its own, and a lesson opened in a real browser."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -11,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 from urllib.error import URLError
 
 from playwright.sync_api import Locator, Page
 
-from lessons_lib.course.launch import lab_command, lab_environment
+from lessons_lib.course.launch import FIRST_LESSON, WORKSPACE, lab_command, lab_environment, write_workspace
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -34,6 +36,11 @@ class Server:
     address: str
     token: str
     course: Path
+
+    @property
+    def front_door(self) -> str:
+        """Where `make lab` opens the course, in its own workspace."""
+        return f"{self.address}/lab/workspaces/{WORKSPACE}/tree/{self.course.name}/{FIRST_LESSON}?token={self.token}"
 
     def url(self, lesson: str) -> str:
         return f"{self.address}/lab/tree/{self.course.name}/{lesson}?reset&token={self.token}"
@@ -54,6 +61,8 @@ def jupyter_server(folder: Path) -> Iterator[Server]:
     homes |= {"LESSONS_HOME": "home", "IPYTHONDIR": "ipython"}
     environment = {name: value for name, value in lab_environment().items() if name != "MPLBACKEND"}
     environment |= {name: str(folder / place) for name, place in homes.items()} | {"JUPYTER_TOKEN": "a-test"}
+    with patch.dict(os.environ, environment):
+        write_workspace()
     port = _free_port()
     command = [
         *lab_command(folder / "my_course", browser=False, port=port),

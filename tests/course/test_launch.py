@@ -8,6 +8,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
+from jupyterlab_server.workspaces_handler import WorkspacesManager
 from nbclient import NotebookClient
 
 from lessons_lib.__main__ import main, parser
@@ -29,6 +31,11 @@ def notebooks(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def own_workspaces(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("JUPYTERLAB_WORKSPACES_DIR", str(tmp_path / "workspaces"))
+
+
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
     return tmp_path / "my_course"
@@ -42,6 +49,25 @@ def test_copies_lessons_and_what_lies_beside_them(notebooks, course):
     new = launch.copy_lessons(notebooks, course)
     assert [path.as_posix() for path in new] == ["00_start_here.ipynb", "04_checkerboard.ipynb", "pictures/cat.png"]
     assert files(course) == {path.as_posix(): f"shipped {path.as_posix()}" for path in new}
+
+
+@pytest.mark.parametrize("path", sorted((launch.ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_copy_says_what_its_kernel_will_say_and_else_is_the_same(path, tmp_path):
+    launch._copy(path, tmp_path / path.name)
+    shipped, copied = nbformat.read(path, as_version=4), nbformat.read(tmp_path / path.name, as_version=4)
+    assert copied.metadata.pop("language_info") == IPythonKernel.language_info
+    assert shipped.metadata.pop("language_info") == {"name": "python"}
+    assert copied == shipped
+
+
+def test_the_workspace_is_written_once_and_then_the_learners(tmp_path):
+    path = launch.write_workspace()
+    assert path.parent == tmp_path / "workspaces"
+    manager = WorkspacesManager(str(path.parent))
+    layout = manager.load(launch.WORKSPACE)["data"]["layout-restorer:data"]
+    assert (layout["left"]["current"], layout["left"]["collapsed"]) == ("@jupyterlab/toc:plugin", False)
+    path.write_text("mine")
+    assert launch.write_workspace() == path and path.read_text() == "mine"
 
 
 def test_never_overwrites_and_brings_new_lessons(notebooks, course):
@@ -98,7 +124,7 @@ def test_lab_is_for_this_machine_only(course):
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert "--ServerApp.ip=127.0.0.1" in command
     assert f"--ServerApp.root_dir={course.parent}" in command
-    assert "--LabApp.default_url=/lab/tree/my_course/00_start_here.ipynb" in command
+    assert "--LabApp.default_url=/lab/workspaces/from-strides-to-masks/tree/my_course/00_start_here.ipynb" in command
     assert not [
         word for word in command if "browser" in word or "port" in word or "token" in word or "password" in word
     ]

@@ -1,6 +1,7 @@
 """What a shipped lesson must be, as a list of what it is not yet."""
 
 import ast
+import copy
 import re
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from nbformat import NotebookNode
 
 from lessons_lib.course.exercises.engine.cells import ids_of_cell, is_setup
 from lessons_lib.course.labs.lab import SLEEPING, WIDGET
+from notebooks.links import files, linked
 
 MAX_LINES = 25
 MAX_BYTES = 1_000_000
@@ -22,6 +24,7 @@ def problems(notebook: NotebookNode, name: str) -> list[str]:
         *_committed_as_run(notebook),
         *_clean(notebook),
         *_tagged(notebook, name[:2]),
+        *_linked(notebook, name[:2]),
         *(_parts(notebook) if not name.startswith("00") else _title(notebook)),
     ]
 
@@ -94,6 +97,19 @@ def _tagged(notebook: NotebookNode, lesson: str) -> Iterator[str]:
         varying = called & (VARYING | labs) or any(map(_is_lab, cell.outputs))
         if varying and cell.outputs and IGNORED not in tags:
             yield f"code cell {place} shows what varies and is not tagged {IGNORED}"
+
+
+def _linked(notebook: NotebookNode, lesson: str) -> Iterator[str]:
+    """What mentions a lesson leads to it, as `python notebooks/links.py` writes it; so does "Next"."""
+    if linked(copy.deepcopy(notebook), lesson) != notebook:
+        yield "mentions lessons that are no links; python notebooks/links.py writes them"
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    wrong = set(re.findall(r"\]\(([^)\s#]+\.ipynb)", text)) - set(files().values())
+    yield from (f"has a link to {name}, which is no lesson" for name in sorted(wrong))
+    for line in re.findall(r"\*\*Next:\*\* .*", text):
+        later = set(re.findall(r"lesson (\d\d)", line)) - files().keys()
+        if "](" not in line and not later and lesson < max(files()):
+            yield f"says what is next without a link: {line}"
 
 
 def _is_lab(output: NotebookNode) -> bool:

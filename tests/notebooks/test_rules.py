@@ -8,6 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from lessons_lib.course.exercise_list import written_ids
 from lessons_lib.course.labs.lab import WIDGET, still
+from notebooks.links import linked, with_links, with_map, with_row
 from notebooks.refresh import KERNELSPEC
 from tests.notebooks.rules import IGNORED, MAX_BYTES, code_cells, ids_of_cell, problems
 
@@ -20,7 +21,9 @@ All of it.
 {answers}
 
 ## Further reading
-[A paper](https://example.com)"""
+[A paper](https://example.com)
+
+**Next:** lesson 03."""
 
 
 def lesson() -> nbformat.NotebookNode:
@@ -39,7 +42,7 @@ def lesson() -> nbformat.NotebookNode:
         cell.execution_count = count
     title = new_markdown_cell("# Convolution arithmetic\n\n30 minutes")
     ending = new_markdown_cell(ENDING.format(answers="<details>no</details>\n" * 5))
-    return new_notebook(cells=[title, *cells, ending], metadata={"kernelspec": KERNELSPEC})
+    return linked(new_notebook(cells=[title, *cells, ending], metadata={"kernelspec": KERNELSPEC}), "02")
 
 
 def test_the_tiny_lesson_keeps_the_rules():
@@ -56,6 +59,14 @@ def _set(cell: int, **values):
 def _metadata(cell: int, **values):
     def change(notebook):
         notebook.cells[cell].metadata = nbformat.from_dict(values)
+
+    return change
+
+
+def _replace(old: str, new: str, cell: int = -1):
+    def change(notebook):
+        assert old in notebook.cells[cell].source
+        notebook.cells[cell].source = notebook.cells[cell].source.replace(old, new)
 
     return change
 
@@ -90,14 +101,54 @@ FAULTS = {
         kernelspec={**KERNELSPEC, "name": "mine"}
     ),
     "has cells without an id of their own": lambda notebook: notebook.cells[2].update(id=notebook.cells[1].id),
-    "does not begin with its title": _set(0, source="Convolution arithmetic, 30 minutes"),
-    "does not say how many minutes it takes": _set(0, source="# Convolution arithmetic"),
+    "does not begin with its title": _replace("# Conv", "Conv", 0),
+    "does not say how many minutes it takes": _replace("30 minutes", "long", 0),
     "has no section: recap": _drop("Recap"),
     "has no section: self-check": _drop("Self-check"),
     "has no section: further reading": _drop("Further reading"),
-    "its self-check has 4 folded answers, not 5": _set(-1, source=ENDING.format(answers="<details></details>" * 4)),
+    "its self-check has 4 folded answers, not 5": _replace("<details>no</details>\n\n", "\n"),
     "its further reading links to nothing": _drop("https:"),
+    "mentions lessons that are no links; python notebooks/links.py writes them": _replace(
+        "[lesson 03](03_transposed_convolution.ipynb)", "[it](03_transposed_convolution.ipynb), lesson 03"
+    ),
+    "has a link to 03_wrong.ipynb, which is no lesson": _replace("03_transposed_convolution", "03_wrong"),
+    "says what is next without a link: **Next:** more.": _replace(
+        "[lesson 03](03_transposed_convolution.ipynb)", "more"
+    ),
 }
+
+
+WRITTEN = {"00": "00_a.ipynb", "02": "02_b.ipynb", "12": "12_c.ipynb", "13": "13_d.ipynb"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("as lesson 02's loop", "as [lesson 02](02_b.ipynb)'s loop"),
+        ("Lesson\n02 said", "[Lesson\n02](02_b.ipynb) said"),
+        ("lessons 02, 12 (pool) and 13", "lessons [02](02_b.ipynb), [12](12_c.ipynb) (pool) and [13](13_d.ipynb)"),
+        ("lessons 07 to 09", "lessons 07 to 09"),  # not written yet
+        ("lessons [12](12_c.ipynb) and 13", "lessons [12](12_c.ipynb) and [13](13_d.ipynb)"),
+        ("this is lesson 04", "this is lesson 04"),  # the lesson itself
+        ("## Like lesson 02", "## Like lesson 02"),
+        ("`lesson 02` $lesson 02$ [see lesson 02](02_b.ipynb)", "`lesson 02` $lesson 02$ [see lesson 02](02_b.ipynb)"),
+        ("```\nlesson 02\n```", "```\nlesson 02\n```"),
+    ],
+)
+def test_a_mention_of_a_lesson_becomes_a_link(text, expected):
+    assert with_links(text, "04", WRITTEN) == expected
+    assert with_links(expected, "04", WRITTEN) == expected
+
+
+def test_the_head_shows_all_lessons():
+    head = with_row("# 02 · Title\n\nText.", "02", WRITTEN)
+    assert head.splitlines()[2].startswith("**The course:** [00](00_a.ipynb) · **02** · [12](12_c.ipynb)")
+    assert head.endswith("\n\nText.") and with_row(head, "02", WRITTEN) == head
+    more = with_row(head, "02", {**WRITTEN, "03": "03_e.ipynb"})
+    assert "[03](03_e.ipynb)" in more and more.count("The course:") == 1
+    written = with_map("# 00\n\n- **Layers:** x\n\nText.", WRITTEN)
+    assert written.startswith("# 00\n\n- **Layers:** [02 Convolution arithmetic](02_b.ipynb)\n- **A mask")
+    assert with_map(written, WRITTEN) == written and with_map("# 00\n\nText.", WRITTEN) == "# 00\n\nText."
 
 
 @pytest.mark.parametrize("problem", FAULTS)

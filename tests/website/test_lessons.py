@@ -91,6 +91,7 @@ def test_where_a_lesson_can_be_run(built):
         ("[part](./02_x.ipynb#two)", "[part](02_x.md#two)"),
         ("[paper](https://arxiv.org/abs/1)", "[paper](https://arxiv.org/abs/1)"),
         ("[here](#recap)", "[here](#recap)"),
+        ("[notation](../docs/notation.md)", "[notation](../docs/notation.md)"),
         ("[code](../lessons_lib/ops/nms.py)", "[code](at/lessons_lib/ops/nms.py)"),
     ],
 )
