@@ -164,4 +164,4 @@ def _in_words(row: dict[str, Any]) -> str:
     numbers = "  ".join(
         f"{key.replace('_', ' ')} {scores[key]:.3f}" for key in ("mask_ap", "box_ap") if scores.get(key) is not None
     )
-    return f"{row['steps']} steps, {row['train_seconds']:.0f} s: {numbers}"
+    return f"{row['steps']} steps, {row['train_seconds']:.0f} s: {numbers} on {scores['images']} unseen images"

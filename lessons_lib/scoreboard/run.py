@@ -65,7 +65,7 @@ def make_row(protocol: Protocol, name: str, seed: int, steps: int, folder: Path,
     return None
 
 
-def curve(looks: dict[str, dict[str, float]], seconds: list[float]) -> list[dict[str, float]]:
+def curve(looks: dict[str, dict[str, Any]], seconds: list[float]) -> list[dict[str, Any]]:
     """The looks in order, each with its step and the seconds of training until then."""
     return [
         {"step": int(step), "seconds": round(sum(seconds[: int(step)]), 1), **looks[step]}
