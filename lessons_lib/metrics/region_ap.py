@@ -7,6 +7,7 @@ regions of a class in an image at most. Where every mask is a full rectangle AP^
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,7 +68,7 @@ class RegionScores:
         Each is a mean over the classes that have an object; NaN without any object.
         """
         labels = sorted({label for image in self.images for label in image.gt_labels.tolist()})
-        table = torch.tensor([[self.class_ap(label, t) for t in THRESHOLDS] for label in labels], dtype=torch.float64)
+        table = torch.tensor([self.class_ap(label, THRESHOLDS) for label in labels], dtype=torch.float64)
         if not labels:
             return {"ap_r": math.nan, "ap_r70": math.nan, "volume": math.nan, "class_ap": {}}
         half, seven = (table[:, THRESHOLDS.index(t)] for t in (0.5, 0.7))
@@ -77,16 +78,20 @@ class RegionScores:
             "class_ap": by_class,
         }  # fmt: skip
 
-    def class_ap(self, label: int, threshold: float) -> float:
-        """AP^r of one class, which must have an object, at one threshold."""
-        hits, scores, positives = [], [], 0
-        above = math.nextafter(threshold, math.inf)
+    def class_ap(self, label: int, thresholds: Sequence[float]) -> list[float]:
+        """AP^r of one class, which must have an object, at each of the thresholds."""
+        tables, scores, positives = [], [], 0
         for image in self.images:
             objects = image.gt_labels == label
             positives += int(objects.sum())
             own = (image.labels == label).nonzero()[:, 0]
             own = own[image.scores[own].argsort(descending=True, stable=True)]
-            hits.append(match_in_order(image.iou[own][:, objects], above) >= 0)
+            tables.append(image.iou[own][:, objects])
             scores.append(image.scores[own])
         order = torch.cat(scores).argsort(descending=True, stable=True)
-        return area_under_curve(torch.cat(hits)[order], positives).item()
+        found = []
+        for threshold in thresholds:
+            above = math.nextafter(threshold, math.inf)
+            hits = torch.cat([match_in_order(iou, above) >= 0 for iou in tables])
+            found.append(area_under_curve(hits[order], positives).item())
+        return found

@@ -28,8 +28,8 @@ class Stored:
     area: Float64[np.ndarray, " N"]
     box: Float64[np.ndarray, "N 4"]
 
-    def of(self, chosen: np.ndarray | list[int]) -> "Stored":
-        """Some of the regions."""
+    def of(self, chosen: np.ndarray | list[int] | slice) -> "Stored":
+        """Some of the regions; of a slice they share their memory with these."""
         return Stored(self.colour[chosen], self.texture[chosen], self.area[chosen], self.box[chosen])
 
 
@@ -47,7 +47,8 @@ class Tree:
 
 
 def similarity(one: Stored, others: Stored, pixels: int, names: Sequence[str] = ALL) -> Float64[np.ndarray, " N"]:
-    """How alike one region is to each of N others: the sum of the named similarities, each in [0, 1].
+    """How alike one region is to each of N others, or N regions to one each: the sum of the named similarities, each in
+    [0, 1].
 
     colour, texture: the intersection of the two histograms. size: 1 less the share of the image, of `pixels` pixels,
     that the two have together. fill: 1 less the share of the image that their common box has beyond them. ValueError
@@ -88,13 +89,18 @@ def group(image: Float[Tensor, "3 H W"], label_map: Int64[Tensor, "H W"], names:
     [True, True, False]
     """
     labels = label_map.cpu().numpy()
-    stored, near = describe(image, labels), neighbours(labels)
-    count, pixels = len(near), labels.size
+    return grow(describe(image, labels), neighbours(labels), labels.size, names)
+
+
+def grow(stored: Stored, near: Bool[np.ndarray, "S S"], pixels: int, names: Sequence[str] = ALL) -> Tree:
+    """`group`, from what is stored of S superpixels of an image of so many pixels, and which are neighbours."""
+    count = len(near)
+    stored, near = stored.of(np.arange(count)), near.copy()
     members = np.concatenate([np.eye(count, dtype=bool), np.zeros((max(0, count - 1), count), dtype=bool)])
     born, died = np.zeros(len(members), dtype=np.int64), np.full(len(members), count)
     alike = np.full((count, count), -np.inf)
-    for n in range(count):
-        alike[n] = np.where(near[n], similarity(stored.of([n]), stored, pixels, names), -np.inf)
+    one, other = near.nonzero()
+    alike[one, other] = similarity(stored.of(one), stored.of(other), pixels, names)
     now = np.arange(count)  # which region of the tree each place holds
     for step in range(1, count):
         i, j = sorted(divmod(int(alike.argmax()), count))
@@ -102,15 +108,16 @@ def group(image: Float[Tensor, "3 H W"], label_map: Int64[Tensor, "H W"], names:
         members[new] = members[now[i]] | members[now[j]]
         born[new], died[now[i]], died[now[j]] = step, step, step
         now[i] = new
-        both = joined(stored.of([i]), stored.of([j]))
+        both = joined(stored.of(slice(i, i + 1)), stored.of(slice(j, j + 1)))
         for name in ("colour", "texture", "area", "box"):
             getattr(stored, name)[i] = getattr(both, name)[0]
         near[i] |= near[j]
         near[i, [i, j]] = False
         near[j] = near[:, j] = False
         near[:, i] = near[i]
-        alike[i] = alike[:, i] = np.where(near[i], similarity(both, stored, pixels, names), -np.inf)
-        alike[j] = alike[:, j] = -np.inf
+        beside = near[i].nonzero()[0]
+        alike[[i, j]] = alike[:, [i, j]] = -np.inf
+        alike[i, beside] = alike[beside, i] = similarity(both, stored.of(beside), pixels, names)
     return Tree(members, born, died)
 
 
@@ -119,11 +126,11 @@ def describe(image: Float[Tensor, "3 H W"], labels: Int64[np.ndarray, "H W"]) ->
     pixels = image.detach().cpu().double().permute(1, 2, 0).numpy()
     count = int(labels.max()) + 1
     area = np.bincount(labels.ravel(), minlength=count).astype(np.float64)
-    row, column = np.indices(labels.shape)
-    box = np.concatenate([np.full((count, 2), np.inf), np.zeros((count, 2))], 1)
-    for axis, place in ((0, column), (1, row)):
-        np.minimum.at(box[:, axis], labels.ravel(), place.ravel())
-        np.maximum.at(box[:, axis + 2], labels.ravel(), place.ravel() + 1)
+    box = np.empty((count, 4))
+    for axis, place in enumerate(reversed(np.indices(labels.shape))):  # columns, then rows
+        touched = np.zeros((count, place.max() + 1), dtype=bool)
+        touched[labels, place] = True
+        box[:, axis], box[:, axis + 2] = touched.argmax(1), touched.shape[1] - touched[:, ::-1].argmax(1)
     return Stored(_histograms(pixels, labels, COLOURS), _histograms(gradients(pixels), labels, GRADIENTS), area, box)
 
 

@@ -86,10 +86,12 @@ def overlaps(
     (tensor([[0.3333]]), tensor([[0.5000]]))
     """
     boxes, objects = in_full_precision(boxes, objects)
-    start = torch.maximum(boxes[..., :, None, :2], objects[..., None, :, :2])
-    end = torch.minimum(boxes[..., :, None, 2:], objects[..., None, :, 2:])
-    intersection = (end - start).clamp(min=0).prod(-1)
-    area, object_area = ((b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1) for b in (boxes, objects))
-    union = area[..., :, None] + object_area[..., None, :] - intersection
-    covered = intersection / torch.where(area > 0, area, 1)[..., :, None]
-    return intersection / torch.where(union > 0, union, 1), covered
+    # number by number, and in memory object by object: the boxes, which are many, lie side by side
+    x0, y0, x1, y1 = (side[..., None, :] for side in boxes.unbind(-1))  # (*batch, 1, N)
+    u0, v0, u1, v1 = (side[..., :, None] for side in objects.unbind(-1))  # (*batch, G, 1)
+    width = (torch.minimum(x1, u1) - torch.maximum(x0, u0)).clamp(min=0)
+    intersection = width * (torch.minimum(y1, v1) - torch.maximum(y0, v0)).clamp(min=0)
+    area = (x1 - x0).clamp(min=0) * (y1 - y0).clamp(min=0)
+    union = area + (u1 - u0).clamp(min=0) * (v1 - v0).clamp(min=0) - intersection
+    iou, covered = intersection / torch.where(union > 0, union, 1), intersection / torch.where(area > 0, area, 1)
+    return iou.transpose(-1, -2), covered.transpose(-1, -2)

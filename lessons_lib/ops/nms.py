@@ -71,6 +71,8 @@ def nms(
             want = f"{dtype} {tuple(scores.shape)} on {scores.device}, one value for each box"
             raise ValueError(f"{name} must be {want}, got {extra.dtype} {tuple(extra.shape)} on {extra.device}")
     with torch.no_grad():
+        if boxes.device.type == "cpu" and scores.shape[-1] <= BLOCK:  # a line of blocks would not get shorter
+            return nms_by_mask(boxes, scores, iou_threshold, groups, valid)
         if boxes.device.type == "cpu":
             return nms_in_blocks(boxes, scores, iou_threshold, groups, valid)
         return nms_by_mask(boxes, scores, iou_threshold, groups, valid, rounds)

@@ -1,24 +1,21 @@
 """Non-maximum suppression of regions: as of boxes, but by the IoU of the regions, not of the boxes around them."""
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lessons_lib.ops.nms import fixpoint
 
 
 def region_nms(
-    iou: Float[Tensor, "N N"],
-    scores: Float[Tensor, " N"],
-    iou_threshold: float = 0.3,
-    groups: Int64[Tensor, " N"] | None = None,
+    iou: Float[Tensor, "N N"], scores: Float[Tensor, " N"], iou_threshold: float = 0.3
 ) -> Bool[Tensor, " N"]:
     """Which regions stay when each suppresses the less confident ones that it overlaps by more than `iou_threshold`.
 
-    `iou` is of all pairs (`Segments.overlaps`, `pairwise_mask_iou`), `groups`, for example classes, are kept apart. Of
-    equal scores the first region goes first. SDS's released code removes every region that overlaps a better one at
-    all (threshold 0). Raises ValueError for an `iou`, `scores` or `groups` of another size, or a threshold outside
-    [0, 1].
+    `iou` is of all pairs (`Segments.overlaps`, `pairwise_mask_iou`); regions of different classes do not meet, so each
+    class has its own call. Of equal scores the first region goes first. SDS's released code removes every region that
+    overlaps a better one at all (threshold 0). Raises ValueError for an `iou` of another size than `scores`, or a
+    threshold outside [0, 1].
 
     >>> iou = torch.tensor([[1.0, 0.6, 0.0], [0.6, 1.0, 0.4], [0.0, 0.4, 1.0]])
     >>> region_nms(iou, torch.tensor([0.9, 0.8, 0.7])).tolist()  # the third's rival is gone
@@ -27,13 +24,9 @@ def region_nms(
     count = len(scores)
     if iou.shape != (count, count):
         raise ValueError(f"iou must be ({count}, {count}), of all pairs of regions, got {tuple(iou.shape)}")
-    if groups is not None and groups.shape != scores.shape:
-        raise ValueError(f"groups must have shape ({count},), one for each region, got {tuple(groups.shape)}")
     if not 0 <= iou_threshold <= 1:
         raise ValueError(f"iou_threshold must be between 0 and 1, got {iou_threshold}")
     order = scores.argsort(descending=True, stable=True)
     rivals = iou[order][:, order] > iou_threshold
-    if groups is not None:
-        rivals &= groups[order][:, None] == groups[order]
     keep = fixpoint(rivals.triu(1), torch.ones_like(order, dtype=torch.bool))
     return torch.empty_like(keep).scatter_(0, order, keep)

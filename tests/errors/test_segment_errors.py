@@ -33,7 +33,6 @@ CASES = [
         "similarities must be among colour, texture, size, fill, got 'color'",
     ),
     (lambda: region_nms(IOU[:1], ROW), "iou must be (2, 2), of all pairs of regions, got (1, 2)"),
-    (lambda: region_nms(IOU, ROW, groups=ROW[:1].long()), "groups must have shape (2,), one for each region, got (1,)"),
     (lambda: region_nms(IOU, ROW, 1.5), "iou_threshold must be between 0 and 1, got 1.5"),
     (lambda: RegionScores().update(OBJECT, OBJECT), "prediction must have scores, got None"),
     (lambda: RegionScores().merge(3), "other must be RegionScores, got 3"),

@@ -61,8 +61,8 @@ def test_it_is_the_published_rule(seed):
         scores.update(found, target)
     labels = sorted({label for _, target in pairs for label in target.labels.tolist()})
     table = {t: [plainly(pairs, label, t) for label in labels] for t in THRESHOLDS}
-    for t in THRESHOLDS:
-        assert [scores.class_ap(label, t) for label in labels] == pytest.approx(table[t])
+    for number, label in enumerate(labels):
+        assert scores.class_ap(label, THRESHOLDS) == pytest.approx([table[t][number] for t in THRESHOLDS])
     found, mean = scores.compute(), sum(map(sum, table.values())) / max(1, len(labels)) / 9
     assert found["class_ap"] == pytest.approx(dict(zip(labels, table[0.5], strict=True)))
     assert found["ap_r"] == pytest.approx(sum(table[0.5]) / len(labels)) and found["volume"] == pytest.approx(mean)

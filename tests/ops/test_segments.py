@@ -97,7 +97,6 @@ def test_region_nms_by_hand():
     assert region_nms(iou, scores, 0.3).tolist() == [True, False, True]
     assert region_nms(iou, scores, 0.0).tolist() == [True, False, False]  # as SDS's code has it
     assert region_nms(iou, scores, 0.6).tolist() == [True, True, True]  # exactly the threshold suppresses nothing
-    assert region_nms(iou, scores, 0.3, torch.tensor([1, 2, 2])).tolist() == [True, True, False]
     assert region_nms(iou, torch.full((3,), 0.5), 0.3).tolist() == [True, False, True]  # the first of equals
     assert region_nms(torch.zeros(0, 0), torch.zeros(0)).tolist() == []
 
@@ -107,9 +106,9 @@ def test_region_nms_of_rectangles_is_nms_of_boxes(seed):
     generator = torch.Generator().manual_seed(seed)
     start = torch.randint(0, 20, (40, 2), generator=generator)
     boxes = torch.cat([start, start + torch.randint(1, 15, (40, 2), generator=generator)], 1).float()
-    scores, groups = torch.rand(40, generator=generator), torch.randint(0, 3, (40,), generator=generator)
+    scores = torch.rand(40, generator=generator)
     y, x = torch.arange(40)[:, None], torch.arange(40)
     x0, y0, x1, y1 = (side[:, None, None] for side in boxes.unbind(1))
     masks = (x >= x0) & (x < x1) & (y >= y0) & (y < y1)
     iou = pairwise_mask_iou(masks, masks)
-    assert torch.equal(region_nms(iou, scores, 0.31, groups), nms(boxes, scores, 0.31, groups))
+    assert torch.equal(region_nms(iou, scores, 0.31), nms(boxes, scores, 0.31))

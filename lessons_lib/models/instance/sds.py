@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
 from lessons_lib.data.sample import Batch, Instances, tight_boxes
-from lessons_lib.models.backbones import Backbone, make_backbone
+from lessons_lib.models.backbones import TINY_BACKBONES, Backbone, make_backbone
 from lessons_lib.models.contract import InstanceModel, predict_one_by_one
 from lessons_lib.models.instance.mask_rcnn import masks_of
 from lessons_lib.models.instance.regions import take
@@ -198,14 +198,15 @@ def best_regions(
     probs: Float[Tensor, "P K"], iou: Float[Tensor, "P P"], config: SDSConfig
 ) -> tuple[Int64[Tensor, " N"], Int64[Tensor, " N"], Float[Tensor, " N"]]:
     """(region, class, confidence), most confident first, at most `config.most`: every region speaks for every class but
-    the background, as if it were one region each; NMS by `iou` keeps the classes apart."""
-    confident = probs > config.least_confidence
-    confident[:, 0] = False
-    region, label = confident.nonzero(as_tuple=True)
+    the background, and NMS by `iou` runs within each class."""
+    stays = torch.zeros_like(probs, dtype=torch.bool)
+    for label in range(1, probs.shape[1]):
+        own = (probs[:, label] > config.least_confidence).nonzero()[:, 0]
+        stays[own, label] = region_nms(iou[own][:, own], probs[own, label], config.nms)
+    region, label = stays.nonzero(as_tuple=True)
     scores = probs[region, label]
-    keep = region_nms(iou[region][:, region], scores, config.nms, label).nonzero()[:, 0]
-    keep = keep[scores[keep].argsort(descending=True, stable=True)][: config.most]
-    return region[keep], label[keep], scores[keep].float()
+    best = scores.argsort(descending=True, stable=True)[: config.most]
+    return region[best], label[best], scores[best].float()
 
 
 def sds(
@@ -215,7 +216,7 @@ def sds(
 
     The options are fields of `SDSConfig`. ValueError for what it refuses.
     """
-    usual = TINY_SDS if backbone == "tiny" else SDSConfig()
+    usual = TINY_SDS if backbone in TINY_BACKBONES else SDSConfig()
     config = SDSConfig(**{**vars(usual), "rectangles": rectangles, "pathways": pathways, "refine": refine})
     return sds_model(num_classes, backbone, config)
 

@@ -32,12 +32,12 @@ def pad_truth(instances: Sequence[Instances], num_classes: int | None = None) ->
     such truth gives losses that are NaN, or trains the wrong thing without a word. On a GPU, which nobody waits for,
     the same is found by an assertion on the device.
     """
-    for number, objects in enumerate(instances):
-        _check(number, objects, num_classes)
     crowds = [torch.zeros_like(o.labels, dtype=torch.bool) if o.is_crowd is None else o.is_crowd for o in instances]
     crowd = _padded(crowds)
     there = _padded([torch.ones_like(o.labels, dtype=torch.bool) for o in instances])
-    return Truth(_padded([o.boxes for o in instances]), _padded([o.labels for o in instances]), there & ~crowd, crowd)
+    boxes, labels = _padded([o.boxes for o in instances]), _padded([o.labels for o in instances])
+    _check(boxes, labels, there, num_classes)
+    return Truth(boxes, labels, there & ~crowd, crowd)
 
 
 def _padded(rows: Sequence[Tensor]) -> Tensor:
@@ -48,22 +48,30 @@ def _padded(rows: Sequence[Tensor]) -> Tensor:
     return table.new_zeros(table.shape[0], 1, *table.shape[2:])
 
 
-def _check(number: int, objects: Instances, num_classes: int | None) -> None:
-    boxes, labels = objects.boxes, objects.labels
-    sound = boxes.isfinite().all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
-    high = labels < num_classes if num_classes is not None else torch.ones_like(labels, dtype=torch.bool)
+def _check(
+    boxes: Float[Tensor, "B G 4"], labels: Int64[Tensor, "B G"], there: Bool[Tensor, "B G"], num_classes: int | None
+) -> None:
+    """Looks at the whole batch at once, and only where something is wrong for the image."""
+    low = labels < 1
+    high = labels >= num_classes if num_classes is not None else torch.zeros_like(low)
+    unsound = ~(boxes.isfinite().all(-1) & (boxes[..., 2:] > boxes[..., :2]).all(-1))
+    wrong = (low | high | unsound) & there
     if boxes.device.type == "cuda":
-        text = f"image {number} of the batch: labels must be classes, boxes finite with x1 > x0 and y1 > y0"
-        torch._assert_async((sound & (labels >= 1) & high).all(), text)
+        for number, some in enumerate(wrong):
+            text = f"image {number} of the batch: labels must be classes, boxes finite with x1 > x0 and y1 > y0"
+            torch._assert_async(~some.any(), text)
         return
-    if not bool((labels >= 1).all()):
-        got = labels[labels < 1][0].item()
+    if not bool(wrong.any()):
+        return
+    number = int(wrong.any(1).nonzero()[0])
+    low, high, unsound = (kind[number] & there[number] for kind in (low, high, unsound))
+    if low.any():
+        got = labels[number][low][0].item()
         raise ValueError(f"image {number} of the batch: labels must be ≥ 1, as 0 is the background, got {got}")
-    if not bool(high.all()):
-        above = labels[~high][0].item()
+    if high.any():
+        above = labels[number][high][0].item()
         raise ValueError(
             f"image {number} of the batch: labels must be < {num_classes}, the model's classes, got {above}"
         )
-    if not bool(sound.all()):
-        wrong = [round(value, 3) for value in boxes[~sound][0].tolist()]
-        raise ValueError(f"image {number} of the batch: boxes must be finite with x1 > x0 and y1 > y0, got {wrong}")
+    odd = [round(value, 3) for value in boxes[number][unsound][0].tolist()]
+    raise ValueError(f"image {number} of the batch: boxes must be finite with x1 > x0 and y1 > y0, got {odd}")

@@ -69,9 +69,11 @@ def read_cells(
     zeros, since 0 · ∞ and 0 · NaN are no 0.
     """
     width = torch.as_tensor(width, device=first.device).expand(len(first))
-    weights = [axis(slice(0, 1)).weight for axis in (rows, columns)]
-    moved = any(weight.requires_grad for weight in weights)  # where the boxes want a gradient
-    return _WeightedSums.apply(table, first, width, rows, columns, *(a(ALL).weight for a in (rows, columns) if moved))
+    part = next(_parts(first), ALL)
+    begun = rows(part), columns(part)  # of the first regions, often of all: made once
+    moved = any(reads.weight.requires_grad for reads in begun)  # where the boxes want a gradient
+    weights = [axis(ALL).weight for axis in (rows, columns) if moved]
+    return _WeightedSums.apply(table, first, width, rows, columns, begun, *weights)
 
 
 class _WeightedSums(torch.autograd.Function):
@@ -82,15 +84,17 @@ class _WeightedSums(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, table: Tensor, first: Tensor, width: Tensor, rows: Axis, columns: Axis, *weights: Tensor
-    ) -> Tensor:
+        ctx: Any, table: Tensor, first: Tensor, width: Tensor, rows: Axis, columns: Axis, begun: tuple[Reads, Reads],
+        *weights: Tensor,
+    ) -> Tensor:  # fmt: skip
         """The bins of each region."""
         ctx.cells, ctx.axes = len(table), (rows, columns)
         ctx.save_for_backward(first, width, *((table, *weights) if weights else ()))
-        (_, height, _), (_, across, _) = (axis(slice(0, 1)).cell.shape for axis in (rows, columns))
+        height, across = (reads.cell.shape[1] for reads in begun)
         out = table.new_empty(len(first), table.shape[1], height, across)
         for part in _parts(first):
-            cells, weight = _reads(len(table), first[part], width[part], rows(part), columns(part))
+            own = begun if part.start == 0 else (rows(part), columns(part))
+            cells, weight = _reads(len(table), first[part], width[part], *own)
             bins = F.embedding_bag(
                 cells.flatten(0, 2), table, per_sample_weights=weight.flatten(0, 2).to(table.dtype), mode="sum"
             )
@@ -112,7 +116,7 @@ class _WeightedSums(torch.autograd.Function):
                 to_table += _turned_round(ctx.cells, cell, weight, per_bin.flatten(0, 2))
             if to_weights:
                 to_weights[0][part], to_weights[1][part] = _to_weights(moved[0], cell, rows, columns, per_bin)
-        return to_table, None, None, None, None, *to_weights
+        return to_table, None, None, None, None, None, *to_weights
 
 
 def _parts(first: Int64[Tensor, " R"]) -> Iterator[slice]:
@@ -125,21 +129,29 @@ def _parts(first: Int64[Tensor, " R"]) -> Iterator[slice]:
 def _reads(
     cells: int, first: Int64[Tensor, " R"], width: Int64[Tensor, " R"], rows: Reads, columns: Reads
 ) -> tuple[Int32[Tensor, "R P Q K"], Float[Tensor, "R P Q K"]]:
-    """(row of the table, weight) of every read of every bin, where the rows of its axis meet the columns."""
-    begin = (first[:, None, None] + rows.cell * width[:, None, None]).int()  # 32 bits: half as much to move and to sort
-    cell = begin[:, :, None, :, None] + columns.cell.int()[:, None, :, None, :]
-    real = rows.real[:, :, None, :, None] & columns.real[:, None, :, None, :]
-    weights = rows.weight[:, :, None, :, None] * columns.weight[:, None, :, None, :]
-    return torch.where(real, cell, cells - 1).flatten(3), weights.flatten(3)
+    """(row of the table, weight) of every read of every bin, where the rows of its axis meet the columns.
+
+    A bin's reads are its rows' cells, each with all of its columns' cells. Along either axis what is not real begins at
+    the row of zeros, and no sum gets beyond that.
+    """
+    none, times, each = cells - 1, columns.cell.shape[2], rows.cell.shape[2]
+    begin = torch.where(rows.real, first[:, None, None] + rows.cell * width[:, None, None], none)
+    along = torch.where(columns.real, columns.cell, none)
+    # 32 bits: half as much to move and to sort
+    down, across = begin.int().repeat_interleave(times, 2), along.int().repeat(1, 1, each)  # (R, P, K), (R, Q, K)
+    cell = (down[:, :, None] + across[:, None]).clamp_(max=none)
+    weights = rows.weight.repeat_interleave(times, 2)[:, :, None] * columns.weight.repeat(1, 1, each)[:, None]
+    return cell, weights
 
 
 def _turned_round(
     cells: int, cell: Int32[Tensor, "R P Q K"], weights: Float[Tensor, "R P Q K"], per_bin: Float[Tensor, "bins C"]
 ) -> Float[Tensor, "cells C"]:
     """The same matrix the other way: of each cell the weighted sum over the bins that read it."""
-    sorted_cell, order = cell.flatten().sort()
-    starts = torch.searchsorted(sorted_cell, torch.arange(cells, dtype=cell.dtype, device=cell.device))
-    mine = weights.flatten()[order].to(per_bin.dtype)
+    number = torch.int16 if cells <= 2**15 else cell.dtype  # the shorter, the sooner they are sorted
+    sorted_cell, order = cell.flatten().to(number).sort()
+    starts = torch.searchsorted(sorted_cell, torch.arange(cells, dtype=number, device=cell.device))
+    mine = weights.flatten().index_select(0, order).to(per_bin.dtype)
     return F.embedding_bag(order // cell.shape[3], per_bin, starts, per_sample_weights=mine, mode="sum")
 
 
