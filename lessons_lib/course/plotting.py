@@ -76,7 +76,8 @@ def draw_label_map(ax: Axes, label_map: Int64[Tensor, "H W"], names: Sequence[st
 
 def draw_key(figure: Figure, names: Sequence[str], label_maps: Sequence[Int64[Tensor, "H W"]] = ()) -> Artist:
     """One legend below all label maps of a figure: every name and void, or the labels of `label_maps` alone."""
-    values = torch.cat([one.flatten() for one in label_maps]).unique().tolist() if label_maps else [*range(len(names)), VOID]
+    found = [one.flatten() for one in label_maps]
+    values = torch.cat(found).unique().tolist() if found else [*range(len(names)), VOID]
     patches = [_key(label, names) for label in values]
     columns = min(len(patches), max(1, int(figure.get_figwidth())))
     return figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
