@@ -12,7 +12,7 @@ from lessons_lib.course.exercises.engine.difference import draw_difference
 LOOKS = {
     "passed": ("✓", "passed", "#1d9a6c"),
     "not attempted": ("○", "not yet attempted", "#7d8590"),
-    "not yet": ("✗", "not yet", "#d9722e"),
+    "not yet": ("✗", "not yet", "#c4570f"),
     "unchecked": ("!", "could not be checked", "#7d8590"),
 }
 BOX = (
