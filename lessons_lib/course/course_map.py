@@ -161,9 +161,9 @@ class CourseMap:
         title = html.escape(lesson.title)
         if lesson.file:
             title = f'<a href="{html.escape(lesson.file)}">{title}</a>'
-        name = f'<span style="flex:0 0 16em"><b>{lesson.number}</b> {title}</span>'
+        name = f'<span style="flex:0 0 14em"><b>{lesson.number}</b> {title}</span>'
         head = (
-            '<span style="display:inline-block;width:11em;color:#1d9a6c" aria-hidden="true">'
+            '<span style="display:inline-block;width:17em;color:#1d9a6c" aria-hidden="true">'
             f"{self.marks(lesson)}</span>"
             f"<span>{self.count(lesson)}</span>"
         )

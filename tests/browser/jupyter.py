@@ -116,7 +116,9 @@ def run_all(page: Page, seconds: float = 300) -> None:
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_timeout(300)  # the front end first takes the old numbers away
     prompts = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
-    page.wait_for_function(f"() => {prompts}.every(prompt => /\\d/.test(prompt.innerText))", timeout=seconds * SECOND)
+    # a folded cell has an empty prompt
+    done = f"() => {prompts}.every(prompt => !prompt.textContent || /\\d/.test(prompt.textContent))"
+    page.wait_for_function(done, timeout=seconds * SECOND)
     _wait_until_idle(page)
 
 

@@ -37,7 +37,7 @@ def test_lesson_runs_its_labs_move_and_its_exercise_is_solved(path, page, server
 
 def _faults(page) -> list[tuple[str, str]]:
     """Faults of access in what is ours. A link's look is JupyterLab's: a colour, without a line."""
-    return faults(page, *OURS, but=FIGURES, without="link-in-text-block")
+    return faults(page, *OURS, without="link-in-text-block")
 
 
 def _lowest_link(page) -> float:
