@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
+from lessons_lib.scoreboard.command import add_scoreboard
 from lessons_lib.terminal import parsed
 from lessons_lib.terminal import run as run_command
 from lessons_lib.training.command import add_evaluate, add_train
@@ -91,6 +92,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     return run_evaluate(args, run_figures)
 
 
+def _scoreboard(args: argparse.Namespace) -> int:
+    from lessons_lib.scoreboard.make import run_scoreboard
+
+    return run_scoreboard(args)
+
+
 def _predict(args: argparse.Namespace) -> int:
     from lessons_lib.course.predict import run_predict
 
@@ -153,6 +160,7 @@ def parser() -> argparse.ArgumentParser:
         "--on-error", default="raise", choices=("raise", "skip"), help="what damaged images do (default: raise)"
     )
     predict.add_argument("--out", default="found", metavar="FOLDER", help="where the files go (default: found)")
+    add_scoreboard(verb("scoreboard", _scoreboard, "train and score every system of the lecture under one budget"))
     return top
 
 

@@ -35,9 +35,10 @@ from lessons_lib.models.contract import InstanceModel
 from lessons_lib.models.zoo import build_model
 from lessons_lib.shipped import load_checkpoint
 from lessons_lib.terminal import run as run_command
+from lessons_lib.training.hardware import machine_and_versions
 from lessons_lib.training.loop import fit
 from lessons_lib.training.schedule import warm_up_cosine
-from notebooks.seeds import RESULTS, machine_and_versions
+from notebooks.seeds import RESULTS
 
 RECIPE = {
     "model": "mask_rcnn",

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from lessons_lib.atomic import write_whole
-from lessons_lib.data.crop import crop
+from lessons_lib.data.crop import tiles
 from lessons_lib.data.sample import Instances, Sample
 from lessons_lib.data.sets.leaves import LeafSamples
 from lessons_lib.metrics.leaves import LeafScores
@@ -31,11 +31,12 @@ from lessons_lib.models.zoo import build_model
 from lessons_lib.shipped import load_checkpoint
 from lessons_lib.shipped.recipes import begin_with_trunk
 from lessons_lib.terminal import run as run_command
-from lessons_lib.training.augment import flip
+from lessons_lib.training.augment import window
+from lessons_lib.training.hardware import machine_and_versions
 from lessons_lib.training.loop import fit
 from lessons_lib.training.sampling import Draws, Loader, generator_for, step_draws
 from lessons_lib.training.schedule import warm_up_cosine
-from notebooks.seeds import RESULTS, machine_and_versions
+from notebooks.seeds import RESULTS
 
 RECIPE = {"train": 30, "size": 64, "steps": 300, "batch": 8, "rate": 1e-3, "clip": 5.0, "weight_decay": 1e-4}
 SEEDS = (0, 1, 2)
@@ -43,25 +44,11 @@ SYSTEMS = ("recurrent", "pieces", "pieces_of_truth")
 NUMBERS = ("best_iou", "count_exact", "abs_dic", "dic", "sbd")
 
 
-def tiles(sample: Sample, size: int) -> list[Sample]:
-    """The squares of `size` pixels that fit side by side into a sample, from the corner on."""
-    height, width = sample.label_map.shape
-    corners = [(y, x) for y in range(0, height - size + 1, size) for x in range(0, width - size + 1, size)]
-    return [crop(sample, y, x, size, size) for y, x in corners]
-
-
-def squares(sample: Sample, generator: torch.Generator, size: int) -> Sample:
-    """A random square of the image at its own scale, half of the time mirrored."""
-    height, width = sample.label_map.shape
-    y, x = (int(torch.randint(side - size + 1, (), generator=generator)) for side in (height, width))
-    return flip(crop(sample, y, x, size, size), generator, size)
-
-
 def learned(model: nn.Module, samples: Sequence[Sample], seed: int) -> nn.Module:
     """The model after the recipe's steps."""
     r = RECIPE
     optimizer = torch.optim.AdamW(model.parameters(), r["rate"], weight_decay=r["weight_decay"])
-    draws = Draws(list(samples), seed, partial(squares, size=int(r["size"])))
+    draws = Draws(list(samples), seed, partial(window, size=int(r["size"])))
     loader = Loader(draws, step_draws(0, int(r["steps"]), int(r["batch"])))
     rate = warm_up_cosine(r["rate"], int(r["steps"]))
     for _ in fit(model, loader, optimizer, int(r["steps"]), rate=rate, clip=r["clip"]):

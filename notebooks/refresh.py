@@ -5,6 +5,7 @@ LESSONS_REAL_DATA, so that committed outputs hold nothing of the author's. A les
 With --clean nothing is run: the files are cleaned as they are, and the exit status is 1 if that changed one.
 """
 
+import ast
 import os
 import shutil
 import sys
@@ -18,12 +19,18 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from lessons_lib.atomic import write_whole
 from lessons_lib.course.exercises.engine.cells import DECORATOR
+from lessons_lib.course.figures import SHOWN
 from lessons_lib.course.labs.lab import WIDGET
+from lessons_lib.course.training_line import TRAINING
 from lessons_lib.terminal import run
 
 HERE = Path(__file__).resolve().parent
 CELL_TIMEOUT = 300  # seconds; a whole lesson takes at most 60
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+FOLDED = "Code that only draws a figure is folded away; a click on the bar above the figure opens it."
+SHORT = 4  # lines that need no folding
+MORE = (ast.Assert, ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+SAYING = {"print", "claim", "exercise", "assert_close"}
 KEPT_CELL_METADATA = ("tags", "jupyter", "editable", "deletable", "slideshow")
 
 
@@ -31,7 +38,8 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Makes the notebook the same whoever ran it: no widgets, no times, one kernel name, counts from 1.
 
     Of a laboratory its picture stays, with alt text; a widget that no kernel keeps alive would be an error message.
-    A cell with the stub of an exercise is tagged raises-exception, so that an error in it does not end Run All.
+    The line that says how far a training was goes. A cell with the stub of an exercise is tagged raises-exception, so
+    that an error in it does not end Run All. A cell that only draws a figure is folded.
     Works in place and returns it. Cell ids stay; outputs stay, but for the trace that a progress bar or a stream split
     over several messages leaves: streams of one name that follow each other become one.
     """
@@ -45,13 +53,67 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 cell.metadata["tags"] = [*tags, "raises-exception"]
             count += bool(cell.source.strip())
             cell.execution_count = count if cell.source.strip() else None
-            cell.outputs = _merge_streams(cell.outputs)
+            cell.outputs = _merge_streams([one for one in cell.outputs if not _is_training_line(one)])
             for output in cell.outputs:
                 if "text/html" in output.get("data", {}):
                     output.data.pop(WIDGET, None)
                 if output.output_type == "execute_result":
                     output.execution_count = count
+    fold(notebook)
     return notebook
+
+
+def _is_training_line(output: nbformat.NotebookNode) -> bool:
+    return output.get("data", {}).get("text/html", "").startswith(TRAINING)
+
+
+def fold(notebook: nbformat.NotebookNode) -> None:
+    """Folds the code of every cell that only draws, and no other; in place."""
+    for place, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        settings = {k: v for k, v in cell.metadata.get("jupyter", {}).items() if k != "source_hidden"}
+        if only_draws(notebook.cells, place):
+            settings["source_hidden"] = True
+        if settings:
+            cell.metadata["jupyter"] = settings
+        else:
+            cell.metadata.pop("jupyter", None)
+
+
+def is_folded(cell: nbformat.NotebookNode) -> bool:
+    """Whether JupyterLab shows the cell without its code."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
+def only_draws(cells: list[nbformat.NotebookNode], place: int) -> bool:
+    """Whether a cell shows a figure and does nothing else that a reader or a later cell needs."""
+    source = cells[place].source
+    figure = any(output.get("data", {}).get("text/html", "").startswith(SHOWN) for output in cells[place].outputs)
+    if not figure or len(source.splitlines()) <= SHORT:
+        return False
+    nodes = list(ast.walk(ast.parse(source)))
+    called = {getattr(n.func, "id", getattr(n.func, "attr", "")) for n in nodes if isinstance(n, ast.Call)}
+    if called & SAYING or any(isinstance(node, MORE) for node in nodes):
+        return False
+    made = _names(nodes, ast.Store)
+    for cell in cells[place + 1 :]:
+        if cell.cell_type == "code" and made:
+            later = list(ast.walk(ast.parse(_python(cell.source))))
+            used = _names(later, ast.Load)
+            made_again = _names(later, ast.Store)
+            if made & used - made_again:
+                return False
+            made -= made_again
+    return True
+
+
+def _names(nodes: list[ast.AST], context: type[ast.expr_context]) -> set[str]:
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+
+
+def _python(source: str) -> str:
+    return "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
 
 
 def _merge_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

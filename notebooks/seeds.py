@@ -21,7 +21,6 @@ import json
 import math
 import multiprocessing
 import os
-import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -37,6 +36,7 @@ import torch  # noqa: E402
 from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
 
 from lessons_lib.terminal import run as run_command  # noqa: E402
+from lessons_lib.training.hardware import machine_and_versions  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
@@ -153,21 +153,6 @@ def stand_in_for_missing() -> None:
 def heading(path: Path) -> dict[str, Any]:
     """What must be equal for two runs to stand in one table."""
     return {"lesson": path.stem, "experiment": fingerprint(path), **machine_and_versions()}
-
-
-def machine_and_versions() -> dict[str, Any]:
-    """Where numbers are made: another processor or version rounds otherwise."""
-    processor = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [
-            line.partition(":")[2].strip() for line in info.read_text("utf-8").splitlines() if "model name" in line
-        ]
-        processor = models[0] if models else processor
-    return {
-        "machine": {"processor": processor, "capability": torch.backends.cpu.get_cpu_capability(), "threads": 1},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    }
 
 
 def begun(target: Path, head: dict[str, Any]) -> list[Run]:

@@ -14,6 +14,7 @@ from lessons_lib import __main__ as command
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.models import zoo
 from lessons_lib.models.zoo import MODELS, Entry
+from lessons_lib.scoreboard.pace import Pace
 from lessons_lib.training import train as train_module
 from lessons_lib.training.checkpoint import open_checkpoint
 from lessons_lib.training.journal import read_journal
@@ -84,7 +85,24 @@ CHANGES = {
     ("check", "--pages"): {"--pages": "elsewhere"},
     ("check", "--minutes"): {"--minutes": "1"},
     ("check", "--memory"): {"--memory": "1"},
+    ("scoreboard", "--data"): {"--data": "voc2012"},
+    ("scoreboard", "--root"): {"--root": "."},
+    ("scoreboard", "--budget"): {"--budget": "3"},
+    ("scoreboard", "--only"): {"--only": "faster_rcnn_fpn"},
+    ("scoreboard", "--seeds"): {"--seeds": "1"},
+    ("scoreboard", "--backbone"): {"--backbone": "resnet18"},
+    ("scoreboard", "--size"): {"--size": "48"},
+    ("scoreboard", "--count"): {"--count": "3"},
+    ("scoreboard", "--unseen"): {"--unseen": "3"},
+    ("scoreboard", "--device"): {"--device": "tpu"},
+    ("scoreboard", "--work"): {"--work": "elsewhere"},
+    ("scoreboard", "--out"): {"--out": "elsewhere.json"},
+    ("scoreboard", "--verify"): {"--verify": None},
 }
+SCOREBOARD = {
+    "--only": "faster_rcnn_c4", "--budget": "2", "--seeds": "0", "--size": "32", "--count": "2", "--unseen": "2",
+    "--device": "cpu", "--work": "work", "--out": "out.json",
+}  # fmt: skip
 PREDICT = {"images": "scene.png", "--weights": "faster_rcnn", "--device": "cpu"}
 BASE = {
     "train": TRAIN,
@@ -94,6 +112,7 @@ BASE = {
     "lab": {},
     "reset": {"lesson": "0"},
     "check": {"folder": "."},
+    "scoreboard": SCOREBOARD,
 }
 VERBS = next(action.choices for action in command.parser()._actions if action.dest == "==SUPPRESS==" or action.choices)
 
@@ -116,6 +135,7 @@ def seen(tmp_path, monkeypatch):
     monkeypatch.setattr("lessons_lib.course.launch.lab", lambda **words: print(words) or 0)
     monkeypatch.setattr("lessons_lib.course.teachers.submissions.check_folder", lambda *words: print(words) or [])
     monkeypatch.setattr("lessons_lib.training.sampling.DataLoader", WatchedLoader)
+    monkeypatch.setattr("lessons_lib.scoreboard.make.measured_pace", lambda *_: (Pace(1.0, 0.0), 2))
     small_recipe(monkeypatch)
 
     def see(verb: str, words: dict[str, str | None], folder: str, before: dict | None = None) -> dict:
@@ -204,7 +224,7 @@ def test_the_option_changes_something_or_is_refused(verb, option, seen):
     before = TRAIN if verb == "evaluate" or option == "--resume" else None
     first, second = seen(verb, base, "without", before), seen(verb, changed, "with", before)
     assert first != second, first
-    if verb in ("train", "evaluate") and option != "--resume":
+    if verb in ("train", "evaluate", "scoreboard") and option != "--resume":
         assert first["status"] == 0, first["said"]  # the words without the option are right
     if second["status"] not in (0, first["status"]):
         assert "error:" in second["said"] or "usage:" in second["said"] or "NOT learned" in second["said"]

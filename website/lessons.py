@@ -10,11 +10,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from lessons_lib.course.figures import SHOWN, plain
 from lessons_lib.course.labs.lab import SLEEPING
 
-CAPTION = re.compile(r"\A\*(?!\*)((?:[^*]|\*\*)+?)\*(?:\s+|\Z)")
-FOLDED = 4
-"""Code of more lines than this whose output is a figure is folded: the reader came for the figure."""
+IMAGE = re.compile(r'src="data:image/(\w+);base64,([^"]*)" width="(\d+)"')
 
 
 def page(
@@ -30,35 +29,17 @@ def page(
         blob: the address of a file of the repository, for links out of the lesson.
     """
     notebook = nbformat.read(path, as_version=4)
-    caption, parts = "", []
-    cells = notebook.cells
-    labs = _laboratories(cells)
-    for place, cell in enumerate(cells):
+    parts = []
+    labs = _laboratories(notebook.cells)
+    for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            text = cell.source[len(caption) :].lstrip() if caption else cell.source
-            parts.append(links(text, blob))
+            parts.append(links(cell.source, blob))
             if place == 0:
                 parts.append(_elsewhere(path.name, repository))
-            caption = ""
             continue
-        following = cells[place + 1] if place + 1 < len(cells) else None
-        caption = caption_of(following)
-        parts += _code(cell, path.stem, figures, inner(caption))
+        parts += _code(cell, path.stem, figures, blob)
         parts += [raw(laboratory(name)) for name in labs.get(place, [])]
-        if not any("image/png" in output.get("data", {}) for output in cell.outputs):
-            caption = ""
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def caption_of(cell: NotebookNode | None) -> str:
-    """The caption that a text begins with: an emphasised sentence or more, up to the end of its emphasis."""
-    found = CAPTION.match(cell.source) if cell is not None and cell.cell_type == "markdown" else None
-    return found[0] if found else ""
-
-
-def inner(caption: str) -> str:
-    """A caption without its emphasis; "" stays so."""
-    return caption.strip().removeprefix("*").removesuffix("*")
 
 
 def links(text: str, blob: Callable[[str], str]) -> str:
@@ -73,12 +54,6 @@ def links(text: str, blob: Callable[[str], str]) -> str:
         return f"[{words}]({blob(address.removeprefix('../'))})" if blob is not str else f"*{words}*"
 
     return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+)\)", target, text)
-
-
-def plain(text: str) -> str:
-    """A caption without its Markdown, for an image's alt text."""
-    text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text)
-    return " ".join(re.sub(r"[*`$\\]", "", text).split())
 
 
 def raw(element: str) -> str:
@@ -112,30 +87,25 @@ def _elsewhere(name: str, repository: str) -> str:
     return raw(f'<p class="elsewhere">{" · ".join(found)}</p>')
 
 
-def _code(cell: NotebookNode, stem: str, figures: Path, caption: str) -> Iterator[str]:
-    drawn = any("image/png" in output.get("data", {}) for output in cell.outputs)
+def _code(cell: NotebookNode, stem: str, figures: Path, blob: Callable[[str], str]) -> Iterator[str]:
     source = f"```````python\n{cell.source}\n```````"
     if "setup" in cell.metadata.get("tags", []):
         yield from _fold("Imports" if "import " in cell.source else "Settings", source)
-    elif drawn and len(cell.source.splitlines()) > FOLDED:
+    elif cell.metadata.get("jupyter", {}).get("source_hidden"):
         yield from _fold("Code of the figure", source)
     else:
         yield source
     if re.search(r"^progress\(\)", cell.source, re.MULTILINE):
         return  # the map of what the reader has passed, which no page can know
-    shown = False
     for number, output in enumerate(cell.outputs):
         data: dict[str, Any] = output.get("data", {})
-        if "image/png" in data:
-            file = figures / f"{stem}-{cell.id}-{number}.png"
-            file.write_bytes(base64.b64decode(data["image/png"]))
-            words = "" if shown else caption  # a caption belongs to the first figure of a cell
-            yield _figure(f"{figures.name}/{file.name}", words)
-            shown = True
-        elif data.get("text/html", "").startswith(SLEEPING):
+        shown = data.get("text/html", "")
+        if shown.startswith(SHOWN):
+            yield _figure(shown, links(data["text/plain"], blob), figures, f"{stem}-{cell.id}-{number}")
+        elif shown.startswith(SLEEPING):
             continue  # a laboratory; without a kernel its pictures were drawn beforehand
-        elif "text/html" in data:
-            yield raw(f'<div class="result">{data["text/html"]}</div>')
+        elif shown:
+            yield raw(f'<div class="result">{shown}</div>')
         elif text := output.get("text", data.get("text/plain", "")):
             yield raw(f'<pre class="result" tabindex="0">{html.escape(text.rstrip())}</pre>')
 
@@ -146,6 +116,11 @@ def _fold(title: str, source: str) -> Iterator[str]:
     yield raw("</details>")
 
 
-def _figure(address: str, caption: str) -> str:
-    alt = plain(caption) or "A figure; the text beside it says what it shows."
-    return f"```{{figure}} {address}\n:alt: {alt}\n:align: left\n\n{caption}\n```"
+def _figure(shown: str, caption: str, figures: Path, name: str) -> str:
+    """A figure of the page, its image written into a file of its own."""
+    found = IMAGE.search(shown)
+    assert found is not None, f"{name} shows no image"
+    kind, data, width = found.groups()
+    (figures / f"{name}.{kind}").write_bytes(base64.b64decode(data))
+    address = f"{figures.name}/{name}.{kind}"
+    return f"```{{figure}} {address}\n:alt: {plain(caption)}\n:width: {width}px\n:align: left\n\n{caption}\n```"

@@ -25,6 +25,9 @@ from lessons_lib.data.sample import VOID, Instances, Sample
 VIVID = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#882255")
 """Eight colours that stay apart for colour-blind eyes (Okabe and Ito's, with wine for black): labels 1 to 8."""
 
+LINES = ("#0072B2", "#C27D00", "#009E73", "#BF649A", "#444444", "#D55E00", "#8F8500", "#2E8BC0")
+"""Colours of lines, dots and bars, as in the course's style: at least 3:1 on its ground."""
+
 GROUND, WATER, GRASS, VOID_COLOUR = "#EAE4D8", "#B7CDE6", "#9DB56F", "#2B2B2B"
 TEXT_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 
@@ -62,16 +65,22 @@ def draw_label_map(ax: Axes, label_map: Int64[Tensor, "H W"], names: Sequence[st
     ax.set_axis_off()
     artists: list[Artist] = [ax.imshow(colours[values], interpolation="nearest")]
     if names is not None:
-        patches = [
-            Patch(facecolor=colours[label], edgecolor="#808080", linewidth=0.5, label=_name(label, names))
-            for label in np.unique(values).tolist()
-        ]
+        patches = [_key(label, names) for label in np.unique(values).tolist()]
         legend = ax.legend(
             handles=patches, loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, fontsize="small",
             facecolor="white", labelcolor="black", framealpha=1,
         )  # fmt: skip
         artists.append(legend)
     return artists
+
+
+def draw_key(figure: Figure, names: Sequence[str], label_maps: Sequence[Int64[Tensor, "H W"]] = ()) -> Artist:
+    """One legend below all label maps of a figure: every name and void, or the labels of `label_maps` alone."""
+    found = [one.flatten() for one in label_maps]
+    values = torch.cat(found).unique().tolist() if found else [*range(len(names)), VOID]
+    patches = [_key(label, names) for label in values]
+    columns = min(len(patches), max(1, int(figure.get_figwidth())))
+    return figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
 def draw_instances(
@@ -112,7 +121,7 @@ def draw_names(ax: Axes, image: Float[Tensor, "3 H W"], instances: Instances, na
             text += f" {instances.scores[i].item():.2f}"
         up = "top" if y0 < image.shape[1] / 10 else "bottom"
         x, side = (x1, "right") if x0 > 0.75 * image.shape[2] else (x0, "left")
-        artists.append(ax.text(x, y0, text, fontsize=6, color="black", va=up, ha=side, bbox=TEXT_BOX))
+        artists.append(ax.text(x, y0, text, fontsize=7.5, color="black", va=up, ha=side, bbox=TEXT_BOX))
     return artists
 
 
@@ -157,7 +166,7 @@ def loss_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) -> F
     """
     figure = Figure(figsize=(7, 4), layout="constrained")
     ax = figure.add_subplot(xlabel="step", ylabel="loss")
-    for colour, (name, values) in zip(cycle(VIVID), losses.items(), strict=False):
+    for colour, (name, values) in zip(cycle(LINES), losses.items(), strict=False):
         if len(values) != len(steps):
             raise ValueError(f"losses must have {len(steps)} values each, one per step, got {len(values)} for {name!r}")
         span = max(1, len(steps) // 20)
@@ -199,7 +208,7 @@ def draw_grid(
             faint = muted[i, j] and not chosen[i, j]
             if faint and rows * columns > 64:
                 continue
-            ink = "#777777" if faint else "#111111"
+            ink = "#555555" if faint else "#111111"
             artists.append(ax.text(j, i, f"{values[i, j].item():g}", ha="center", va="center", size=font, color=ink))
     return artists
 
@@ -207,6 +216,10 @@ def draw_grid(
 def _instance_colour(instances: Instances, i: int) -> tuple[float, float, float]:
     crowd = instances.is_crowd is not None and bool(instances.is_crowd[i])
     return (0.75, 0.75, 0.75) if crowd else to_rgb(VIVID[i % len(VIVID)])
+
+
+def _key(label: int, names: Sequence[str]) -> Patch:
+    return Patch(facecolor=label_colours()[label], edgecolor="#808080", linewidth=0.5, label=_name(label, names))
 
 
 def _name(label: int, names: Sequence[str]) -> str:

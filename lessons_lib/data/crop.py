@@ -63,6 +63,22 @@ def random_square(sample: Sample, generator: torch.Generator, size: int) -> Samp
     return crop(sample, top, left, size, size)
 
 
+def random_window(sample: Sample, generator: torch.Generator, size: int) -> Sample:
+    """A square of `size` pixels at the image's own scale, anywhere in it; a smaller image is resized to it first."""
+    if min(sample.label_map.shape) < size:
+        sample = resize_short_side(sample, size)
+    height, width = sample.label_map.shape
+    top, left = (int(torch.randint(side - size + 1, (), generator=generator)) for side in (height, width))
+    return crop(sample, top, left, size, size)
+
+
+def tiles(sample: Sample, size: int) -> list[Sample]:
+    """The squares of `size` pixels that fit side by side into a sample, from the corner on, row by row."""
+    height, width = sample.label_map.shape
+    corners = [(y, x) for y in range(0, height - size + 1, size) for x in range(0, width - size + 1, size)]
+    return [crop(sample, y, x, size, size) for y, x in corners]
+
+
 def middle_square(sample: Sample, size: int) -> Sample:
     """The square of `size` pixels in the middle, after the shorter side is resized to it."""
     sample = resize_short_side(sample, size)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.average_precision import interpolated_precision, precision_recall
-from lessons_lib.metrics.detection_matching import AREA_RANGES, in_ranges, match_pairs
+from lessons_lib.metrics.detection_matching import SIZES, area_ranges, in_ranges, match_pairs
 from lessons_lib.metrics.detection_pairs import MOST, Picture, paired
 from lessons_lib.ops.boxes import box_areas
 from lessons_lib.ops.masks import pairwise_mask_iou
@@ -27,7 +27,8 @@ NUMBERS = (
 class DetectionScores:
     """Collects images, then computes AP and AR of all; `kind` is "mask" or "box", what the IoU is taken of.
 
-    Where scores tie, the image that came first goes first. ValueError for another kind.
+    `sizes` are the sides of the squares, in pixels, that part small, medium and large objects. Where scores tie, the
+    image that came first goes first. ValueError for another kind, and for sizes that do not grow.
 
     >>> box, label = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([1])
     >>> scores = DetectionScores("box")
@@ -36,10 +37,12 @@ class DetectionScores:
     1.0
     """
 
-    def __init__(self, kind: str = "mask"):
+    def __init__(self, kind: str = "mask", sizes: tuple[float, float] = SIZES):
         if kind not in ("mask", "box"):
             raise ValueError(f"kind must be 'mask' or 'box', got {kind!r}")
-        self.kind = kind
+        if not 0 < sizes[0] < sizes[1]:
+            raise ValueError(f"sizes must be 0 < small < large, got {sizes}")
+        self.kind, self.sizes = kind, sizes
         self.pictures: list[Picture] = []
 
     def update(self, prediction: Instances, target: Instances, areas: Float[Tensor, " G"] | None = None) -> None:
@@ -90,9 +93,9 @@ class DetectionScores:
 
     def merge(self, other: "DetectionScores") -> None:
         """Add the images of `other`, for example from another process, after one's own."""
-        if not isinstance(other, DetectionScores) or other.kind != self.kind:
-            got = f"kind {other.kind!r}" if isinstance(other, DetectionScores) else repr(other)
-            raise ValueError(f"other must be DetectionScores of kind {self.kind!r}, got {got}")
+        if not isinstance(other, DetectionScores) or (other.kind, other.sizes) != (self.kind, self.sizes):
+            got = f"kind {other.kind!r}, sizes {other.sizes}" if isinstance(other, DetectionScores) else repr(other)
+            raise ValueError(f"other must be DetectionScores of kind {self.kind!r}, sizes {self.sizes}, got {got}")
         self.pictures += other.pictures
 
     def compute(self) -> dict[str, float | dict[int, float]]:
@@ -112,15 +115,15 @@ class DetectionScores:
     def curves(self) -> dict[str, Tensor]:
         """labels (K,) that have an object; precision (K, A, T, 101) at the recalls; recall (K, M, A, T) at the end.
 
-        A are the `AREA_RANGES`, T the `IOU_THRESHOLDS`, M the `MOST`; NaN where a class has no object in a range.
+        A are the `area_ranges`, T the `IOU_THRESHOLDS`, M the `MOST`; NaN where a class has no object in a range.
         """
         pairs = paired(self.pictures)
-        hits, counted = match_pairs(pairs)
-        counted_gt = in_ranges(pairs.gt_areas) & ~pairs.is_crowd
+        hits, counted = match_pairs(pairs, self.sizes)
+        counted_gt = in_ranges(pairs.gt_areas, self.sizes) & ~pairs.is_crowd
         order = pairs.scores.argsort(descending=True, stable=True)
         order = order[pairs.labels[order].argsort(stable=True)]  # by class, in each from the highest score down
         classes = pairs.gt_labels[counted_gt[0]].unique()
-        shape = (len(classes), len(AREA_RANGES), hits.shape[1])
+        shape = (len(classes), len(area_ranges()), hits.shape[1])
         precision = torch.zeros(*shape, 101, dtype=torch.float64, device="cpu")
         recall = torch.zeros(shape[0], len(MOST), *shape[1:], dtype=torch.float64, device="cpu")
         ends = torch.searchsorted(pairs.labels[order], torch.stack([classes, classes + 1], 1)).tolist()

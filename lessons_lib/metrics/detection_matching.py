@@ -18,19 +18,27 @@ from torch import Tensor
 from lessons_lib.metrics.average_precision import IOU_THRESHOLDS
 from lessons_lib.metrics.detection_pairs import Pairs
 
-AREA_RANGES = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
-"""Areas in pixels, both ends inside: an object of exactly 32² pixels is small and medium."""
+SIZES = (32.0, 96.0)
+"""The sides of the squares that part small, medium and large objects in COCO, in pixels."""
 
 
-def in_ranges(areas: Float64[Tensor, " N"]) -> Bool[Tensor, "A N"]:
+def area_ranges(sizes: tuple[float, float] = SIZES) -> dict[str, tuple[float, float]]:
+    """Areas in pixels, both ends inside: an object of exactly 32² pixels is small and medium."""
+    first, second = sizes[0] ** 2, sizes[1] ** 2
+    return {"all": (0.0, 1e10), "small": (0.0, first), "medium": (first, second), "large": (second, 1e10)}
+
+
+def in_ranges(areas: Float64[Tensor, " N"], sizes: tuple[float, float] = SIZES) -> Bool[Tensor, "A N"]:
     """Which of the area ranges each area lies in."""
-    ends = torch.tensor(list(AREA_RANGES.values()), dtype=torch.float64, device=areas.device)
+    ends = torch.tensor(list(area_ranges(sizes).values()), dtype=torch.float64, device=areas.device)
     return (areas >= ends[:, :1]) & (areas <= ends[:, 1:])
 
 
-def match_pairs(pairs: Pairs) -> tuple[Bool[Tensor, "A T n"], Bool[Tensor, "A T n"]]:
+def match_pairs(
+    pairs: Pairs, sizes: tuple[float, float] = SIZES
+) -> tuple[Bool[Tensor, "A T n"], Bool[Tensor, "A T n"]]:
     """Which detections are hits, and which count at all, for each area range and threshold."""
-    ignored = ~in_ranges(pairs.gt_areas) | pairs.is_crowd  # (A, m)
+    ignored = ~in_ranges(pairs.gt_areas, sizes) | pairs.is_crowd  # (A, m)
     taken = torch.zeros(len(ignored), len(IOU_THRESHOLDS), len(pairs.areas), dtype=torch.bool, device="cpu")
     on_ignored = torch.zeros_like(taken)
     detection, thing, iou = _by_iou(pairs)
@@ -44,7 +52,7 @@ def match_pairs(pairs: Pairs) -> tuple[Bool[Tensor, "A T n"], Bool[Tensor, "A T 
         )
         taken[a].view(-1)[proposer] = True
         on_ignored[a].view(-1)[proposer] = last[e[chosen]]
-    counted = torch.where(taken, ~on_ignored, in_ranges(pairs.areas)[:, None])
+    counted = torch.where(taken, ~on_ignored, in_ranges(pairs.areas, sizes)[:, None])
     return taken & counted, counted
 
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import torch
 
-from lessons_lib.data.crop import middle_square, mirrored, random_square
+from lessons_lib.data.crop import middle_square, mirrored, random_square, random_window
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.transforms import training_transform, transform_sample
 
@@ -17,6 +17,11 @@ def flip(sample: Sample, generator: torch.Generator, size: int) -> Sample:
     """A random square of the image, half of the time mirrored."""
     square = random_square(sample, generator, size)
     return mirrored(square) if torch.rand((), generator=generator) < 0.5 else square
+
+
+def window(sample: Sample, generator: torch.Generator, size: int) -> Sample:
+    """A random square of the image at its own scale, half of the time mirrored: for large images of small things."""
+    return flip(random_window(sample, generator, size), generator, size)
 
 
 def full(sample: Sample, generator: torch.Generator, size: int) -> Sample:
@@ -35,6 +40,7 @@ BY_NAME: dict[str, Augmentation] = {
     "none": lambda sample, generator, size: middle_square(sample, size),
     "crop": random_square,
     "flip": flip,
+    "window": window,
     "full": full,
 }
 """Every augmentation by the name that the settings give it."""

@@ -7,7 +7,7 @@ from typing import Any
 from lessons_lib.training.schedule import SCHEDULES, Rate
 
 PRECISIONS = ("fp32", "bf16")
-AUGMENTATIONS = ("none", "crop", "flip", "full")
+AUGMENTATIONS = ("none", "crop", "flip", "window", "full")
 """How an image is brought to the training's size: augment.py says what each does."""
 
 MAY_CHANGE = ("steps", "root")

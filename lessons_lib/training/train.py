@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from lessons_lib.atomic import write_whole
 from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import collate
+from lessons_lib.data.splits import unseen_by
 from lessons_lib.training.figures import Figures
 from lessons_lib.training.journal import Journal, read_journal
 from lessons_lib.training.loop import Record, fit
@@ -24,6 +26,9 @@ from lessons_lib.training.seen import shared_images
 from lessons_lib.training.settings import Settings
 from lessons_lib.training.stopping import stop_between_steps
 
+Look = Callable[[Run, int], None]
+"""What looks on between two steps, such as at how good the model has become."""
+
 UNSEEN = 200
 """On how many images of the split "val" the finished model is scored, at most."""
 
@@ -31,9 +36,9 @@ UNSEEN = 200
 def train(
     settings: Settings, folder: Path, *, save_every: int = 100, device: str = "auto", workers: int | None = None,
     resume: bool = False, on_error: str = "raise", figures: Figures | None = None, start_from: Start | None = None,
-    go_on: str = "the same command with --resume",
+    go_on: str = "the same command with --resume", unseen: int | None = None, look: Look | None = None,
 ) -> int | None:  # fmt: skip
-    """Trains in a folder until the last step and scores the model on images of the split "val"; returns None.
+    """Trains in a folder until the last step and scores the model on images that it has not seen; returns None.
 
     A signal that asks to stop ends it after a step, saved, and is returned.
 
@@ -45,6 +50,10 @@ def train(
         figures: draws the losses and some predictions; None draws nothing.
         start_from: gives the fresh model its first weights, and says which.
         go_on: what tells the reader how to go on after a stop.
+        unseen: on how many images of the split "val" the finished model is scored, at most; 0: on none;
+            None: `UNSEEN`.
+        look: called after each step with the run and the step's number; its time is not the step's. A run that is taken
+            up makes the steps after its checkpoint once more, and calls it once more.
 
     Raises:
         FloatingPointError: for a loss or weight that is no number.
@@ -56,11 +65,13 @@ def train(
         raise ValueError(f"save_every must be ≥ 1, got {save_every}")
     if workers is not None and workers < 0:
         raise ValueError(f"workers must be ≥ 0, got {workers}")
+    if unseen is not None and unseen < 0:
+        raise ValueError(f"unseen must be ≥ 0, got {unseen}")
     run = set_up(settings, folder, device, resume, on_error, start_from)
     if workers is None:
         workers = 4 if run.machine.device.type == "cuda" else 0
     try:
-        asked = _steps_or_what_fits(run, save_every, workers)
+        asked = _steps_or_what_fits(run, save_every, workers, look)
     finally:
         lines = read_journal(folder / JOURNAL) if run.is_main else []
         if lines and figures is not None:
@@ -72,7 +83,7 @@ def train(
             how = go_on if run.machine.num_processes == 1 else "the same command, launcher and all, with --resume"
             print(f"stopped, and saved in {folder}. To go on: {how}")
     else:
-        _score_val(run, figures)
+        _score_val(run, UNSEEN if unseen is None else unseen, figures)
     run.machine.end_training()
     return asked
 
@@ -109,7 +120,7 @@ def first_losses(run: Run) -> dict[str, float]:
     return losses
 
 
-def _steps(run: Run, save_every: int, workers: int) -> int | None:
+def _steps(run: Run, save_every: int, workers: int, look: Look | None) -> int | None:
     """Makes the steps; returns the signal that asked to stop, None after the last step."""
     s, machine, rate = run.settings, run.machine, run.settings.rate()
     if run.is_main:
@@ -126,7 +137,6 @@ def _steps(run: Run, save_every: int, workers: int) -> int | None:
             if journal is not None:
                 now, cpu_now = time.perf_counter(), time.process_time()
                 journal.write(_line(record, rate(record.step), now - before, cpu_now - cpu_before))
-                before, cpu_before = now, cpu_now
                 bar.set_postfix_str(f"loss {record.loss:.3f}", refresh=False)
                 bar.update()
                 if asked or record.step % save_every == 0 or record.step == s.steps:
@@ -136,6 +146,9 @@ def _steps(run: Run, save_every: int, workers: int) -> int | None:
                         print(f"step {record.step}/{s.steps}  loss {record.loss:.4f}", flush=True)
             if asked:
                 return asked
+            if look is not None:
+                look(run, record.step)
+            before, cpu_before = time.perf_counter(), time.process_time()
             run.seed_step(record.step + 1)
     return None
 
@@ -147,10 +160,10 @@ def _line(record: Record, rate: float, seconds: float, cpu_seconds: float) -> di
     }  # fmt: skip
 
 
-def _steps_or_what_fits(run: Run, save_every: int, workers: int) -> int | None:
+def _steps_or_what_fits(run: Run, save_every: int, workers: int, look: Look | None) -> int | None:
     """The steps; where memory runs out, the error says which batch size fits."""
     try:
-        return _steps(run, save_every, workers)
+        return _steps(run, save_every, workers, look)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -171,21 +184,24 @@ def _steps_or_what_fits(run: Run, save_every: int, workers: int) -> int | None:
     raise MemoryError(f"batch {batch} needs more memory than there is; {advice} ({reason})")
 
 
-def _score_val(run: Run, figures: Figures | None) -> None:
-    """Scores the model on images of the split "val", writes the scores beside the checkpoint and prints the gist.
+def _score_val(run: Run, unseen: int, figures: Figures | None) -> None:
+    """Scores the model on `unseen` images of the split "val", writes the scores beside the checkpoint, prints the gist.
 
     The run is finished and saved: a damaged image is left out and reported, and a set without a val split is no error.
     """
     s, classes = run.settings, run.meaning["classes"]
+    if unseen == 0:
+        return
+    split = unseen_by(s.split)
     try:
-        samples: Any = open_dataset(s.data, s.root, "val", size=s.size, preset=s.preset)
+        samples: Any = open_dataset(s.data, s.root, split, size=s.size, preset=s.preset)
         if list(samples.classes) != classes:
             raise ValueError("its classes are not those of the images that were learned from")
     except (ValueError, OSError) as error:
         if run.is_main:
-            print(f"trained, and not scored: the split val cannot be opened: {error}")
+            print(f"trained, and not scored: the split {split} cannot be opened: {error}")
         return
-    found = score(run.inner, run.task, samples, classes, s.size, run.machine, UNSEEN, on_error="skip")
+    found = score(run.inner, run.task, samples, classes, s.size, run.machine, unseen, on_error="skip")
     if run.is_main:
         path = run.folder / SCORES
         write_whole(path, json.dumps(found.scores, indent=2, ensure_ascii=False) + "\n")
@@ -193,7 +209,7 @@ def _score_val(run: Run, figures: Figures | None) -> None:
             figures.predictions(found.examples, classes, run.folder / PREDICTIONS)
         for line in found.skipped:
             print(f"skipped {line}")
-        seen = shared_images(run.samples, samples, s.data, s.split, "val")
+        seen = shared_images(run.samples, samples, s.data, s.split, split)
         count = found.scores["images"]
         where = f"{count} unseen images" if seen is None else f"{count} images, {seen}"
         print(f"{run.task.in_one_line(found.scores)}  on {where}; all scores: {path}")

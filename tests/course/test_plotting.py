@@ -16,6 +16,7 @@ from lessons_lib.course.plotting import (
     contact_sheet,
     draw_image,
     draw_instances,
+    draw_key,
     draw_label_map,
     label_colours,
     loss_curve,
@@ -71,6 +72,19 @@ def test_colours_stay_apart_for_colour_blind_eyes(kind):
     red, green = {"protan": ("#874D33", "#285A33"), "deutan": ("#7D4D33", "#286933")}[kind]  # the control
     seen = colour_blind(np.array([to_rgb(red), to_rgb(green)]), kind)
     assert np.abs(seen[0] - seen[1]).max() < 0.03
+
+
+def test_a_key_names_all_labels_or_those_that_occur():
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    names = ("ground", "ball", "duck")
+    entries = [text.get_text() for text in draw_key(figure, names).get_texts()]
+    assert entries == ["ground", "ball", "duck", "void"]
+    maps = [torch.full((2, 2), 2), torch.tensor([[255, 0], [0, 0]])]
+    key = draw_key(figure, names, maps)
+    assert [text.get_text() for text in key.get_texts()] == ["ground", "duck", "void"]
+    assert [to_rgb(patch.get_facecolor()) for patch in key.get_patches()] == [
+        to_rgb(colour) for colour in (GROUND, tuple(label_colours()[2]), VOID_COLOUR)
+    ]
 
 
 def test_a_label_map_and_its_legend(ax):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from lessons_lib.data.crop import crop, random_square, resize_short_side
+from lessons_lib.data.crop import crop, random_square, random_window, resize_short_side, tiles
 from lessons_lib.data.sample import VOID, Instances, Sample, tight_boxes
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 
@@ -101,3 +101,23 @@ def test_every_place_on_the_longer_side_is_drawn():
     generator = torch.Generator().manual_seed(0)
     lefts = {round(random_square(sample, generator, size=4).image[1, 0, 0].item() * 255) for _ in range(200)}
     assert lefts == {0, 1, 2, 3, 4, 5}
+
+
+def test_windows_lie_anywhere_at_the_image_s_own_scale():
+    sample, corners = sample_of(torch.zeros(1, 9, 7, dtype=torch.bool)), set()
+    for seed in range(200):
+        window = random_window(sample, torch.Generator().manual_seed(seed), 5)
+        top, left = (round(float(window.image[channel, 0, 0]) * 255) for channel in (0, 1))
+        assert window.image.equal(sample.image[:, top : top + 5, left : left + 5])
+        corners.add((top, left))
+    assert corners == {(top, left) for top in range(5) for left in range(3)}
+    small = random_window(sample, torch.Generator().manual_seed(0), 14)
+    assert small.image.shape == (3, 14, 14), "a smaller image is resized until it fits"
+
+
+def test_tiles_lie_side_by_side_and_keep_what_is_theirs():
+    found = tiles(two_squares(), 3)
+    assert [tile.image[:2, 0, 0].mul(255).round().tolist() for tile in found] == [[0, 0], [0, 3], [3, 0], [3, 3]]
+    assert [len(tile.instances) for tile in found] == [1, 1, 1, 1]
+    assert found[1].instances.boxes.tolist() == [[0, 1, 2, 3]]
+    assert tiles(two_squares(), 7) == []

@@ -16,7 +16,7 @@ from pycocotools.cocoeval import Params
 from lessons_lib.metrics.average_precision import IOU_THRESHOLDS, match_in_order
 from lessons_lib.metrics.coco import CocoScores
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
-from lessons_lib.metrics.detection_matching import AREA_RANGES, match_pairs
+from lessons_lib.metrics.detection_matching import area_ranges, match_pairs
 from lessons_lib.metrics.detection_pairs import paired
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.masks import pairwise_rle_iou
@@ -44,9 +44,41 @@ def test_200_sets_with_crowds_are_pycocotools(kind):
     assert min(counted.values()) > 50  # every number was put to the test
 
 
+def test_other_sizes_are_pycocotools_with_other_areas():
+    for seed in range(20):
+        sizes = (3.0 + seed % 4, 8.0 + seed % 3)
+        ours, theirs = DetectionScores("mask", sizes), CocoScores("mask")
+        for prediction, target in random_pictures(seed):
+            ours.update(prediction, target)
+            theirs.update(prediction, target)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Params, "setDetParams", with_areas(Params.setDetParams, sizes))
+            want = theirs.compute()
+        assert {name: ours.compute()[name] for name in NUMBERS} == pytest.approx(want, abs=1e-12, nan_ok=True), seed
+
+
+def with_areas(usual, sizes):
+    """pycocotools' settings, with other ends of small and medium."""
+
+    def settings(self):
+        usual(self)
+        first, second = (side**2 for side in sizes)
+        self.areaRng = [[0, 1e10], [0, first], [first, second], [second, 1e10]]
+
+    return settings
+
+
+def test_sizes_that_do_not_grow_are_refused():
+    for sizes in ((5.0, 5.0), (0.0, 3.0)):
+        with pytest.raises(ValueError, match="sizes must be 0 < small < large"):
+            DetectionScores("box", sizes)
+    with pytest.raises(ValueError, match=r"sizes \(32.0, 96.0\), got kind 'box', sizes \(1.0, 2.0\)"):
+        DetectionScores("box").merge(DetectionScores("box", (1.0, 2.0)))
+
+
 def test_areas_end_where_pycocotools_lets_them():
     published = Params("segm")
-    assert {name: list(ends) for name, ends in AREA_RANGES.items()} == dict(
+    assert {name: list(ends) for name, ends in area_ranges().items()} == dict(
         zip(published.areaRngLbl, published.areaRng, strict=True)
     )
 

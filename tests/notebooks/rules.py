@@ -10,10 +10,12 @@ from nbformat import NotebookNode
 from lessons_lib.course.exercises.engine.cells import ids_of_cell, is_setup
 from lessons_lib.course.labs.lab import SLEEPING, WIDGET
 from notebooks.links import files, linked
+from notebooks.refresh import FOLDED, is_folded
 
 MAX_LINES = 25
 MAX_BYTES = 1_000_000
 IGNORED = "nbval-ignore-output"
+IMAGE = re.compile(r"<img\b([^>]*)>(<figcaption>(?!\s*</figcaption>))?")
 # Calls whose output is another on another machine, or for another learner.
 VARYING = {"progress", "doctor", "fit", "perf_counter", "monotonic", "process_time", "time", "is_available"}
 
@@ -23,6 +25,8 @@ def problems(notebook: NotebookNode, name: str) -> list[str]:
     return [
         *_committed_as_run(notebook),
         *_clean(notebook),
+        *_figures(notebook),
+        *_folded(notebook),
         *_tagged(notebook, name[:2]),
         *_linked(notebook, name[:2]),
         *(_parts(notebook) if not name.startswith("00") else _title(notebook)),
@@ -75,6 +79,26 @@ def _clean(notebook: NotebookNode) -> Iterator[str]:
             yield f"code cell {place} has {lines} lines, more than {MAX_LINES}"
         if {"execution", "ExecuteTime"} & cell.metadata.keys():
             yield f"code cell {place} says when it was run"
+
+
+def _figures(notebook: NotebookNode) -> Iterator[str]:
+    """JupyterLab shows no alt text of a PNG: a figure is HTML, its caption directly beneath."""
+    for place, cell in enumerate(code_cells(notebook), 1):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if any(kind.startswith("image/") for kind in data):
+                yield f"code cell {place} shows an image without show(figure, caption)"
+            for attributes, caption in IMAGE.findall(data.get("text/html", "")):
+                if not re.search(r'\balt="[^"]*\w', attributes):
+                    yield f"code cell {place} shows an image without alt text"
+                if not caption:
+                    yield f"code cell {place} shows an image without a caption directly beneath"
+
+
+def _folded(notebook: NotebookNode) -> Iterator[str]:
+    first = next((place for place, cell in enumerate(notebook.cells) if is_folded(cell)), None)
+    if first is not None and not any(FOLDED in cell.source for cell in notebook.cells[:first]):
+        yield "folds code and does not say so before"
 
 
 def _tagged(notebook: NotebookNode, lesson: str) -> Iterator[str]:

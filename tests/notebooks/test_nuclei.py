@@ -7,16 +7,9 @@ import torch
 
 from data_scripts.make_scenes import make_scenes
 from lessons_lib.data.sample import Instances, Sample, tight_boxes
-from lessons_lib.data.scenes.rosettes import RosetteConfig, draw_rosettes
+from lessons_lib.data.scenes.rosettes import RosetteConfig
 from lessons_lib.shipped import results
 from notebooks import nuclei
-
-
-def test_tiles_lie_side_by_side_and_keep_what_is_theirs():
-    (plant,) = draw_rosettes([0], RosetteConfig(size=130))
-    tiles = nuclei.tiles(plant, 64)
-    assert len(tiles) == 4 and all(tile.image.shape == (3, 64, 64) for tile in tiles)
-    assert tiles[1].image.equal(plant.image[:, :64, 64:128]) and tiles[2].label_map.equal(plant.label_map[64:128, :64])
 
 
 def test_two_that_touch_are_one_piece():

@@ -89,6 +89,32 @@ def test_an_error_in_an_exercise_does_not_end_a_run():
     assert [cell.metadata["tags"] for cell in cleaned.cells] == [["02.1", "raises-exception"], ["02.1"]]
 
 
+DRAWS = "fig, ax = plt.subplots()\nax.plot(x)\nax.set(title='x')\nax.legend()\nshow(fig, 'A line.')"
+SHOWN = [new_output("display_data", {"text/html": refresh.SHOWN})]
+
+
+@pytest.mark.parametrize(
+    ("source", "later", "folded"),
+    [
+        (DRAWS, "fig, ax = plt.subplots()\nax.plot(y)", True),
+        (DRAWS, "ax.plot(y)", False),  # what the cell made is used later
+        (f"x = 1\n{DRAWS}", "y = 2\nprint(x)", False),
+        (f"x = 1\n{DRAWS}", "for x in y:\n    print(x)", True),  # made again
+        (f"{DRAWS}\nprint(1)", "", False),
+        (f"assert x\n{DRAWS}", "", False),
+        (f"{DRAWS}\nclaim(1)", "", False),
+        (f"torch.testing.assert_close(x, y)\n{DRAWS}", "", False),
+        ("fig = draw()\nshow(fig, 'A line.')", "", False),  # short
+    ],
+)
+def test_only_code_that_only_draws_is_folded(source, later, folded):
+    cells = [new_code_cell(source, outputs=SHOWN, metadata={"jupyter": {"source_hidden": True}}), new_code_cell(later)]
+    cleaned = refresh.clean(new_notebook(cells=cells))
+    assert [refresh.is_folded(cell) for cell in cleaned.cells] == [folded, False]
+    without = refresh.clean(new_notebook(cells=[new_code_cell(source), new_code_cell(later)]))
+    assert not any(map(refresh.is_folded, without.cells)), "without a figure nothing is folded"
+
+
 def test_cleaning_alone_runs_nothing_and_says_what_it_changed(tmp_path, capsys):
     path = write(tmp_path / "02_lesson.ipynb", "1 / 0")
     assert refresh.main(["--clean", str(path)]) == 1

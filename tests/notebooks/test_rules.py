@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lessons_lib.course.exercise_list import written_ids
+from lessons_lib.course.figures import SHOWN
 from lessons_lib.course.labs.lab import WIDGET, still
 from notebooks.links import linked, with_links, with_map, with_row
 from notebooks.refresh import KERNELSPEC
@@ -80,6 +81,10 @@ def _drop(name: str):
 
 ERROR = new_output("error", ename="E", evalue="", traceback=[])
 TEXT = new_output("stream", text="12 s\n")
+PNG = new_output("display_data", {"image/png": "aGFsbG8=", "text/plain": "<Figure>"})
+SHOWN_WELL = f'{SHOWN}<img alt="A dot." src="data:"><figcaption>A dot.</figcaption></figure>'
+NAMELESS = new_output("display_data", {"text/html": SHOWN_WELL.replace("A dot.", "", 1)})
+FAR = new_output("display_data", {"text/html": SHOWN_WELL.replace("<figcaption>", "<br><figcaption>")})
 WIDGETS = new_output("display_data", {WIDGET: {}})
 FAULTS = {
     "code cell 3 was not run": _set(3, execution_count=None),
@@ -87,6 +92,10 @@ FAULTS = {
     "code cell 3 is empty": _set(3, source=" ", metadata=nbformat.from_dict({})),
     "code cell 5 ends in an error": _set(5, outputs=[ERROR]),
     "code cell 4 keeps a widget, which no kernel keeps alive": _set(4, outputs=[WIDGETS]),
+    "code cell 5 shows an image without show(figure, caption)": _set(5, outputs=[PNG]),
+    "code cell 5 shows an image without alt text": _set(5, outputs=[NAMELESS]),
+    "code cell 5 shows an image without a caption directly beneath": _set(5, outputs=[FAR]),
+    "folds code and does not say so before": _metadata(5, jupyter={"source_hidden": True}),
     "code cell 5 has 26 lines, more than 25": _set(5, source="1\n" * 26),
     "code cell 5 calls hint": _set(5, source='hint("02.1")'),
     "code cell 5 calls reveal": _set(5, source='exercises.reveal("02.1")'),

@@ -1,7 +1,8 @@
 """Every lesson runs from top to bottom and prints what is committed, twice: as this processor computes and as any does.
 
-Compared is text, strictly, by nbval; ATEN_CPU_CAPABILITY=default takes torch's vector instructions away, so a number
-that depends on the processor is found here and not on a learner's machine. Nothing is written beside the lessons.
+Compared is text, captions included, strictly, by nbval; ATEN_CPU_CAPABILITY=default takes torch's vector instructions
+away, so a number that depends on the processor is found here and not on a learner's machine. Nothing is written beside
+the lessons. While a lesson runs, the contrast of its figures is measured.
 """
 
 import os
@@ -14,24 +15,47 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from lessons_lib.course.figures import SHOWN
 from tests.notebooks.measure import Measured, measured
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
+IMAGES = Path(__file__).with_name("images.cfg")  # two runs need not draw the same bytes; the captions must be the same
 SECONDS, BYTES = 60, 2e9
 SLOWER = 2  # another processor, or this one with its cache shared, may need twice the time of a quiet one
 
 
+FAINT = "faint.txt"  # what is hard to see in the figures of a run
+WATCH = """from pathlib import Path
+from lessons_lib.course import figures
+from tests.course.contrast import watch
+figures.show = watch(Path({report!r}), figures.show)
+"""
+
+
 def run_strictly(path: Path, folder: Path, capability: str = "") -> Measured:
-    """nbval over a copy of the lesson, in a folder and a home of its own, with one thread."""
+    """nbval over a copy of the lesson, in a folder and a home of its own, with one thread.
+
+    What is hard to see in the figures that it shows is written into `FAINT`.
+    """
+    startup = folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "watch.py").write_text(WATCH.format(report=str(folder / FAINT)), "utf-8")
     shutil.copytree(path.parent, folder / "notebooks", ignore=shutil.ignore_patterns("*.ipynb", "__pycache__", ".*"))
     copy = Path(shutil.copy(path, folder / "notebooks"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "MPLBACKEND"))}
-    environment |= {"LESSONS_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment |= {
+        "LESSONS_HOME": str(folder / "home"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(NOTEBOOKS.parent), environment.get("PYTHONPATH")]))
     if capability:
         environment["ATEN_CPU_CAPABILITY"] = capability
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--color=no"]
-    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", copy.name]
+    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    command += ["--nbval-sanitize-with", str(IMAGES), copy.name]
     return measured(command, timeout=400, env=environment, cwd=copy.parent)
 
 
@@ -53,6 +77,7 @@ def test_lesson_prints_what_is_committed(path, capability, tmp_path, record_prop
     run = run_strictly(path, tmp_path, capability)
     record_property("cost", f"{run.seconds:.1f} s, {run.peak / 1e9:.2f} GB")
     assert run.status == 0, run.output
+    assert not (tmp_path / FAINT).exists(), (tmp_path / FAINT).read_text("utf-8")
     assert run.seconds <= SLOWER * SECONDS
     assert run.peak <= BYTES
 
@@ -64,6 +89,23 @@ def test_the_run_finds_another_output_and_passes_the_right_one(tmp_path):
     run = run_strictly(write(tmp_path / "wrong" / "a.ipynb", wrong), tmp_path / "two")
     assert run.status == 1
     assert "Cell outputs differ" in run.output
+
+
+def test_the_run_finds_a_pale_figure(tmp_path):
+    for colour, found in (("#222222", ""), ("#bbbbbb", "A title: text 'faint' has a contrast of 1.9\n")):
+        source = (
+            "import matplotlib.pyplot as plt\nfrom lessons_lib.course.figures import show\n"
+            f"fig, ax = plt.subplots()\nax.set_title('faint', color='{colour}')\nshow(fig, 'A title.')"
+        )
+        shown = f'{SHOWN}<img alt="A title."><figcaption>A title.</figcaption></figure>'
+        outputs = [new_output("display_data", {"text/html": shown, "text/plain": "A title."})]
+        folder = tmp_path / colour[1:]
+        run = run_strictly(
+            write(folder / "notebooks" / "a.ipynb", new_code_cell(source, outputs=outputs)), folder / "run"
+        )
+        report = folder / "run" / FAINT
+        assert run.status == 0, run.output
+        assert (report.read_text("utf-8") if report.exists() else "") == found
 
 
 def test_the_run_sees_capability_home_time_and_memory(tmp_path):

@@ -227,3 +227,21 @@ def test_trains_on_real_photographs(tmp_path, capsys):
     words += ["--split", split, "--steps", "3", "--device", "cpu"]
     assert main([*words, "--out", str(tmp_path / "run")]) == 0
     assert "on 9 " in capsys.readouterr().out
+
+
+def test_one_can_look_on_between_the_steps(tmp_path):
+    seen = []
+
+    def look(run, step):
+        seen.append(step)
+        assert len(read_journal(run.folder / "metrics.jsonl")) == step
+
+    settings = Settings("tiny", size=32, batch=2, steps=4)
+    assert train_module.train(settings, tmp_path / "run", device="cpu", unseen=0, look=look) is None
+    assert seen == [1, 2, 3, 4] and not (tmp_path / "run" / "scores.json").exists()
+    train_module.train(settings, tmp_path / "other", device="cpu", unseen=3)
+    assert json.loads((tmp_path / "other" / "scores.json").read_text("utf-8"))["images"] == 3
+    states = [open_checkpoint(tmp_path / name / "checkpoint.safetensors").tensors for name in ("run", "other")]
+    assert all(states[0][key].equal(states[1][key]) for key in states[0]), "a look changes nothing"
+    with pytest.raises(ValueError, match="unseen must be ≥ 0, got -1"):
+        train_module.train(settings, tmp_path / "third", device="cpu", unseen=-1)

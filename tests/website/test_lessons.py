@@ -8,15 +8,21 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lessons_lib.course.course_map import NOTEBOOKS
+from lessons_lib.course.figures import SHOWN
 from lessons_lib.course.labs.lab import still
-from website.lessons import caption_of, links, page, plain
+from website.lessons import links, page
 
-DOT = base64.b64encode(b"\x89PNG a dot").decode()
+DOT = base64.b64encode(b"a dot").decode()
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
-def figure():
-    return new_output("display_data", {"image/png": DOT, "text/plain": "<Figure>"})
+FOLDED = {"jupyter": {"source_hidden": True}}
+
+
+def figure(caption="A dot, `x` = **2**."):
+    image = f'<img alt="A dot" src="data:image/webp;base64,{DOT}" width="9">'
+    shown = f"{SHOWN}{image}<figcaption>A dot</figcaption></figure>"
+    return new_output("display_data", {"text/html": shown, "text/plain": caption})
 
 
 @pytest.fixture
@@ -32,31 +38,26 @@ def built(tmp_path):
     return build
 
 
-def test_a_figure_takes_the_caption_from_the_text_beneath(built):
+def test_a_figure_keeps_its_caption_its_words_and_its_width(built):
     code = new_code_cell("draw()", outputs=[figure()], id="one")
-    text, figures = built(new_markdown_cell("# Title"), code, new_markdown_cell("*A dot, `x` = **2**.*\n\nThen more."))
-    assert ":alt: A dot, x = 2.\n" in text
+    text, figures = built(new_markdown_cell("# Title"), code, new_markdown_cell("Then more."))
+    assert ":alt: A dot, x = 2.\n:width: 9px\n" in text
     assert "\n\nA dot, `x` = **2**.\n```" in text, "the caption stands in the figure"
-    assert text.count("A dot") == 2 and "Then more." in text, "and only there"
-    assert (figures / "03_some-one-0.png").read_bytes() == b"\x89PNG a dot"
+    assert text.count("A dot") == 2 and "base64" not in text
+    assert (figures / "03_some-one-0.webp").read_bytes() == b"a dot"
 
 
-def test_text_beneath_code_without_a_figure_stays_text(built):
-    text, _ = built(new_markdown_cell("# Title"), new_code_cell("1 + 1"), new_markdown_cell("*Emphasis.* And more."))
-    assert "*Emphasis.* And more." in text
+def test_each_figure_of_a_cell_has_its_own_caption(built):
+    code = new_code_cell("draw()", outputs=[figure("A dot."), figure("Another.")])
+    text, _ = built(new_markdown_cell("# Title"), code)
+    assert text.count(":alt: A dot.") == text.count(":alt: Another.") == 1
 
 
-def test_two_figures_of_a_cell_share_no_caption(built):
-    code = new_code_cell("draw()", outputs=[figure(), figure()])
-    text, _ = built(new_markdown_cell("# Title"), code, new_markdown_cell("*A dot.*"))
-    assert text.count(":alt: A dot.") == 1 and text.count("```{figure}") == 2
-
-
-def test_long_code_of_a_figure_and_setup_are_folded(built):
-    long = new_code_cell("\n".join(f"line({i})" for i in range(5)), outputs=[figure()])
-    short = new_code_cell("draw()", outputs=[figure()])
+def test_setup_and_code_that_the_lesson_folds_are_folded(built):
+    folded = new_code_cell("draw()", outputs=[figure()], metadata=FOLDED)
+    open_ = new_code_cell("draw()", outputs=[figure()])
     setup = new_code_cell("import torch", metadata={"tags": ["setup"]})
-    text, _ = built(new_markdown_cell("# Title"), setup, long, short)
+    text, _ = built(new_markdown_cell("# Title"), setup, folded, open_)
     assert text.count('<details class="code">') == text.count("</details>") == 2
     assert "<summary>Imports</summary>" in text and "<summary>Code of the figure</summary>" in text
 
@@ -103,25 +104,13 @@ def test_without_a_repository_a_link_to_a_file_is_words():
     assert links("[code](../lessons_lib/ops/nms.py)", str) == "*code*"
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [("*One.* Two.", "*One.* "), ("**Bold.** One", ""), ("One *two*", ""), ("*A **b** c.*", "*A **b** c.*"), ("", "")],
-)
-def test_captions(source, expected):
-    assert caption_of(new_markdown_cell(source)) == expected
-    assert caption_of(new_code_cell(source)) == "" and caption_of(None) == ""
-
-
-def test_plain_words():
-    assert plain("A [link](x.md), `code`, $k \\times k$ and\n**bold**") == "A link, code, k times k and bold"
-
-
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_every_lesson_has_a_page(lesson, tmp_path):
     text = page(lesson, tmp_path, lambda module: f"[laboratory {module}]")
     notebook = nbformat.read(lesson, as_version=4)
-    pictures = [o for cell in notebook.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
-    assert text.startswith("# ") and len(list(tmp_path.glob("*.png"))) == len(pictures)
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [data for data in outputs if data.get("text/html", "").startswith(SHOWN)]
+    assert text.startswith("# ") and len(list(tmp_path.glob("*.webp"))) == len(pictures)
     shows_lab = any(re.search(r"^\w+\.lab\(", cell.source, re.MULTILINE) for cell in notebook.cells)
     assert ("[laboratory " in text) == shows_lab
 

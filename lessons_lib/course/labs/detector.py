@@ -122,7 +122,7 @@ def draw(view: View) -> Figure:
     draw_boxes(left, view.boxes, FOUND, alpha=(0.25 + 0.75 * view.scores.clamp(0, 1)).tolist(), linewidth=1.6)
     for box, word, score in zip(view.boxes.tolist(), view.words, view.scores.tolist(), strict=False):
         if len(view.boxes) <= 12:
-            left.text(box[0], box[1] - 1, f"{word} {score:.2f}", fontsize=7, color="black",
+            left.text(box[0], box[1] - 1, f"{word} {score:.2f}", fontsize=7.5, color="black",
                       bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8})  # fmt: skip
     left.set_title(f"{view.stage}: {len(view.boxes)} of {view.total}")
     draw_panel(right, view)

@@ -21,6 +21,7 @@ PICTURES = 100  # scenes of each preset
 VIEWS = ("classes", "objects", "objects and boxes", "void and crowds")
 LONGEST = 360  # drawn pixels along an image's longer side
 BARS = 8  # classes in the chart
+HALF = 55  # percent: what is said of a longer bar is written on it
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +114,13 @@ def draw_shares(ax: Axes, page: Page) -> None:
     largest = [label for label in shares.argsort(descending=True)[:BARS].tolist() if shares[label] > 0]
     values = [100 * shares[label].item() for label in largest]
     colours = plotting.label_colours()[largest]
-    ax.barh(range(len(largest)), values, color=colours, edgecolor="#808080", linewidth=0.5)
+    ax.barh(range(len(largest)), values, color=colours, edgecolor="#444444", linewidth=0.8)
     for row, (label, value) in enumerate(zip(largest, values, strict=True)):
-        ax.text(value + 1, row, f"{page.classes[label]}  {value:.1f} %", va="center", fontsize=8)
-    ax.set(xlim=(0, 160), ylim=(BARS - 0.4, -0.6), yticks=[], xticks=[0, 50, 100], xlabel="% of the pixels that count")
+        inside = value > HALF
+        at, side = (value - 1, "right") if inside else (value + 1, "left")
+        words = f"{page.classes[label]}  {value:.1f} %"
+        ax.text(at, row, words, ha=side, va="center", fontsize=8, bbox=plotting.TEXT_BOX if inside else None)
+    ax.set(xlim=(0, 100), ylim=(BARS - 0.4, -0.6), yticks=[], xticks=[0, 50, 100], xlabel="% of the pixels that count")
     ax.spines["left"].set_visible(False)
 
 

@@ -155,14 +155,14 @@ def draw_pasted(ax: Axes, view: View) -> None:
 def draw_sheet(ax: Axes, view: View) -> None:
     """All K masks side by side, the probabilities from 0 (dark) to 1; the chosen class is framed."""
     count, m = view.masks.shape[:2]
-    columns, gap = 4, 8
+    columns, gap = 4, 10
     rows, step = -(-count // columns), m + gap
     sheet = np.full((rows * step, columns * step), np.nan)
     for k in range(count):
         top, start = k // columns * step + gap, k % columns * step
         sheet[top : top + m, start : start + m] = view.masks[k].numpy()
         name = CLASSES[k] if k else "(background)"
-        ax.text(start + m / 2, top - 1.5, name, fontsize=6.5, ha="center", va="bottom")
+        ax.text(start + m / 2, top - 2.5, name, fontsize=7.5, ha="center", va="bottom")
         for number, colour in ((view.chosen, FOUND), (view.shown, SHOWN)):
             if k == number and view.number:
                 pad = 0.5 if colour == FOUND else 2.0

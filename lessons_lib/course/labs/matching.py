@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lessons_lib.course.labs.lab import NAMES, Lab, bare_figure, slider
-from lessons_lib.course.plotting import VIVID, draw_grid
+from lessons_lib.course.plotting import TEXT_BOX, draw_grid
 from lessons_lib.ops.coverage import best_assignment, greedy_assignment, pairwise_soft_iou, score_loss
 
 HEIGHT, WIDTH = 36, 72  # pixels
@@ -20,7 +20,7 @@ ROWS = (15, 18, 21, 18)
 SCORES = (0.9, 0.8, 0.7, 0.4)
 MATCHINGS = ("best", "greedy", "first n")
 SUBSCRIPTS = "₁₂₃₄"
-COLOURS = (VIVID[0], VIVID[4], VIVID[6], VIVID[7])
+COLOURS = ("#8A4D00", "#0072B2", "#A64580", "#882255")  # 4.5:1 on white: they write names too
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _draw_masks(ax: Axes, board: Board) -> None:
     ground = board.objects.any(0).float() * 0.22 if len(board.objects) else torch.zeros(HEIGHT, WIDTH)
     ax.imshow((1 - ground).numpy(), cmap="gray", vmin=0, vmax=1)
     for (row, column), mark in zip(OBJECTS[: len(board.objects)], SUBSCRIPTS, strict=False):
-        ax.text(column, row + 14.5, f"y{mark}", ha="center", va="center", color="#444444", size=11)
+        ax.text(column, row + 14.5, f"y{mark}", ha="center", va="center", color="#222222", size=11, bbox=TEXT_BOX)
     for t, (mask, colour) in enumerate(zip(board.masks, COLOURS, strict=True)):
         matched = t in board.rows.tolist()
         ax.contour(
@@ -101,7 +101,7 @@ def _draw_masks(ax: Axes, board: Board) -> None:
             linestyles="-" if matched else ":",
         )
         column = (mask.sum(0) * torch.arange(WIDTH)).sum() / mask.sum()
-        ax.text(column.item(), 3.2, f"ŷ{SUBSCRIPTS[t]}", ha="center", va="center", color=colour, size=11)
+        ax.text(column.item(), 3.2, f"ŷ{SUBSCRIPTS[t]}", ha="center", va="center", color=colour, size=11, bbox=TEXT_BOX)
     ax.set(xticks=[], yticks=[], title="grey: objects   lines: masks, thick where matched")
     ax.spines[:].set_visible(False)
 

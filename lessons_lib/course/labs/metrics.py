@@ -149,7 +149,7 @@ def _draw_curve(ax: Axes, view: View) -> None:
     names: dict[tuple[float, float], list[str]] = {}
     for rank, p in enumerate(view.order.tolist()):
         place, hit = (recall[rank].item(), precision[rank].item()), bool(view.ranked_hits[rank])
-        colour, side = "#E69F00" if p == view.pick else "#0072B2", 9 if hit else 8
+        colour, side = "#B87700" if p == view.pick else "#0072B2", 9 if hit else 8
         marker = "o" if hit else "X"
         ax.plot(*place, marker, color=colour, markersize=side, markeredgecolor="white", clip_on=False)
         names.setdefault(place, []).append(str(p + 1))

@@ -118,7 +118,7 @@ def draw(view: View) -> Figure:
     rows, columns = view.field
     if math.isfinite(rows.size) and math.isfinite(columns.size):
         corner = ((width - columns.size) / 2 - 0.5, (height - rows.size) / 2 - 0.5)
-        left.add_patch(Rectangle(corner, columns.size, rows.size, fill=False, edgecolor="#e69f00", linewidth=2))
+        left.add_patch(Rectangle(corner, columns.size, rows.size, fill=False, edgecolor="#D55E00", linewidth=2))
     left.set(xticks=[], yticks=[], title=f"field: {_by(view.field)}")
     _bars(right, view)
     return figure
@@ -128,7 +128,7 @@ def _bars(ax, view: View) -> None:
     sizes = [max(f.size for f in pair) for pair in view.fields]
     most = max([s for s in sizes if math.isfinite(s)], default=1)
     heights = [s if math.isfinite(s) else 1.1 * most for s in sizes]
-    colours = ["#e69f00" if n == view.layer else "#8fb8de" for n in range(1, len(sizes) + 1)]
+    colours = ["#D55E00" if n == view.layer else "#2E8BC0" for n in range(1, len(sizes) + 1)]
     ax.bar(range(1, len(sizes) + 1), heights, color=colours)
     for n, (height, size) in enumerate(zip(heights, sizes, strict=True), 1):
         if len(sizes) <= 12 or n == view.layer:

@@ -139,7 +139,7 @@ def draw_scores(ax: Axes, view: View) -> None:
     for t, score in zip(steps.tolist(), view.scores.tolist(), strict=True):
         here = t == view.step + 1
         ax.plot(t, score, "o", color=VIVID[(t - 1) % len(VIVID)] if t <= view.count else "#808080",
-                markersize=9 if here else 4.5)  # fmt: skip
+                markeredgecolor="#444444", markersize=9 if here else 4.5)  # fmt: skip
     ax.set(ylim=(-0.05, 1.05), xlabel="step", ylabel="stop score", yticks=(0, 0.5, 1), xticks=steps[::2])
     ax.set_title(f"{view.count} found, {len(view.truth)} there")
 

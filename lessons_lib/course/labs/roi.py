@@ -82,7 +82,7 @@ def draw(look: Look) -> Figure:
     grid = figure.add_gridspec(2, 3, width_ratios=(2.3, 1, 1), **place)
     _draw_map(figure.add_subplot(grid[:, 0]), look)
     for title, colour, cell, values in (
-        ("RoIPool", POOL, grid[0, 1], look.pooled),
+        ("RoIPool", "#A84A00", grid[0, 1], look.pooled),
         ("RoIAlign", ALIGN, grid[1, 1], look.aligned),
         ("difference", "#222222", grid[0, 2], look.pooled - look.aligned),
     ):

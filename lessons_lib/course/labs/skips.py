@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lessons_lib.course.labs.lab import Lab, bare_figure, slider
-from lessons_lib.course.plotting import draw_image, draw_label_map
+from lessons_lib.course.plotting import draw_image, draw_key, draw_label_map
 from lessons_lib.data.sample import Sample
 from lessons_lib.data.scenes import draw_scenes
 from lessons_lib.data.scenes.config import CLASSES, PRESETS
@@ -79,8 +79,8 @@ def compute(image: int, deep: int, middle: int, fine: int) -> Mixture:
 
 def draw(mixture: Mixture) -> Figure:
     """Above: the scene, its truth and the mixture; below: each score map by itself."""
-    figure = bare_figure(6.6, 4.7)
-    layout = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.94, "hspace": 0.14, "wspace": 0.05}
+    figure = bare_figure(6.6, 5.2)
+    layout = {"left": 0.01, "right": 0.99, "bottom": 0.12, "top": 0.95, "hspace": 0.14, "wspace": 0.05}
     axes = figure.subplots(2, 3, gridspec_kw=layout, subplot_kw={"xticks": [], "yticks": []})
     draw_image(axes[0, 0], mixture.sample.image)
     draw_label_map(axes[0, 1], mixture.sample.label_map)
@@ -92,6 +92,7 @@ def draw(mixture: Mixture) -> Figure:
     for ax, title in zip(axes.flat, titles, strict=True):
         ax.set_title(title, fontsize=10)
         ax.set_axis_off()
+    draw_key(figure, CLASSES)
     return figure
 
 

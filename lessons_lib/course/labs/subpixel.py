@@ -103,7 +103,7 @@ def _draw_output(ax: Axes, trace: Trace, c: int) -> None:
 def _fill(phase: Int64[Tensor, "..."], followed: Bool[Tensor, "..."]) -> Float[Tensor, "... 4"]:
     """RGBA: the colour of a position in the block, vivid where followed, else a tint of it."""
     vivid = torch.tensor(VIVID_RGBA)[phase % len(VIVID)]
-    return torch.where(followed[..., None], 0.25 + 0.75 * vivid, 0.72 + 0.28 * vivid)
+    return torch.where(followed[..., None], 0.35 + 0.65 * vivid, 0.6 + 0.4 * vivid)
 
 
 def _paint(ax: Axes, picture: Float[Tensor, "rows columns 4"]) -> None:

@@ -14,6 +14,7 @@ from lessons_lib.ops.transposed import transposed_axes
 from lessons_lib.ops.window import Axis
 
 LARGEST = 3  # pixels per side
+DARKEST = 1.7  # of the blues only the paler part is used: the numbers stand on it
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ def draw(state: Stamping) -> Figure:
     middle.set_title(f"canvas {len(state.canvas)}×{len(state.canvas)}, output {state.output}×{state.output}")
     crowded = state.overlap.numel() > 64  # then the colour alone says how many: text is what takes the time
     draw_grid(right, state.overlap, muted=state.cut | crowded)
+    most = max(1, int(state.overlap.max()))
     staying = state.overlap.masked_fill(state.cut, torch.nan).numpy()
-    right.imshow(staying, cmap="Blues", vmin=0, vmax=12, zorder=0.5)
-    right.set_title("stamps on each square")
+    right.imshow(staying, cmap="Blues", vmin=0, vmax=max(most, 2) * DARKEST, zorder=0.5)
+    right.set_title("stamps on each square" + (f": 0 to {most}, by colour" if crowded else ""))
     return figure
 
 

@@ -6,15 +6,19 @@ from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.pretrained import PUBLISHED, imagenet_weights, published_weights
 from lessons_lib.models.backbones.resnet import DESIGNS, ResNet
-from lessons_lib.models.backbones.tiny import TinyBackbone, conv_norm_relu, conv_relu
+from lessons_lib.models.backbones.tiny import CHANNELS, WIDE_CHANNELS, TinyBackbone, conv_norm_relu, conv_relu
 from lessons_lib.models.backbones.vgg import VGG16, load_vgg16, vgg16_classifier, vgg16_stages
 
-BACKBONES = ("tiny", "vgg16", *DESIGNS)
+TINY_BACKBONES = ("tiny", "tiny_wide")
+"""The backbones of the lessons: the same layers, with 16, 24, 48, 80 and 96 channels or half as many again."""
+
+BACKBONES = (*TINY_BACKBONES, "vgg16", *DESIGNS)
 """The names that `make_backbone` knows."""
 
 __all__ = [
     "BACKBONES",
     "PUBLISHED",
+    "TINY_BACKBONES",
     "VGG16",
     "Backbone",
     "Normalisation",
@@ -41,8 +45,9 @@ def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> 
     """
     if name not in BACKBONES:
         raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
-    if name == "tiny":
-        trunk: Backbone = TinyBackbone(output_stride=output_stride)
+    if name in TINY_BACKBONES:
+        channels = CHANNELS if name == "tiny" else WIDE_CHANNELS
+        trunk: Backbone = TinyBackbone(channels, output_stride)
     else:
         trunk = VGG16(output_stride) if name == "vgg16" else ResNet(name, output_stride)
     if weights:
@@ -53,10 +58,11 @@ def make_backbone(name: str, output_stride: int = 32, weights: bool = False) -> 
 def load_imagenet(name: str, trunk: nn.Module) -> None:
     """Fills a backbone that `make_backbone(name)` made with torchvision's ImageNet weights, downloaded the first time.
 
-    Raises ValueError for the tiny backbone, which has none, and OSError where the download fails.
+    Raises ValueError for a tiny backbone, which has none, and OSError where the download fails.
     """
-    if name not in BACKBONES[1:]:
-        raise ValueError(f"ImageNet weights exist for {', '.join(BACKBONES[1:])}, got {name!r}")
+    published = [known for known in BACKBONES if known not in TINY_BACKBONES]
+    if name not in published:
+        raise ValueError(f"ImageNet weights exist for {', '.join(published)}, got {name!r}")
     state = imagenet_weights(name)
     if name == "vgg16":
         load_vgg16(state, trunk)

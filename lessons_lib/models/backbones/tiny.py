@@ -11,6 +11,10 @@ from lessons_lib.models.backbones.normalisation import Normalisation
 from lessons_lib.models.backbones.strides import plan_stages
 from lessons_lib.ops.grid import PIXELS
 
+CHANNELS = (16, 24, 48, 80, 96)
+WIDE_CHANNELS = (24, 40, 72, 120, 144)
+"""Of the maps of the tiny backbone, and of the wide one, c1 to c5."""
+
 GROUPS = 8
 """Groups of channels that a GroupNorm layer of a tiny decoder normalises together."""
 
@@ -28,7 +32,7 @@ class TinyBackbone(Backbone):
 
     def __init__(
         self,
-        channels: tuple[int, int, int, int, int] = (16, 24, 48, 80, 96),
+        channels: tuple[int, int, int, int, int] = CHANNELS,
         output_stride: int = 32,
     ) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lessons_lib.checks import check_ints
-from lessons_lib.models.backbones import ResNet, TinyBackbone, make_backbone
+from lessons_lib.models.backbones import TINY_BACKBONES, ResNet, TinyBackbone, make_backbone
 from lessons_lib.models.instance.box_head import (
     BoxHead,
     FullyConnectedTrunk,
@@ -45,7 +45,7 @@ def usual_config(backbone: str, neck: str) -> DetectorConfig:
     """The settings that go with a backbone and a neck; change them with `dataclasses.replace`."""
     if neck not in USUAL:
         raise ValueError(f"neck must be one of {', '.join(USUAL)}, got {neck!r}")
-    return USUAL[neck][backbone == "tiny"]
+    return USUAL[neck][backbone in TINY_BACKBONES]
 
 
 def detector(num_classes: int, backbone: str, neck: str, config: DetectorConfig) -> FasterRCNN:
@@ -64,7 +64,7 @@ def detector(num_classes: int, backbone: str, neck: str, config: DetectorConfig)
 def make_trunk(backbone: str, neck: str, features: Features, config: DetectorConfig) -> Trunk:
     """What makes a vector of a region's features, fresh, as it is usual with this backbone and neck."""
     channels = features.channels[config.region_levels[0]]
-    if backbone == "tiny":
+    if backbone in TINY_BACKBONES:
         return TinyTrunk(channels, config.region_size)
     return res5_trunk(features) if neck == "c4" else FullyConnectedTrunk(channels, config.region_size)
 
@@ -80,7 +80,7 @@ def res5_trunk(features: Features) -> Res5Trunk:
 def make_features(backbone: str, neck: str, config: DetectorConfig) -> Features:
     """The backbone and its neck, whose maps the configuration names."""
     trunk = make_backbone(backbone)
-    tiny = backbone == "tiny"
+    tiny = backbone in TINY_BACKBONES
     if neck == "c4":
         if isinstance(trunk, TinyBackbone):
             for unread in trunk.stages[3:]:  # nothing reads their maps

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lessons_lib.checks import check_ints
-from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones import TINY_BACKBONES, make_backbone
 from lessons_lib.models.instance.build import TINY_WIDTH, WIDTH
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
@@ -30,7 +30,7 @@ def fcis(
     looks alike. operator: "align", or "pool" as in the paper. hard_examples: OHEM (None: not with the tiny backbone).
     ValueError for a name that is not known.
     """
-    tiny = backbone == "tiny"
+    tiny = backbone in TINY_BACKBONES
     config, own = (TINY_FCIS_DETECTOR, TINY_FCIS) if tiny else (FCIS_DETECTOR, FCISConfig())
     config = replace(config, operator=operator)
     if parts is not None:
@@ -59,7 +59,7 @@ def score_features(num_classes: int, backbone: str, group: int, config: Detector
     if own.neck == "fpn":
         levels = {*config.rpn_levels, own.source} | ({"p2"} if own.source == "m1" else set())
         outputs = [name for name in ("c2", "c3", "c4", "c5") if f"p{name[1]}" in levels]
-        width = TINY_WIDTH if backbone == "tiny" else WIDTH
+        width = TINY_WIDTH if backbone in TINY_BACKBONES else WIDTH
         inner = FPN(trunk, out_channels=width, extra="p6" in levels, outputs=outputs)
         if own.source == "m1":
             inner = FineMap(trunk, inner, width)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lessons_lib.models.backbones import TINY_BACKBONES
 from lessons_lib.models.instance.build import detector, usual_config
 from lessons_lib.models.instance.config import DetectorConfig
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
@@ -42,7 +43,7 @@ def mask_rcnn(
     config = replace(usual_config(backbone, neck), operator=operator, hard_examples=hard_examples)
     masks = replace(usual_masks(backbone, neck), loss=mask_loss, class_agnostic=class_agnostic)
     if mask_head == "mlp":
-        masks = replace(masks, head="mlp", width=MLP_WIDTH[backbone == "tiny"])
+        masks = replace(masks, head="mlp", width=MLP_WIDTH[backbone in TINY_BACKBONES])
     elif mask_head != "fcn":
         raise ValueError(f"mask_head must be fcn or mlp, got {mask_head!r}")
     return masked_detector(num_classes, backbone, neck, config, masks)
@@ -50,7 +51,7 @@ def mask_rcnn(
 
 def usual_masks(backbone: str, neck: str) -> MaskConfig:
     """The settings of masks that go with a backbone and a neck; change them with `dataclasses.replace`."""
-    if backbone == "tiny":
+    if backbone in TINY_BACKBONES:
         return TINY_MASKS if neck == "fpn" else TINY_COARSE_MASKS
     return C4_MASKS if neck == "c4" else MaskConfig()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from lessons_lib.models.backbones import TINY_BACKBONES
 from lessons_lib.models.instance.build import detector, make_trunk, usual_config
 from lessons_lib.models.instance.build_masks import fine_features
 from lessons_lib.models.instance.cascade import MaskStage
@@ -29,7 +30,7 @@ def mnc(
 
 def usual_cascade(backbone: str, neck: str) -> MNCConfig:
     """The settings of the cascade that go with a backbone and a neck; change them with `dataclasses.replace`."""
-    if backbone != "tiny":
+    if backbone not in TINY_BACKBONES:
         return MNCConfig()
     return TINY_MNC if neck == "fpn" else replace(TINY_MNC, mask_levels=None)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lessons_lib.checks import check_ints
 from lessons_lib.data.sample import Batch, Instances, tight_boxes
-from lessons_lib.models.backbones import make_backbone
+from lessons_lib.models.backbones import TINY_BACKBONES, make_backbone
 from lessons_lib.models.backbones.backbone import Backbone
 from lessons_lib.models.contract import InstanceModel
 from lessons_lib.models.instance.features import Features, UpToC4
@@ -150,10 +150,11 @@ def recurrent(
     32 channels, and 16 on the finest of several levels; with a large one 100, as in the paper.
     ValueError for what it refuses.
     """
+    tiny = backbone in TINY_BACKBONES
     config = RecurrentConfig(
         steps=steps, grow_every=grow_every, inhibition=inhibition, loss_variant=variant, lam=lam, matching=matching,
         skips=skips, classes=classes, one_minus_iou=one_minus_iou, monotone=monotone,
-        width=32 if backbone == "tiny" else 100, finest_width=16 if skips and backbone == "tiny" else None,
+        width=32 if tiny else 100, finest_width=16 if skips and tiny else None,
     )  # fmt: skip
     return recurrent_model(num_classes, backbone, config)
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from lessons_lib.checks import check_ints
 from lessons_lib.data.sample import Batch, Instances, tight_boxes
-from lessons_lib.models.backbones import Backbone, make_backbone
+from lessons_lib.models.backbones import TINY_BACKBONES, Backbone, make_backbone
 from lessons_lib.models.contract import InstanceModel, predict_one_by_one
 from lessons_lib.models.instance.mask_rcnn import masks_of
 from lessons_lib.models.instance.regions import take
@@ -216,7 +216,7 @@ def sds(
 
     The options are fields of `SDSConfig`. ValueError for what it refuses.
     """
-    usual = TINY_SDS if backbone == "tiny" else SDSConfig()
+    usual = TINY_SDS if backbone in TINY_BACKBONES else SDSConfig()
     config = SDSConfig(**{**vars(usual), "rectangles": rectangles, "pathways": pathways, "refine": refine})
     return sds_model(num_classes, backbone, config)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lessons_lib.data.sample import Batch
-from lessons_lib.models.backbones import Backbone, make_backbone
+from lessons_lib.models.backbones import TINY_BACKBONES, Backbone, make_backbone
 from lessons_lib.models.backbones.tiny import GROUPS
 from lessons_lib.models.contract import SemanticModel, pixel_cross_entropy
 
@@ -76,5 +76,5 @@ def enlarge(scores: Float[Tensor, "B K h w"], size: Sequence[int]) -> Float[Tens
 
 def plain_fcn(num_classes: int, backbone: str = "tiny") -> PlainFCN:
     """The model of that name on any backbone, at output stride 8; its head has GroupNorm where the backbone does."""
-    norm = partial(nn.GroupNorm, GROUPS) if backbone == "tiny" else nn.BatchNorm2d
+    norm = partial(nn.GroupNorm, GROUPS) if backbone in TINY_BACKBONES else nn.BatchNorm2d
     return PlainFCN(make_backbone(backbone, output_stride=8), num_classes, norm=norm)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from lessons_lib.checks import check_ints
-from lessons_lib.models.backbones import Backbone, conv_norm_relu, make_backbone
+from lessons_lib.models.backbones import TINY_BACKBONES, Backbone, conv_norm_relu, make_backbone
 from lessons_lib.models.contract import SemanticModel
 
 LEVELS = 4
@@ -129,7 +129,7 @@ def unet(num_classes: int, backbone: str) -> nn.Module:
     """ "none" is the published network, for images of 3 channels; a backbone's name puts the decoder on it."""
     if backbone == "none":
         return UNet(3, num_classes)
-    return TrunkUNet(make_backbone(backbone), num_classes, widest=48 if backbone == "tiny" else 256)
+    return TrunkUNet(make_backbone(backbone), num_classes, widest=48 if backbone in TINY_BACKBONES else 256)
 
 
 def unet_sizes(size: int) -> tuple[int, ...]:

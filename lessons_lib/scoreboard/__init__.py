@@ -1,0 +1,1 @@
+"""The scoreboard: every system of the lecture under one budget, beside the lecture's two tables."""
