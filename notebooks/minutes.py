@@ -1,10 +1,12 @@
 """Writes how long a lesson and its exercises take into the lessons: python notebooks/minutes.py [NUMBER ...].
 
 Under each headline "### Exercise 02.1 · …" stands the line *●●○ about 10 minutes*, from the exercise's own
-difficulty and minutes, and the head says how long the lesson takes: its exercises, and reading the rest of it. Only
+difficulty and minutes, and the head says how long the lesson takes: its exercises, and reading the rest of it; and how
+long its cells run, from the CPU seconds in results/run_seconds.json, which tests/notebooks/test_run.py prints. Only
 these lines change; outputs stay.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -23,6 +25,9 @@ COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 HEADLINE = re.compile(r"^### Exercise (\d\d\.\d+)\b.*$", re.MULTILINE)
 STATED = re.compile(r"\n*\*[●○]{3} about \d+ minutes\*\n*")
+RUN = re.compile(r"(the cells themselves run in )about [^.;]*(?=[.;])")
+MEASURED = json.loads((HERE.parent / "results" / "run_seconds.json").read_text("utf-8"))["cpu_seconds"]
+FASTER = 2  # times as fast as the machine of these measurements is a core of a recent laptop
 ROW = re.compile(r"^\*\*The course:\*\* .*$", re.MULTILINE)  # of all lessons: nobody reads it through
 TIME = re.compile(r"(\*\*Time:\*\* about )(\d+)( minutes,? with the )(?:[a-z]+ )?exercises")
 
@@ -61,6 +66,17 @@ def with_minutes(source: str, minutes: int, count: int) -> str:
     return TIME.sub(time, source)
 
 
+def with_seconds(source: str, seconds: float) -> str:
+    """A head that says how long the cells run on a fast machine and on a slow one, the one that was measured."""
+    fast, slow = (_rounded(seconds / FASTER), _rounded(seconds))
+    return RUN.sub(rf"\1about {fast} seconds on a fast machine and {slow} on a slow one", source)
+
+
+def _rounded(seconds: float) -> int:
+    """Whole seconds below ten, above that in fives."""
+    return max(1, round(seconds)) if seconds < 10 else 5 * round(seconds / 5)
+
+
 def written(notebook: nbformat.NotebookNode, lesson: str) -> nbformat.NotebookNode:
     """The lesson with its minutes and those of its exercises; changes the notebook in place, and returns it."""
     exercises = written_exercises(lesson)
@@ -69,7 +85,8 @@ def written(notebook: nbformat.NotebookNode, lesson: str) -> nbformat.NotebookNo
         if cell.cell_type == "markdown":
             cell.source = with_effort(cell.source, effort)
     if lesson != "00":  # with its one exercise it says its time in its own way
-        notebook.cells[0].source = with_minutes(notebook.cells[0].source, minutes_of(notebook, lesson), len(exercises))
+        head = with_minutes(notebook.cells[0].source, minutes_of(notebook, lesson), len(exercises))
+        notebook.cells[0].source = with_seconds(head, MEASURED[lesson]) if lesson in MEASURED else head
     return notebook
 
 

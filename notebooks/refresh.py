@@ -21,6 +21,7 @@ from lessons_lib.atomic import write_whole
 from lessons_lib.course.exercises.engine.cells import DECORATOR
 from lessons_lib.course.figures import SHOWN
 from lessons_lib.course.labs.lab import WIDGET
+from lessons_lib.course.training_line import TRAINING
 from lessons_lib.terminal import run
 
 HERE = Path(__file__).resolve().parent
@@ -37,8 +38,8 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Makes the notebook the same whoever ran it: no widgets, no times, one kernel name, counts from 1.
 
     Of a laboratory its picture stays, with alt text; a widget that no kernel keeps alive would be an error message.
-    A cell with the stub of an exercise is tagged raises-exception, so that an error in it does not end Run All. A cell
-    that only draws a figure is folded.
+    The line that says how far a training was goes. A cell with the stub of an exercise is tagged raises-exception, so
+    that an error in it does not end Run All. A cell that only draws a figure is folded.
     Works in place and returns it. Cell ids stay; outputs stay, but for the trace that a progress bar or a stream split
     over several messages leaves: streams of one name that follow each other become one.
     """
@@ -52,7 +53,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 cell.metadata["tags"] = [*tags, "raises-exception"]
             count += bool(cell.source.strip())
             cell.execution_count = count if cell.source.strip() else None
-            cell.outputs = _merge_streams(cell.outputs)
+            cell.outputs = _merge_streams([one for one in cell.outputs if not _is_training_line(one)])
             for output in cell.outputs:
                 if "text/html" in output.get("data", {}):
                     output.data.pop(WIDGET, None)
@@ -60,6 +61,10 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                     output.execution_count = count
     fold(notebook)
     return notebook
+
+
+def _is_training_line(output: nbformat.NotebookNode) -> bool:
+    return output.get("data", {}).get("text/html", "").startswith(TRAINING)
 
 
 def fold(notebook: nbformat.NotebookNode) -> None:

@@ -1,6 +1,8 @@
 """The map of the course: which exercises were passed, how hard the open ones are, and what to do or repeat next."""
 
 import html
+import json
+import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -53,13 +55,35 @@ class Lesson:
     exercises: tuple[Written, ...] = ()
 
 
+def lesson_file(lesson: str) -> str:
+    """The notebook of a lesson, "" while it is not written."""
+    return next((path.name for path in sorted(NOTEBOOKS.glob(f"{lesson}_*.ipynb"))), "")
+
+
+def lesson_after(lesson: str) -> tuple[str, str]:
+    """The next lesson that is written, in words, and its notebook; two empty strings after the last."""
+    for later, title in LESSONS.items():
+        if later > lesson and (file := lesson_file(later)):
+            return f"lesson {later}, {title}", file
+    return "", ""
+
+
+def exercise_address(exercise_id: str) -> str:
+    """The notebook of an exercise and the cell of its headline, as JupyterLab links to it; the notebook without one."""
+    file = lesson_file(exercise_id[:2])
+    cells = json.loads((NOTEBOOKS / file).read_text("utf-8"))["cells"] if file else []
+    headline = re.compile(rf"^#+ Exercise {re.escape(exercise_id)}\b", re.MULTILINE)
+    texts = [cell for cell in cells if cell["cell_type"] == "markdown" and headline.search("".join(cell["source"]))]
+    return f"{file}#cell-id={texts[0]['id']}" if texts else file
+
+
 def progress() -> "CourseMap":
     """The map of the course, from this machine's record of passed exercises. Notebooks draw it."""
     passes, note = passed_exercises()
-    lessons = []
-    for lesson, title in LESSONS.items():
-        files = sorted(NOTEBOOKS.glob(f"{lesson}_*.ipynb"))
-        lessons.append(Lesson(lesson, title, files[0].name if files else "", tuple(written_exercises(lesson))))
+    lessons = [
+        Lesson(lesson, title, lesson_file(lesson), tuple(written_exercises(lesson)))
+        for lesson, title in LESSONS.items()
+    ]
     return CourseMap(lessons, passes, note)
 
 
@@ -137,19 +161,21 @@ class CourseMap:
         title = html.escape(lesson.title)
         if lesson.file:
             title = f'<a href="{html.escape(lesson.file)}">{title}</a>'
+        name = f'<span style="flex:0 0 16em"><b>{lesson.number}</b> {title}</span>'
         head = (
-            f"<b>{lesson.number}</b> "
-            f'<span style="display:inline-block;width:14em">{title}</span>'
             '<span style="display:inline-block;width:11em;color:#1d9a6c" aria-hidden="true">'
             f"{self.marks(lesson)}</span>"
             f"<span>{self.count(lesson)}</span>"
         )
         if not lesson.exercises:
-            return f'<div style="opacity:.65;padding-left:1.1em">{head}</div>'
+            return f'<div style="display:flex;opacity:.8">{name}<div style="padding-left:1.1em">{head}</div></div>'
         listed = "".join(
             f"<div>{'✓' if one.id in self.passes else '○'} {html.escape(_named(one))}</div>" for one in lesson.exercises
         )
-        return f'<details><summary>{head}</summary><div style="padding-left:2.6em">{listed}</div></details>'
+        return (  # the link stands beside the summary: a control within a control is lost to a screen reader
+            f'<div style="display:flex">{name}<details><summary style="cursor:pointer">{head}</summary>'
+            f'<div style="padding-left:1.5em">{listed}</div></details></div>'
+        )
 
 
 def _named(one: Written) -> str:

@@ -28,6 +28,10 @@ class Record:
         return sum(self.losses.values())
 
 
+watchers: list[Callable[[Record, int], object]] = []
+"""Called after each step of every training in this process, with its record and the number of steps it will have."""
+
+
 def fit(
     model: nn.Module, loader: Iterable[Batch], optimizer: Optimizer, steps: int, start: int = 0, *,
     rate: Callable[[int], float] | None = None, clip: float | None = None,
@@ -70,6 +74,8 @@ def fit(
         if clip is not None:
             nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
+        for watch in watchers:
+            watch(record, steps)
         yield record
 
 

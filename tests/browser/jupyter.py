@@ -111,10 +111,13 @@ def open_lesson(page: Page, server: Server, lesson: str, theme: str = "light") -
 
 
 def run_all(page: Page, seconds: float = 300) -> None:
-    """Runs every cell from the Run menu, and waits until the kernel is idle again and no cell is left waiting."""
+    """Runs every cell from the Run menu, and waits until each has its number; TimeoutError where the run stops."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    wait_for_cells(page, seconds)
+    page.wait_for_timeout(300)  # the front end first takes the old numbers away
+    prompts = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
+    page.wait_for_function(f"() => {prompts}.every(prompt => /\\d/.test(prompt.innerText))", timeout=seconds * SECOND)
+    _wait_until_idle(page)
 
 
 def wait_for_cells(page: Page, seconds: float = 60) -> None:

@@ -2,9 +2,10 @@
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from notebooks.refresh import KERNELSPEC
+from tests.browser.axe import faults
 from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_run, run_all, wait_for_change
 
 LAB = """
@@ -31,7 +32,8 @@ def covered_pixels(mask):
 @pytest.fixture
 def tiny(server):
     sources = [LAB.strip(), "lab('living', lives=True)", "lab('dead', lives=False)", EXERCISE]
-    notebook = new_notebook(cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": KERNELSPEC})
+    cells = [new_markdown_cell("# Text\n\nWords."), *(new_code_cell(source) for source in sources)]
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC})
     nbformat.write(notebook, server.course / "tiny.ipynb")
     return "tiny.ipynb"
 
@@ -50,6 +52,20 @@ def test_a_slider_is_seen_to_work_and_a_dead_one_not(page, server, tiny):
     page.keyboard.press("ArrowRight")
     with pytest.raises(AssertionError, match="the same as before: pictures, text"):
         wait_for_change(page, dead, before, seconds=1)
+
+
+def test_axe_finds_planted_faults_and_looks_at_the_parts_that_it_is_given(page, server, tiny):
+    open_lesson(page, server, tiny)
+    assert faults(page, ".jp-RenderedMarkdown") == []
+    page.evaluate(
+        """() => {
+            const text = document.querySelector('.jp-RenderedMarkdown');
+            text.querySelector('p').style.color = '#ddd';
+            text.insertAdjacentHTML('beforeend', '<details><summary><a href="#">one</a></summary>two</details>');
+        }"""
+    )
+    assert {rule for rule, _ in faults(page, ".jp-RenderedMarkdown")} == {"color-contrast", "nested-interactive"}
+    assert faults(page, ".jp-RenderedMarkdown", but=".jp-RenderedMarkdown > *") == []
 
 
 def test_a_card_follows_the_answer(page, server, tiny):

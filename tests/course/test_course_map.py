@@ -1,5 +1,6 @@
 """The map of the course: counts, dots, minutes, what comes next and what to repeat."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -46,6 +47,8 @@ def test_the_page_is_escaped_linked_and_unfolds():
     page = shown({"02.1": ago(0)}, "a <note>")._repr_html_()
     assert '<a href="00_start_here.ipynb">Start &lt;here&gt;</a>' in page and "<here>" not in page
     assert "○ 00.1 Covered &lt;pixels&gt; (●○○, about 5 minutes)" in page and "✓ 02.1 Output size" in page
+    summaries = re.findall("<summary.*?</summary>", page)
+    assert len(summaries) == 2 and not any("<a " in one for one in summaries), "a link is no part of a button"
     assert page.count("<details>") == 2 and "not written yet" in page and "a &lt;note&gt;" in page
 
 

@@ -26,6 +26,14 @@ def test_the_head_says_how_long_the_lesson_takes(path):
     assert lesson == "00" or minutes.with_minutes(head, said, len(written_exercises(lesson))) == head
 
 
+@pytest.mark.parametrize("path", LESSONS[1:], ids=lambda path: path.stem)
+def test_the_head_says_how_long_the_cells_run(path):
+    """From results/run_seconds.json: python notebooks/minutes.py. A new lesson needs its row there."""
+    head = nbformat.read(path, as_version=4).cells[0].source
+    assert re.search(r"run in about \d+ seconds? on a fast machine and \d+ on a slow one", head)
+    assert minutes.with_seconds(head, minutes.MEASURED[path.name[:2]]) == head
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_every_exercise_says_its_difficulty_and_minutes(path):
     """Written by python notebooks/minutes.py, from the exercises themselves."""
@@ -58,6 +66,22 @@ def test_the_head_is_written_again_only_if_it_was_far_off(computed, after):
     assert write(head.replace("the five", "the"), computed, 5).endswith(
         "with the five exercises; the cells take 15 seconds."
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.4, "1 seconds on a fast machine and 1 on"),
+        (7.0, "4 seconds on a fast machine and 7 on"),
+        (31.1, "15 seconds on a fast machine and 30 on"),
+        (60.3, "30 seconds on a fast machine and 60 on"),
+    ],
+)
+def test_the_head_says_the_seconds_of_two_machines(seconds, said):
+    head = "**Time:** about 90 minutes with the five exercises; the cells themselves run in about a minute. **Before"
+    written = minutes.with_seconds(head, seconds)
+    assert f"run in about {said} a slow one. **Before" in written
+    assert minutes.with_seconds(written, seconds) == written
 
 
 def test_a_lesson_takes_its_exercises_and_its_reading():

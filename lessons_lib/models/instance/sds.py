@@ -200,9 +200,9 @@ def best_regions(
     """(region, class, confidence), most confident first, at most `config.most`: every region speaks for every class but
     the background, and NMS by `iou` runs within each class."""
     stays = torch.zeros_like(probs, dtype=torch.bool)
-    for label in range(1, probs.shape[1]):
-        own = (probs[:, label] > config.least_confidence).nonzero()[:, 0]
-        stays[own, label] = region_nms(iou[own][:, own], probs[own, label], config.nms)
+    for kind in range(1, probs.shape[1]):
+        own = (probs[:, kind] > config.least_confidence).nonzero()[:, 0]
+        stays[own, kind] = region_nms(iou[own][:, own], probs[own, kind], config.nms)
     region, label = stays.nonzero(as_tuple=True)
     scores = probs[region, label]
     best = scores.argsort(descending=True, stable=True)[: config.most]

@@ -42,11 +42,10 @@ class _RangeMaxima(torch.autograd.Function):
                     out[:, block].index_copy_(0, which, values)
                 continue
             winners = torch.full((len(out), own.shape[3]), own.numel(), dtype=torch.int32, device=maps.device)
-            number = torch.arange(own.shape[3], dtype=torch.int32, device=maps.device)
             for which, keys in _largest(_keys(own), groups, flat):
-                cells = keys.to(torch.int32).bitwise_not_()  # the lower half, counted forwards again
-                out[:, block].index_copy_(0, which, _values(keys, cells, own))
-                winners.index_copy_(0, which, cells.mul_(own.shape[3]).add_(number))
+                numbers = keys.to(torch.int32).bitwise_not_()  # the lower half, counted forwards again
+                out[:, block].index_copy_(0, which, _values(keys, numbers, own))
+                winners.index_copy_(0, which, numbers)
             places.append(winners)
         ctx.save_for_backward(*places)
         return out.view(regions, each, channels).transpose(1, 2)
@@ -120,7 +119,7 @@ def _keys(values: Float[Tensor, "B H W c"]) -> Int64[Tensor, "B H W c"]:
     """Whole numbers in the order of the values, NaN above all; of equal values the first cell has the largest number.
 
     The upper 32 bits order the values: the bits of a float32 do so almost by themselves, float64 is sorted. The lower
-    32 bits count the cells backwards, from 2³² − 1 on.
+    32 bits count the values, cell after cell, backwards from 2³² − 1 on.
     """
     cells = values[..., 0].numel()
     if values.dtype == torch.float64:
@@ -130,16 +129,16 @@ def _keys(values: Float[Tensor, "B H W c"]) -> Int64[Tensor, "B H W c"]:
     else:
         plain = torch.where(values.isnan(), torch.nan, values.float() + 0.0)  # one kind of NaN, and no −0
         order = _flipped(plain.view(torch.int32)).long().view(cells, values.shape[3])
-    backwards = 2**32 - 1 - torch.arange(cells, device=values.device)[:, None]
-    return ((order << 32) | backwards).view(values.shape)
+    backwards = torch.arange(2**32 - 1, 2**32 - 1 - values.numel(), -1, device=values.device)
+    return (order << 32).view(values.shape).bitwise_or_(backwards.view(values.shape))
 
 
 def _values(
-    keys: Int64[Tensor, "m c"], cells: Int32[Tensor, "m c"], values: Float[Tensor, "B H W c"]
+    keys: Int64[Tensor, "m c"], numbers: Int32[Tensor, "m c"], values: Float[Tensor, "B H W c"]
 ) -> Float[Tensor, "m c"]:
-    """What stands in the cells: out of the keys' upper halves, or where these only count, out of the map."""
+    """The values of these numbers: out of the keys' upper halves, or where these only count, out of the map."""
     if values.dtype == torch.float64:
-        return values.view(-1, cells.shape[1]).gather(0, cells.long())
+        return values.flatten()[numbers.long()]
     return _flipped((keys >> 32).to(torch.int32)).view(torch.float32).to(values.dtype)
 
 

@@ -104,11 +104,15 @@ class _Means(torch.autograd.Function):
         cells, counts = ctx.saved_tensors
         batch, channels, height, width = ctx.shape
         kinds, group = channels // ctx.group**2, ctx.group
-        total = gradient.new_zeros(kinds, group, group * batch * height * width)
+        total = gradient.new_empty(kinds, group, group * batch * height * width)
         shares = gradient.permute(2, 1, 0, 3) / counts.clamp(min=1)[:, None]  # (P, K, R, Q)
-        for p, (own, count) in enumerate(zip(_split(cells, counts), counts.flatten(1), strict=True)):
-            every = shares[p].flatten(1).repeat_interleave(count, 1, output_size=len(own))
-            total[:, p * group // len(counts)].scatter_add_(1, own.long().expand(kinds, -1), every)
+        parts = [p * group // len(counts) for p in range(len(counts))]  # of each row of bins, its row of parts
+        split = _split(cells, counts)
+        for row in range(group):
+            sums = total[:, row].zero_()  # just before it is added to, so that it is in the cache
+            for p in (p for p, part in enumerate(parts) if part == row):
+                every = shares[p].flatten(1).repeat_interleave(counts[p].flatten(), 1, output_size=len(split[p]))
+                sums.scatter_add_(1, split[p].long().expand(kinds, -1), every)
         total = total.view(kinds, group, group, batch, height, width).permute(3, 0, 1, 2, 4, 5)
         return total.reshape(ctx.shape), None, None, None
 

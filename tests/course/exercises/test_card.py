@@ -123,8 +123,13 @@ def test_numbers_are_folded_behind_the_picture():
 def test_a_passed_card_offers_the_model_answer_and_says_what_comes_next():
     passed = card(lambda x: 2 * x)
     assert "A model answer, to compare" in passed._repr_html_() and "Hint" not in passed._repr_html_()
-    following = replace(passed, progress="1 of the lesson's 2 exercises are passed. Next: 99.2 Halves.")
-    assert repr(following).endswith("\n1 of the lesson's 2 exercises are passed. Next: 99.2 Halves.")
+    far = "1 of the lesson's 2 exercises are passed."
+    following = replace(passed, progress=far, following=("99.2 <Halves>", "99_l.ipynb#99.2-<Halves>"))
+    assert repr(following).endswith(f"\n{far} Next: 99.2 <Halves>.")
+    link = 'href="99_l.ipynb#99.2-&lt;Halves&gt;">99.2 &lt;Halves&gt;</a>.</div>'
+    assert link in following._repr_html_()
+    unwritten = replace(following, following=("99.2 <Halves>", ""))
+    assert "Next: 99.2 &lt;Halves&gt;." in unwritten._repr_html_() and "<a " not in unwritten._repr_html_()
 
 
 def test_an_untouched_card_gives_nothing_away():

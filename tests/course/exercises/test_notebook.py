@@ -173,9 +173,20 @@ def test_a_pass_says_how_far_the_lesson_is(monkeypatch):
     notebook = sys.modules["lessons_lib.course.exercises.engine.notebook"]
     three = [exercise_list.Written(f"99.{i}", f"Title {i}", 1, 5) for i in (1, 2, 10)]
     monkeypatch.setattr(notebook, "written_exercises", lambda lesson: three if lesson == "99" else [])
-    assert notebook.lesson_progress("99.2") == "1 of the lesson's 3 exercises are passed. Next: 99.10 Title 10."
+    says = notebook.lesson_progress
+    assert says("99.2") == ("1 of the lesson's 3 exercises are passed.", ("99.10 Title 10", ""))
     exercise("99.1")(lambda x, factor=2: x * factor)
-    assert notebook.lesson_progress("99.10") == "2 of the lesson's 3 exercises are passed. Next: 99.2 Title 2."
+    assert says("99.10") == ("2 of the lesson's 3 exercises are passed.", ("99.2 Title 2", ""))
     monkeypatch.setattr(notebook, "passed_exercises", lambda: ({one.id: ["2026-01-01"] for one in three}, ""))
-    assert notebook.lesson_progress("99.2") == "3 of the lesson's 3 exercises are passed."
-    assert notebook.lesson_progress("98.1") == "", "a lesson without a list"
+    assert says("99.2") == ("3 of the lesson's 3 exercises are passed.", ("", ""))
+    assert says("98.1") == ("", ("", "")), "a lesson without a list"
+
+
+def test_a_pass_leads_to_the_next_exercise_and_the_last_one_to_the_next_lesson(monkeypatch):
+    notebook = sys.modules["lessons_lib.course.exercises.engine.notebook"]
+    words, address = notebook.lesson_progress("02.1")[1]
+    assert words == "02.2 Which paddings?" and address.startswith("02_convolution_arithmetic.ipynb#cell-id=")
+    all_of_02 = {one.id: [""] for one in exercise_list.written_exercises("02")}
+    monkeypatch.setattr(notebook, "passed_exercises", lambda: (all_of_02, ""))
+    following = ("lesson 03, Transposed convolution", "03_transposed_convolution.ipynb")
+    assert notebook.lesson_progress("02.1") == ("5 of the lesson's 5 exercises are passed.", following)

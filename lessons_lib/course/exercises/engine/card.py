@@ -20,6 +20,7 @@ BOX = (
     "padding:.6em 1em;margin:.4em 0;max-width:60em;line-height:1.5"
 )
 VALUE = "font-family:monospace;background:none;color:inherit;white-space:pre-wrap;overflow-wrap:anywhere"
+LINE = 'style="text-decoration:underline"'
 GROUND = "background:#fff;padding:4px;margin:.5em 0;max-width:100%;height:auto;border:1px solid rgba(128,128,128,.4)"
 
 
@@ -32,7 +33,8 @@ class Card:
     The card of an untouched exercise depends on nothing but the exercise and the function's name, so a notebook's
     outputs stay the same. note: a line about saving progress, in trouble only.
     hints: those of the exercise, which the HTML of a card "not yet" folds into one another. model: the model answer as
-    code; it lies behind the last hint, and behind a passed card. progress: how far the lesson is, and what comes next.
+    code; it lies behind the last hint, and behind a passed card. progress: how far the lesson is. following: what comes
+    next, in words, and its address.
     """
 
     id: str
@@ -43,13 +45,15 @@ class Card:
     hints: tuple[str, ...] = ()
     model: str = ""
     progress: str = ""
+    following: tuple[str, str] = ("", "")
 
     def lines(self) -> list[str]:
         """What there is to say below the headline, without the facts of a failure."""
         hint = f'hint("{self.id}")'
         if self.result.status == "passed":
             own = f"From here on {self.name} is the library's own version; yours is {self.name}.mine."
-            return [own, self.progress] if self.progress else [own]
+            after = f"{self.progress} Next: {self.following[0]}." if self.following[0] else self.progress
+            return [own, after] if after else [own]
         if self.result.status == "not attempted":
             return [
                 f"Write your answer in place of the raise line and run the cell. {hint} gives a hint.",
@@ -90,11 +94,19 @@ class Card:
                 for label, value in _facts(failure)
             )
             parts += [picture, _folded("The numbers", facts) if picture else facts]
-        parts += [f'<div style="margin-top:.4em">{_escaped(line)}</div>' for line in self.lines()]
+        parts += [f'<div style="margin-top:.4em">{self._linked(line)}</div>' for line in self.lines()]
         parts.append(self._help())
         if self.note:
             parts.append(f"<div><i>{_escaped(self.note)}</i></div>")
         return f'<div style="{BOX.format(colour=colour)}">{"".join(parts)}</div>'
+
+    def _linked(self, line: str) -> str:
+        """A line as HTML; where it names what comes next, that is a link."""
+        words, address = self.following
+        before, _, after = line.partition(f"Next: {words}")
+        if not address or before == line:
+            return _escaped(line)
+        return f'{_escaped(before)}Next: <a {LINE} href="{_escaped(address)}">{_escaped(words)}</a>{_escaped(after)}'
 
     def _help(self) -> str:
         """The hints, each folded into the one before it, and last the model answer; for a passed card that alone."""

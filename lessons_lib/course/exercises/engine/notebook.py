@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from lessons_lib.course.course_map import exercise_address, lesson_after
 from lessons_lib.course.exercise_list import number, written_exercises
 from lessons_lib.course.exercises.engine.card import Card, Note, show
 from lessons_lib.course.exercises.engine.checking import check
@@ -35,8 +36,8 @@ def exercise(exercise_id: str) -> Callable[[Any], Callable[..., Any]]:
         elif result.status != "unchecked":
             _open.add(found.id)
         model = found.model_source() if found.answer is not None else ""
-        done = lesson_progress(found.id) if result.status == "passed" else ""
-        show(Card(found.id, found.title, function_name(function), result, note, found.hints, model, done))
+        done, following = lesson_progress(found.id) if result.status == "passed" else ("", ("", ""))
+        show(Card(found.id, found.title, function_name(function), result, note, found.hints, model, done, following))
         return library_version(found, function)
 
     return answer
@@ -55,18 +56,21 @@ def library_version(found: Exercise, mine: Any) -> Callable[..., Any]:
     return function
 
 
-def lesson_progress(exercise_id: str) -> str:
-    """How many exercises of the lesson are passed, and which of them is the next open one."""
+def lesson_progress(exercise_id: str) -> tuple[str, tuple[str, str]]:
+    """How many exercises of the lesson are passed, and what is next: its words and its address.
+
+    Next is the lesson's next open exercise, or after the last one the next lesson. Both are "" where there is none.
+    """
     lesson = written_exercises(exercise_id[:2])
     passes, _ = passed_exercises()
     passed = passes.keys() | {exercise_id}  # also where the record could not be written
     left = [one for one in lesson if one.id not in passed]
-    words = f"{len(lesson) - len(left)} of the lesson's {len(lesson)} exercises are passed"
-    if not left:
-        return f"{words}." if lesson else ""
+    words = f"{len(lesson) - len(left)} of the lesson's {len(lesson)} exercises are passed." if lesson else ""
     later = [one for one in left if number(one.id) > number(exercise_id)]
-    following = (later or left)[0]
-    return f"{words}. Next: {following.id} {following.title}."
+    if left:
+        following = (later or left)[0]
+        return words, (f"{following.id} {following.title}", exercise_address(following.id))
+    return words, lesson_after(exercise_id[:2]) if lesson else ("", "")
 
 
 watch_cells(library_version)
