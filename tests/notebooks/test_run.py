@@ -99,11 +99,9 @@ def test_the_run_finds_a_pale_figure(tmp_path):
         )
         shown = f'{SHOWN}<img alt="A title."><figcaption>A title.</figcaption></figure>'
         outputs = [new_output("display_data", {"text/html": shown, "text/plain": "A title."})]
-        folder = tmp_path / colour[1:]
-        run = run_strictly(
-            write(folder / "notebooks" / "a.ipynb", new_code_cell(source, outputs=outputs)), folder / "run"
-        )
-        report = folder / "run" / FAINT
+        path = write(tmp_path / f"lesson-{colour}" / "a.ipynb", new_code_cell(source, outputs=outputs))
+        run = run_strictly(path, tmp_path / f"run-{colour}")
+        report = tmp_path / f"run-{colour}" / FAINT
         assert run.status == 0, run.output
         assert (report.read_text("utf-8") if report.exists() else "") == found
 
