@@ -26,7 +26,11 @@ TERMS = {
     r"ICNR": "05",
     r"U-Net": "07",
 }
-ELSEWHERE = re.compile(r"^(#{1,3} (Recap|Further reading|Self-check)|\*\*Next:\*\*|\*Lecture slides?:)", re.MULTILINE)
+ELSEWHERE = re.compile(
+    r"^(#{1,3} (Recap|Further reading|Self-check)|\*\*Next:\*\*|\*Lecture slides?:|\*\*The course:\*\*)", re.MULTILINE
+)
+ADDRESS = re.compile(r"(?<=\])\((\d\d)_\w+\.ipynb[^)]*\)")
+"""Where a link leads that names a lesson."""
 
 
 def paragraphs(notebook):
@@ -37,9 +41,11 @@ def paragraphs(notebook):
 
 
 def named(paragraph):
-    """The numbers of the lessons that a paragraph names: lesson 06, lessons 07 and 10, lessons 11 to 16, (17)."""
-    numbers = set(re.findall(r"\((\d\d)\)", paragraph))
-    for found in re.finditer(r"[Ll]essons? (\d\d(?:(?:, | and | or | to |, and )\d\d)*)", paragraph):
+    """The numbers of the lessons that a paragraph names: lesson 06, lessons 07 and 10, lessons 11 to 16, (17), a link
+    to one."""
+    numbers = {*re.findall(r"\((\d\d)\)", paragraph), *ADDRESS.findall(paragraph)}
+    plain = re.sub(r"[\[\]]", "", ADDRESS.sub("", paragraph))
+    for found in re.finditer(r"[Ll]essons? (\d\d(?:(?:, | and | or | to |, and )\d\d)*)", plain):
         numbers |= set(re.findall(r"\d\d", found[1]))
         for first, last in re.findall(r"(\d\d) to (\d\d)", found[1]):
             numbers |= {f"{number:02d}" for number in range(int(first), int(last))}
@@ -49,9 +55,14 @@ def named(paragraph):
 def unexplained(notebook, lesson):
     """The terms that a lesson uses too early without a word, or explains nowhere though it should."""
     text = paragraphs(notebook)
-    used = "\n".join([*text, *(cell.source for cell in notebook.cells[3:] if cell.cell_type == "code")])
+    used = "\n".join(
+        [
+            *(ADDRESS.sub("", one) for one in text),
+            *(cell.source for cell in notebook.cells[3:] if cell.cell_type == "code"),
+        ]
+    )
     for term, home in TERMS.items():
-        said = [one for one in text if re.search(term, one)]
+        said = [one for one in text if re.search(term, ADDRESS.sub("", one))]
         if lesson == home and not said:
             yield f"{term} is explained nowhere in the text of lesson {home}"
         if lesson < home and re.search(term, used) and not any(home in named(one) for one in said):
@@ -77,6 +88,10 @@ def lesson(*cells):
         ([("text", "Boundary F judges.")], 1),
         ([("text", "Boundary F judges.\n\nSee lesson 07.")], 1),  # in another paragraph
         ([("text", "Boundary F (lesson 07) judges."), ("code", "BoundaryScores()")], 0),
+        ([("text", "Boundary F ([lesson 07](07_skip_connections.ipynb)) judges.")], 0),
+        ([("text", "Boundary F (lessons [06](06_fully_convolutional.ipynb) to [08](08_unpooling.ipynb)).")], 0),
+        ([("text", "Boundary F, see [09](09_dilation.ipynb).")], 1),
+        ([("text", "See [17](17_coverage_loss.ipynb)."), ("text", "**The course:** boundary F")], 0),
         ([("text", "Boundary F (lessons 06 to 08) judges.")], 0),
         ([("text", "Boundary F and thin recall (lessons 07 and 10).")], 0),
         ([("text", "## Recap\n\nBoundary F.")], 0),
