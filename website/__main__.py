@@ -13,7 +13,7 @@ from lessons_lib.course.course_map import LESSONS
 from website.api import api_pages
 from website.front import front_page
 from website.laboratories import laboratory
-from website.lessons import links, page
+from website.lessons import links, page, to_pages
 from website.pdf import print_pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,7 @@ def gather(source: Path, lessons: list[str]) -> None:
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         if path.name[:2] in lessons:
             text = page(path, figures, alive, repository, blob if repository else str)
-            (source / "lessons" / f"{path.stem}.md").write_text(text, "utf-8")
+            (source / "lessons" / f"{path.stem}.md").write_text(to_pages(text, lessons), "utf-8")
             shutil.copy(path, source / "notebooks")
     shutil.copytree(ROOT / "notebooks" / "pictures", source / "lessons" / "pictures")
     for path in sorted((ROOT / "docs").glob("*.md")):

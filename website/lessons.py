@@ -3,7 +3,7 @@
 import base64
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,15 @@ def links(text: str, blob: Callable[[str], str]) -> str:
         return f"[{words}]({blob(address.removeprefix('../'))})" if blob is not str else f"*{words}*"
 
     return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+)\)", target, text)
+
+
+def to_pages(text: str, lessons: Collection[str]) -> str:
+    """The same with links to the pages of these lessons alone; of a link to another one its words stay."""
+
+    def kept(match: re.Match[str]) -> str:
+        return match[0] if match[2] in lessons else match[1]
+
+    return re.sub(r"\[([^\]\n]+)\]\((\d\d)_\w+\.md[^)]*\)", kept, text)
 
 
 def raw(element: str) -> str:

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from lessons_lib.course.course_map import NOTEBOOKS
 from lessons_lib.course.figures import SHOWN
 from lessons_lib.course.labs.lab import still
-from website.lessons import links, page
+from website.lessons import links, page, to_pages
 
 DOT = base64.b64encode(b"a dot").decode()
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
@@ -102,6 +102,11 @@ def test_links(written, expected):
 
 def test_without_a_repository_a_link_to_a_file_is_words():
     assert links("[code](../lessons_lib/ops/nms.py)", str) == "*code*"
+
+
+def test_only_pages_that_are_built_are_linked():
+    text = "[lesson 07](07_skips.md#start), [08](08_unpooling.md), [paper](https://arxiv.org/abs/1)"
+    assert to_pages(text, ["07"]) == "[lesson 07](07_skips.md#start), 08, [paper](https://arxiv.org/abs/1)"
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
