@@ -59,7 +59,7 @@ def bootstrap_means(
 
 
 def interval(
-    samples: Float64[Tensor, "D *S"], level: float = 0.95
+    samples: Float64[Tensor, "D ..."], level: float = 0.95
 ) -> tuple[Float64[Tensor, "*S"], Float64[Tensor, "*S"]]:
     """The ends between which the middle share `level` of D samples lies, of each system by itself.
 

@@ -16,7 +16,10 @@ CASES = [
     (lambda: kendall_tau(TWO / 0, TWO), "first must be finite, got inf"),
     (lambda: kendall_tau(TWO, TWO * float("nan")), "second must be finite, got nan"),
     (lambda: bootstrap_means(TWO, 10), "values must be a table (systems, seeds), neither 0, got shape (2,)"),
-    (lambda: bootstrap_means(TWO[None, :0], 10), "values must be a table (systems, seeds), neither 0, got shape (1, 0)"),
+    (
+        lambda: bootstrap_means(TWO[None, :0], 10),
+        "values must be a table (systems, seeds), neither 0, got shape (1, 0)",
+    ),
     (lambda: bootstrap_means(TWO[None], 0), "draws must be ≥ 1, got 0"),
     (lambda: interval(TWO, 1.0), "level must be between 0 and 1, got 1.0"),
     (lambda: interval(TWO, 95), "level must be between 0 and 1, got 95"),

@@ -71,7 +71,7 @@ def test_the_bootstrap_draws_every_seed_alike_and_each_system_for_itself():
         assert kept.tolist() == sorted({round(3 * mean, 6) for mean in all_ways})
         expected = [sum(round(3 * mean, 6) == one for mean in all_ways) / 27 for one in kept.tolist()]
         torch.testing.assert_close(counts / 20000, torch.tensor(expected), atol=0.02, rtol=0)
-        spread = statistics.variance(values[system].tolist()) / 3 * 2 / 3  # of a mean, and the (K − 1)/K of the docstring
+        spread = statistics.variance(values[system].tolist()) / 3 * 2 / 3  # 2/3: see the docstring
         assert means[:, system].var().item() == pytest.approx(spread, rel=0.05)
     assert abs(torch.corrcoef(means.T)[0, 1].item()) < 0.05
 
