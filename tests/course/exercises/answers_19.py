@@ -79,7 +79,7 @@ def counted_by_two_rounds(iou, areas, gt_areas, is_crowd, low, high):
 
 
 def kinds_by_lists(iou, same, scores, crowd):
-    kinds, taken = [None] * len(scores), set()
+    kinds, taken = ["ignored"] * len(scores), set()
     for d in sorted(range(len(scores)), key=lambda d: -scores[d].item()):
         at = [g for g, value in enumerate(iou[d].tolist()) if value >= 0.5]
         own = [g for g in at if same[d, g] and not crowd[g]]
@@ -108,7 +108,7 @@ def kinds_by_tables(iou, same, scores, crowd):
     free, kinds = iou * same * single, []
     for own, many, other, close in zip(on_own, on_crowd, on_other, near, strict=True):
         rest = "wrong class" if other else "badly localised" if close else "background"
-        kinds.append("double" if own else None if many else rest)
+        kinds.append("double" if own else "ignored" if many else rest)
     for d in torch.argsort(-scores):
         if len(crowd) and free[d].max() >= 0.5:
             kinds[d] = "right"

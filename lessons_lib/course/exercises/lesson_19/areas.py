@@ -27,6 +27,8 @@ def area_cases():
         case([[0.8], [0.7], [0]], [9, 9, 4], [25], [False], 4, 16),
         case([[0.8, 0], [0.7, 0.1], [0.9, 0.6]], [9, 5, 9], [12, 9], [True, False], 4, 16),
         case([[0.8], [0.75], [0.3]], [9, 9, 17], [9], [False], 4, 16),
+        case([[0.5, 0.75], [0.625, 0.25]], [9, 9], [9, 9], [False, False], 4, 16),
+        case([[0.5, 0.75], [0.625, 0.25]], [9, 9], [25, 25], [False, False], 4, 16),
         case([], [2, 9], [], [], 4, 16),
         case([], [], [9, 99], [False, False], 4, 16),
     ]
@@ -101,31 +103,56 @@ def counted_in_range(iou, areas, gt_areas, is_crowd, low, high):
     "detection of a single object counts as any other.",
     crowd_counts="This looks like crowds that count as objects. Nobody can find a crowd with one detection: ignore it.",
     all_objects="This looks like the number of all objects. Recall is of those that count: inside the range, no crowd.",
+    crowds_in_number="This looks like crowds in the number of objects. They are ignored, so nobody can find them.",
+    first_found="This looks like the first object with IoU ≥ 0.5. Take the one with the highest IoU: another detection "
+    "may need the first.",
     strict="This looks like IoU > 0.5. Exactly 0.5 is enough.",
 )
 def wrong_counted(iou, areas, gt_areas, is_crowd, low, high, *, half_open=False, all_wrong=False, no_ignored=False,
                   own_area=False, one_group=False, crowd_once=False, never_taken=False, ignored_shared=False,
-                  crowd_counts=False, all_objects=False, strict=False):  # fmt: skip
+                  crowd_counts=False, all_objects=False, crowds_in_number=False, first_found=False,
+                  strict=False):  # fmt: skip
     def inside(area):
-        return (area >= low) & ((area < high) if half_open else (area <= high))
+        return low <= area < high if half_open else low <= area <= high
 
-    counts = inside(gt_areas) & (~is_crowd | crowd_counts)
+    crowd = is_crowd.tolist()
+    within = [inside(area) for area in gt_areas.tolist()]
+    counts = [good and (crowd_counts or not many) for good, many in zip(within, crowd, strict=True)]
     taken, words = set(), []
-    for row, area in zip(iou.tolist(), areas, strict=True):
+    for row, area in zip(iou.tolist(), areas.tolist(), strict=True):
         reached = [g for g, value in enumerate(row) if (value > 0.5 if strict else value >= 0.5) and g not in taken]
         wanted = [g for g in reached if counts[g]]
         others = [] if no_ignored else [g for g in reached if not counts[g]]
         chosen = reached if one_group and not no_ignored else wanted or others
-        best = max(chosen, key=lambda g: row[g], default=None)
-        counted = all_wrong or bool(inside(area))
-        if best is not None:
-            word = "hit" if counts[best] else "ignored"
-            again = (is_crowd[best] and not crowd_once) or never_taken or (ignored_shared and not counts[best])
+        if own_area and not inside(area):
+            words.append("ignored")
+        elif chosen:
+            best = chosen[0] if first_found else max(chosen, key=row.__getitem__)
+            words.append("hit" if counts[best] else "ignored")
+            again = (crowd[best] and not crowd_once) or never_taken or (ignored_shared and not counts[best])
             taken |= set() if again else {best}
         else:
-            word = "wrong" if counted else "ignored"
-        words.append("ignored" if own_area and not inside(area) else word)
-    return words, len(gt_areas) if all_objects else int(counts.sum())
+            words.append("wrong" if all_wrong or inside(area) else "ignored")
+    return words, len(within) if all_objects else sum(within if crowds_in_number else counts)
+
+
+@AREAS.mistake(
+    "This looks like the highest IoU of the row, free or not. If that object is taken, or does not count, the "
+    "detection takes the next one that is free."
+)
+def asks_for_the_best_only(iou, areas, gt_areas, is_crowd, low, high):
+    counts = ((gt_areas >= low) & (gt_areas <= high) & ~is_crowd).tolist()
+    taken, words = set(), []
+    for row, area in zip(iou.tolist(), areas.tolist(), strict=True):
+        best = max(range(len(row)), key=row.__getitem__, default=None)
+        if best is None or row[best] < 0.5:
+            words.append("wrong" if low <= area <= high else "ignored")
+        elif not counts[best]:
+            words.append("ignored")
+        else:
+            words.append("wrong" if best in taken else "hit")
+            taken.add(best)
+    return words, sum(counts)
 
 
 @AREAS.mistake(

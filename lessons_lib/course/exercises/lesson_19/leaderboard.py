@@ -11,19 +11,23 @@ from lessons_lib.scoreboard.table import means
 
 
 def board_cases():
-    """Three systems whose order turns four times, more seeds, one look, one system, and random curves."""
+    """Three systems whose order turns four times, one system, more seeds, and one look."""
     generator = torch.Generator().manual_seed(195)
     small = {
         "names": ["FCIS", "MNC", "SDS"],
         "validation": torch.tensor([[[1, 3, 2], [2, 4, 1]], [[6, 5, 4], [1, 2, 5]], [[9, 4, 8], [3, 7, 5]]]).double(),
         "test": torch.tensor([[[2, 5, 8], [1, 7, 3]], [[4, 8, 9], [5, 9, 2]], [[1, 3, 2], [6, 4, 9]]]).double(),
     }
-    cases = [small]
-    for systems, seeds, looks in ((2, 2, 2), (4, 3, 5), (5, 4, 3), (3, 3, 1), (1, 2, 4)):
-        names = [f"system {letter}" for letter in "DACEB"[:systems]]
-        shape = (systems, seeds, looks)
-        curves = [torch.rand(shape, generator=generator, dtype=torch.float64) for _ in range(2)]
-        cases.append({"names": names, "validation": curves[0], "test": (curves[0] + curves[1]) / 2})
+    single = {
+        "names": ["MNC"],
+        "validation": torch.tensor([[[1, 2], [4, 3]]]).double(),
+        "test": torch.tensor([[[5, 3], [2, 6]]]).double(),
+    }
+    cases = [small, single]
+    for systems, seeds, looks in ((2, 2, 2), (4, 3, 5), (5, 4, 3), (3, 3, 1)):
+        names, total = [f"system {letter}" for letter in "DACEB"[:systems]], systems * seeds * looks
+        curves = [torch.randperm(total, generator=generator).double().view(systems, seeds, looks) for _ in range(2)]
+        cases.append({"names": names, "validation": curves[0], "test": curves[1]})
     return cases
 
 
@@ -102,20 +106,43 @@ def does_not_sort(names, validation, test):
     return [rows[name] for name in names]
 
 
+@BOARD.mistake("This looks like rows sorted by name. Sort them by the mean: key=lambda row: row[1].")
+def sorts_by_name(names, validation, test):
+    return sorted(wrong_board(names, validation, test), reverse=True)
+
+
+@BOARD.mistake(
+    "This looks like the colleague's table, with all four mistakes. Begin with the first line: which images may choose "
+    "the look?"
+)
+def publishes_it_unchanged(names, validation, test):
+    return wrong_board(names, validation, test, chosen_on_test=True, best_seed=True, all_of_them=True, upside_down=True)
+
+
+@BOARD.mistake(
+    "This looks like a deviation over all looks. It is that of the K scores that were chosen, one of each seed."
+)
+def spreads_over_the_looks(names, validation, test):
+    spread = dict(zip(names, test.flatten(1).std(1).tolist(), strict=True))
+    return [(*row[:2], spread[row[0]]) for row in wrong_board(names, validation, test)]
+
+
+def with_means(names, validation, test, shown):
+    """The right deviations beside other means."""
+    spread = {row[0]: row[2] for row in wrong_board(names, validation, test)}
+    rows = [(name, mean, spread[name]) for name, mean in zip(names, shown.tolist(), strict=True)]
+    return sorted(rows, key=lambda row: row[1], reverse=True)
+
+
 @BOARD.mistake(
     "This looks like the seed that is best on the validation images. That choice is honest, but one run stands for the "
     "system then: show the mean over the seeds."
 )
 def takes_the_seed_that_validates_best(names, validation, test):
-    seed = validation.amax(2).argmax(1)
-    spread = {row[0]: row[2] for row in wrong_board(names, validation, test)}
-    look = validation.argmax(2)
-    rows = [(name, test[s, seed[s], look[s, seed[s]]].item(), spread[name]) for s, name in enumerate(names)]
-    return sorted(rows, key=lambda row: row[1], reverse=True)
+    best = validation.flatten(1).argmax(1, keepdim=True)
+    return with_means(names, validation, test, test.flatten(1).gather(1, best)[:, 0])
 
 
 @BOARD.mistake("This looks like the mean over all looks of all runs: most of them were taken long before the end.")
 def averages_the_curve(names, validation, test):
-    spread = {row[0]: row[2] for row in wrong_board(names, validation, test)}
-    rows = [(name, curves.mean().item(), spread[name]) for name, curves in zip(names, test, strict=True)]
-    return sorted(rows, key=lambda row: row[1], reverse=True)
+    return with_means(names, validation, test, test.mean((1, 2)))

@@ -1,9 +1,9 @@
-"""Lesson 19, exercises 1 and 2: how far two tables agree on the order, and how sure a mean over seeds is."""
+"""Lesson 19, exercise 1: how far two tables agree on the order of their systems."""
 
 import torch
 
 from lessons_lib.course.exercises.engine.exercise import Exercise
-from lessons_lib.metrics.ranks import chosen_means, interval, kendall_tau
+from lessons_lib.metrics.ranks import kendall_tau
 
 # 19.1
 
@@ -17,7 +17,7 @@ def order_cases():
         ([25.2, 29.2, 33.1, 35.7, 37.1], [31, 20, 44, 44, 57]),
         ([5, 5, 1, 2, 2, 2], [7, 1, 8, 3, 3, 9]),
         ([3, 1, 2, 2], [1, 9, 3, 2]),
-        ([2, 2, 2], [1, 2, 3]),
+        ([7, 7, 7, 7], [9, 1, 6, 4]),
         ([1, 0], [0.5, 0.25]),
     )
     return [{"first": torch.tensor(one).double(), "second": torch.tensor(two).double()} for one, two in lists]
@@ -63,22 +63,23 @@ def rank_correlation(first, second):
     "disagree, and they have 0.",
     turned="This looks like disagreeing minus agreeing pairs. In both lists more is better: the same order is +1.",
     neighbours="This looks like neighbours in the list only. The order of the rows is an accident: take every pair.",
+    no_root="This looks like a product without its root. Both numbers count pairs, so their product counts pairs "
+    "twice over: take the square root.",
     zero="This looks like 0 where one side is all tied. Nothing was ordered, so there is nothing to say: NaN.",
 )
 def wrong_tau(first, second, *, ties_against=False, ties_for=False, twice=False, all_pairs=False, both_ordered=False,
-              share=False, turned=False, neighbours=False, zero=False):  # fmt: skip
+              share=False, turned=False, neighbours=False, no_root=False, zero=False):  # fmt: skip
     i, j = torch.triu_indices(len(first), len(first), 1)
     i, j = (i[j == i + 1], j[j == i + 1]) if neighbours else (i, j)
     one, other = (first[i] - first[j]).sign(), (second[i] - second[j]).sign()
     product = one * other * (-1 if turned else 1)
-    tied = one * other == 0
-    agree, against = (product > 0) | (tied & ties_for), (product < 0) | (tied & ties_against)
-    above = agree.double().sum() - (0 if share else against.double().sum())
-    below = (one.abs().sum() * other.abs().sum()).sqrt()
+    agree, against = (product > 0) | ((product == 0) & ties_for), (product < 0) | ((product == 0) & ties_against)
+    above = (2 if twice else 1) * (int(agree.sum()) - (0 if share else int(against.sum())))
+    ordered = float(one.abs().sum() * other.abs().sum()) ** (1 if no_root else 0.5)
+    below = float(product.abs().sum()) if both_ordered else len(i) if all_pairs else ordered
     if below == 0:
         return 0.0 if zero else float("nan")
-    below = (one * other).abs().sum() if both_ordered else len(i) if all_pairs else below
-    return (above * (2 if twice else 1) / below).item()
+    return above / below
 
 
 def correlation(first, second):
@@ -111,119 +112,24 @@ def compares_argsorts(first, second):
 
 
 @ORDER.mistake(
+    "This looks like first[i] > first[j] asked to equal second[i] > second[j]. A tie then passes for “smaller”: ask "
+    "for both directions, or take the sign of the difference."
+)
+def compares_greater(first, second):
+    i, j = torch.triu_indices(len(first), len(first), 1)
+    agree = ((first[i] > first[j]) == (second[i] > second[j])).double()
+    return (2 * agree.mean() - 1).item()
+
+
+@ORDER.mistake("This looks like the share of ranks at which both lists have the same system. Kendall's τ counts pairs.")
+def counts_equal_ranks(first, second):
+    orders = [scores.argsort(descending=True, stable=True) for scores in (first, second)]
+    return (orders[0] == orders[1]).double().mean().item()
+
+
+@ORDER.mistake(
     "This looks like one list sorted and the other not. Sorted alone it loses its partners: move both together, or "
     "sort nothing."
 )
 def sorts_one_side(first, second):
     return wrong_tau(first.sort().values, second)
-
-
-# 19.2
-
-
-def seed_cases():
-    """Two systems by hand, one draw, more systems than seeds, more seeds than systems, and many draws."""
-    generator = torch.Generator().manual_seed(19)
-    small = {
-        "values": torch.tensor([[1.0, 3.0], [5.0, 9.0]], dtype=torch.float64),
-        "chosen": torch.tensor([[[0, 0], [1, 0]], [[1, 0], [1, 1]], [[1, 1], [0, 0]]]),
-    }
-    cases = [small]
-    for draws, systems, seeds in ((1, 2, 3), (12, 5, 3), (9, 2, 5), (40, 3, 3)):
-        values = torch.rand(systems, seeds, generator=generator, dtype=torch.float64)
-        chosen = torch.randint(seeds, (draws, systems, seeds), generator=generator)
-        cases.append({"values": values, "chosen": chosen})
-    return cases
-
-
-def library_interval(values, chosen):
-    """The ends of the middle 95 % of the means over the chosen seeds."""
-    return interval(chosen_means(values, chosen))
-
-
-SEEDS = Exercise(
-    "19.2",
-    "How sure is a mean of three seeds?",
-    difficulty=2,
-    minutes=20,
-    oracle=library_interval,
-    cases=seed_cases,
-    hints=(
-        "First the means, one for each draw and system: (D, S). values.expand(len(chosen), -1, -1) is the table once "
-        "for each draw, as large as chosen.",
-        "table.gather(2, chosen) reads, in each row, the seeds that were chosen, repeated ones too; .mean(2) averages "
-        "them.",
-        "means.quantile(0.025, dim=0) is the lower end of each system, 0.975 the upper one.",
-    ),
-)
-
-
-@SEEDS.model
-def mean_interval(values, chosen):
-    table = values.expand(len(chosen), -1, -1)  # (D, S, K)
-    means = table.gather(2, chosen).mean(2)  # (D, S)
-    return means.quantile(0.025, dim=0), means.quantile(0.975, dim=0)
-
-
-@SEEDS.flags(
-    without_replacement="This looks like seeds that count once, however often they were chosen. Drawn with replacement "
-    "a seed may come twice, and then counts twice.",
-    shared="This looks like the first system's draw for all. The runs of two systems share nothing but a number: each "
-    "has a draw of its own.",
-    spread="This looks like the interval of single runs. The question is how far the mean over the seeds may be off, "
-    "so average each draw first.",
-    median="This looks like the median of the chosen seeds. The table shows means.",
-    extremes="This looks like the lowest and the highest mean. The more draws, the wider that would be; 95 % lie "
-    "between the quantiles 0.025 and 0.975.",
-    ninety="This looks like the quantiles 0.05 and 0.95: 90 % lie between them. Of 95 %, 2.5 % are left at each end.",
-    over_systems="This looks like quantiles over the systems. Each system has its own interval: over the draws.",
-    swapped="This looks like the upper end first. Return low, high.",
-)
-def wrong_interval(values, chosen, *, without_replacement=False, shared=False, spread=False, median=False,
-                   extremes=False, ninety=False, over_systems=False, swapped=False):  # fmt: skip
-    chosen = chosen[:, :1].expand_as(chosen) if shared else chosen
-    taken = values.expand(len(chosen), -1, -1).gather(2, chosen)  # (D, S, K)
-    if without_replacement:
-        again = (chosen[..., :, None] == chosen[..., None, :]).tril(-1).any(3)
-        taken = taken.masked_fill(again, torch.nan)
-    means = taken.nanquantile(0.5, 2) if median else taken.nanmean(2)
-    means = taken.transpose(1, 2).flatten(0, 1) if spread else means
-    ends = (0, 1) if extremes else (0.05, 0.95) if ninety else (0.025, 0.975)
-    low, high = (means.nanquantile(end, int(over_systems)) for end in ends)
-    return (high, low) if swapped else (low, high)
-
-
-@SEEDS.mistake(
-    "This looks like mean ± 1.96 · deviation / √D. That is how exactly the draws know their own mean; more draws teach "
-    "nothing about the system. Their quantiles are the interval."
-)
-def divides_by_draws(values, chosen):
-    means = chosen_means(values, chosen)
-    reach = 1.96 * means.std(0, correction=0) / len(means) ** 0.5
-    return means.mean(0) - reach, means.mean(0) + reach
-
-
-@SEEDS.mistake(
-    "This looks like mean ± 1.96 · standard deviation of the draws. With three seeds the means are few and lopsided: "
-    "take the quantiles."
-)
-def takes_the_normal(values, chosen):
-    means = chosen_means(values, chosen)
-    reach = 1.96 * means.std(0, correction=0)
-    return means.mean(0) - reach, means.mean(0) + reach
-
-
-@SEEDS.mistake(
-    "This looks like the table flattened before it is read: seed k is then the k-th number of the first system, for "
-    "all systems."
-)
-def reads_the_first_row(values, chosen):
-    return interval(values.flatten()[chosen].mean(2))
-
-
-@SEEDS.mistake(
-    "This looks like chosen systems instead of chosen seeds: the numbers of chosen stand for columns of the table."
-)
-def resamples_systems(values, chosen):
-    seeds = torch.arange(values.shape[1])
-    return interval(values[chosen % len(values), seeds].mean(2))
