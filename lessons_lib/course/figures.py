@@ -12,7 +12,8 @@ from PIL import Image
 
 SHOWN = '<figure class="lessons-figure" style="margin: 0">'
 SHARP = 2  # dots per dot of the page
-ENCODINGS = ({"lossless": True}, {"quality": 90})
+ENCODINGS = ({"lossless": True, "method": 0, "quality": 20}, {"quality": 90, "method": 2})
+"""Both are quick: a twelfth of the time of WebP's usual ways, for files that are a little larger."""
 
 
 def show(figure: Figure, caption: str) -> None:

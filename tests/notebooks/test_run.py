@@ -27,10 +27,13 @@ SLOWER = 2  # another processor, or this one with its cache shared, may need twi
 
 FAINT = "faint.txt"  # what is hard to see in the figures of a run
 WATCH = """from pathlib import Path
-from lessons_lib.course import figures
+from lessons_lib.course import figures, training_line
 from tests.course.contrast import watch
 figures.show = watch(Path({report!r}), figures.show)
+training_line.PATIENCE = 0
 """
+"""Runs in the kernel first. A cell that trains says so at once, as it would on a slow machine, so its tag must say that
+its output is not compared."""
 
 
 def run_strictly(path: Path, folder: Path, capability: str = "") -> Measured:
