@@ -102,14 +102,12 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 6
 
 def end_kernels(server: Server) -> None:
     """Ends the kernels of all open lessons: each holds a gigabyte, and a closed page leaves its own alive."""
-    key = {"Authorization": f"token {server.token}"}
-    with urllib.request.urlopen(
-        urllib.request.Request(f"{server.address}/api/sessions", headers=key), timeout=20
-    ) as at:
-        sessions = json.load(at)
+    address, key = f"{server.address}/api/sessions", {"Authorization": f"token {server.token}"}
+    with urllib.request.urlopen(urllib.request.Request(address, headers=key), timeout=20) as answer:
+        sessions = json.load(answer)
     for session in sessions:
-        address = f"{server.address}/api/sessions/{session['id']}"
-        urllib.request.urlopen(urllib.request.Request(address, headers=key, method="DELETE"), timeout=20).close()
+        request = urllib.request.Request(f"{address}/{session['id']}", headers=key, method="DELETE")
+        urllib.request.urlopen(request, timeout=20).close()
 
 
 def open_lesson(page: Page, server: Server, lesson: str, theme: str = "light") -> None:
