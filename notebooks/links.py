@@ -1,4 +1,4 @@
-"""Writes the links between the lessons into them: python notebooks/links.py [NUMBER ...].
+"""Writes the links between the lessons into them: python -m notebooks.links [NUMBER ...].
 
 Each mention of another lesson in a text ("lesson 07", "lessons 12 (RoIAlign) and 13") leads to its notebook, and under
 the title stands the row of all lessons, in lesson 00 their map. What is code, a formula, a headline or a link already
@@ -8,14 +8,11 @@ change; outputs stay.
 
 import re
 import sys
-from pathlib import Path
 
 import nbformat
 
-from lessons_lib.atomic import write_whole
 from lessons_lib.course.course_map import LESSONS
-
-HERE = Path(__file__).resolve().parent
+from notebooks.rewrite import HERE, rewrite
 
 KEPT = (
     r"^```.*?^```|^#+ .*?$",  # code and headlines
@@ -96,18 +93,5 @@ def linked(notebook: nbformat.NotebookNode, lesson: str) -> nbformat.NotebookNod
     return notebook
 
 
-def main(numbers: list[str]) -> int:
-    """Writes the lessons of these numbers, such as 04, or all; prints those that changed."""
-    for path in sorted(HERE.glob("*.ipynb")):
-        if numbers and path.name[:2] not in numbers:
-            continue
-        before = path.read_text("utf-8")
-        after = nbformat.writes(linked(nbformat.reads(before, as_version=4), path.name[:2])).rstrip() + "\n"
-        if after != before:
-            write_whole(path, after)
-            print(path.name)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    rewrite(linked, sys.argv[1:])

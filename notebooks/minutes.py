@@ -1,4 +1,4 @@
-"""Writes how long a lesson and its exercises take into the lessons: python notebooks/minutes.py [NUMBER ...].
+"""Writes how long a lesson and its exercises take into the lessons: python -m notebooks.minutes [NUMBER ...].
 
 Under each headline "### Exercise 02.1 · …" stands the line *●●○ about 10 minutes*, from the exercise's own
 difficulty and minutes, and the head says how long the lesson takes: its exercises, and reading the rest of it; and how
@@ -9,15 +9,13 @@ these lines change; outputs stay.
 import json
 import re
 import sys
-from pathlib import Path
 
 import nbformat
 
-from lessons_lib.atomic import write_whole
 from lessons_lib.course.course_map import dots
 from lessons_lib.course.exercise_list import written_exercises
+from notebooks.rewrite import HERE, rewrite
 
-HERE = Path(__file__).resolve().parent
 WORDS_A_MINUTE = 90  # read, with the formulas and the figures, by someone who meets them for the first time
 LINES_A_MINUTE = 25  # of code, read and run
 CLOSE = 7  # minutes by which the head may differ before it is written again
@@ -90,18 +88,5 @@ def written(notebook: nbformat.NotebookNode, lesson: str) -> nbformat.NotebookNo
     return notebook
 
 
-def main(numbers: list[str]) -> int:
-    """Writes the lessons of these numbers, such as 04, or all; prints those that changed."""
-    for path in sorted(HERE.glob("*.ipynb")):
-        if numbers and path.name[:2] not in numbers:
-            continue
-        before = path.read_text("utf-8")
-        after = nbformat.writes(written(nbformat.reads(before, as_version=4), path.name[:2])).rstrip() + "\n"
-        if after != before:
-            write_whole(path, after)
-            print(path.name)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    rewrite(written, sys.argv[1:])

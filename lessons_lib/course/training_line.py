@@ -46,8 +46,9 @@ class TrainingLine:
         self.show, self.clock = show, clock
         self.begin()
 
-    def begin(self, *_: Any) -> None:
-        """A cell begins."""
+    def begin(self, info: Any = None) -> None:
+        """A cell begins; one with an exercise, whose check may train, shows its card alone."""
+        self.silent = "@exercise(" in getattr(info, "raw_cell", "")
         self.change: Callable[[Line], object] | None = None
         self.begun = self.changed = self.clock()
         self.steps, self.trainings, self.fitting = 0, 0, False
@@ -78,7 +79,7 @@ class TrainingLine:
 
     def _say(self, line: Line) -> None:
         now = self.clock()
-        if now - self.begun < PATIENCE or (self.change and now - self.changed < PAUSE):
+        if self.silent or now - self.begun < PATIENCE or (self.change and now - self.changed < PAUSE):
             return
         self.changed = now
         if self.change is None:

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 from lessons_lib.data.files import require_split
 
+EVERY_FIFTH = ("train", "val", "all")
+"""The splits that the course makes of such a set."""
+
 FOLDS = 5
-EVERY_FIFTH = ("train", "val", "all", *(f"{part}{fold}" for fold in range(2, FOLDS + 1) for part in ("train", "val")))
-"""The splits that the course makes of such a set: "train2" goes with "val2", and so on, for cross-validation."""
+WITH_FOLDS = (*EVERY_FIFTH, *(f"{part}{fold}" for fold in range(2, FOLDS + 1) for part in ("train", "val")))
+"""The same with those of a cross-validation: "train2" goes with "val2", and so on."""
 
 
 def every_fifth(names: Sequence[str], split: str) -> tuple[str, ...]:
@@ -18,7 +21,7 @@ def every_fifth(names: Sequence[str], split: str) -> tuple[str, ...]:
     >>> every_fifth("abcdefg", "val"), every_fifth("abcdefg", "val2"), every_fifth("abcdefg", "train2")
     (('e',), ('a', 'f'), ('b', 'c', 'd', 'e', 'g'))
     """
-    require_split(split, EVERY_FIFTH)
+    require_split(split, WITH_FOLDS)
     if split == "all":
         return tuple(names)
     fold = int(split[-1]) if split[-1].isdigit() else 1

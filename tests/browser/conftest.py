@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from lessons_lib.course.launch import copy_lessons
-from tests.browser.jupyter import find_chromium, jupyter_server
+from tests.browser.jupyter import end_kernels, find_chromium, jupyter_server
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
@@ -34,8 +34,10 @@ def server(browser, tmp_path_factory):
 
 
 @pytest.fixture
-def page(browser):
+def page(browser, request):
     context = browser.new_context(viewport=VIEWPORT)
     page = context.new_page()
     yield page
     context.close()
+    if "server" in request.fixturenames:
+        end_kernels(request.getfixturevalue("server"))

@@ -1,5 +1,7 @@
 """The line of a training: when it appears, what it says, what is left of it; and a notebook that shows it."""
 
+from types import SimpleNamespace
+
 import nbformat
 import torch
 from nbclient import NotebookClient
@@ -50,6 +52,17 @@ def test_a_training_says_its_step_its_loss_and_the_seconds_left():
     told.line.begin()
     told.fit(2, 10)
     assert len(told.shown) == 2, "the next cell has a line of its own"
+
+
+def test_the_check_of_an_exercise_shows_its_card_alone():
+    told = Told()
+    told.line.begin(SimpleNamespace(raw_cell='@exercise("06.6")\ndef training_step(): ...'))
+    told.fit(5, 10)
+    told.line.end()
+    assert told.shown == told.changed == []
+    told.line.begin(SimpleNamespace(raw_cell="train()"))
+    told.fit(5, 10)
+    assert len(told.shown) == 1
 
 
 def test_the_second_training_of_a_cell_says_so():

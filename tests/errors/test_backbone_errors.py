@@ -10,7 +10,7 @@ from torchvision.models import vgg16, vgg16_bn
 from lessons_lib.models.backbones import ResNet, TinyBackbone, load_vgg16, make_backbone, vgg16_classifier, vgg16_stages
 from lessons_lib.models.zoo import build_model
 
-NAMES = "tiny, vgg16, resnet18, resnet50, resnet101, resnext101"
+NAMES = "tiny, tiny_wide, vgg16, resnet18, resnet50, resnet101, resnext101"
 
 
 @pytest.fixture(autouse=True)

@@ -90,8 +90,9 @@ CASES = [
     (lambda: precision_recall(IOU > 0, 0), "positives must be ≥ 1, got 0"),
     (lambda: DetectionScores("segm"), "kind must be 'mask' or 'box', got 'segm'"),
     (lambda: DetectionScores().update(TRUTH, TRUTH), "prediction must have scores, got None"),
-    (lambda: DetectionScores().merge(DetectionScores("box")), "other must be DetectionScores of kind 'mask', got kind"),
-    (lambda: DetectionScores().merge(1), "other must be DetectionScores of kind 'mask', got 1"),
+    (lambda: DetectionScores().merge(DetectionScores("box")), "kind 'mask', sizes (32.0, 96.0), got kind 'box'"),
+    (lambda: DetectionScores().merge(1), "other must be DetectionScores of kind 'mask', sizes (32.0, 96.0), got 1"),
+    (lambda: DetectionScores("box", (9.0, 9.0)), "sizes must be 0 < small < large, got (9.0, 9.0)"),
     (lambda: DetectionScores().add(IOU.mT, *ROW, *OBJECTS), "scores must have shape (3,), as iou says, got (2,)"),
     (
         lambda: DetectionScores().add(IOU, *ROW, *OBJECTS[:2], OBJECTS[2][:1]),

@@ -97,7 +97,7 @@ def test_options_that_there_are_not(tmp_path, build, options, message):
 def test_splits_of_sets_without_any(tmp_path):
     put(tmp_path, {"a_rgb.png": photo(1, 1), "PNGImages/a.png": photo(1, 1), "PedMasks/a_mask.png": png([[1]])})
     for build in (LeafSamples, PennFudanSamples):
-        with pytest.raises(ValueError, match="split must be among 'train', 'val', 'all', got 'test'"):
+        with pytest.raises(ValueError, match="split must be among 'train', 'val', 'all', 'train2'"):
             build(tmp_path, "test")
         with pytest.raises(IndexError, match=re.escape("index must be in [0, 1), got 1")):
             build(tmp_path, "all")[1]

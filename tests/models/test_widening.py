@@ -23,7 +23,7 @@ def test_the_maps_are_those_of_the_narrow_one():
 
 def test_copies_part_where_fresh_weights_read_them():
     torch.manual_seed(0)
-    wide = TinyBackbone((24, 40, 72, 120, 144))
+    wide = TinyBackbone((24, 40, 72, 120, 160))
     widen(TinyBackbone(), wide)
     first = wide.stages[0][0].weight
     assert first[16].equal(first[0])

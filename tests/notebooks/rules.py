@@ -124,9 +124,9 @@ def _tagged(notebook: NotebookNode, lesson: str) -> Iterator[str]:
 
 
 def _linked(notebook: NotebookNode, lesson: str) -> Iterator[str]:
-    """What mentions a lesson leads to it, as `python notebooks/links.py` writes it; so does "Next"."""
+    """What mentions a lesson leads to it, as `python -m notebooks.links` writes it; so does "Next"."""
     if linked(copy.deepcopy(notebook), lesson) != notebook:
-        yield "mentions lessons that are no links; python notebooks/links.py writes them"
+        yield "mentions lessons that are no links; python -m notebooks.links writes them"
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     wrong = set(re.findall(r"\]\(([^)\s#]+\.ipynb)", text)) - set(files().values())
     yield from (f"has a link to {name}, which is no lesson" for name in sorted(wrong))

@@ -17,7 +17,7 @@ EFFORT = {"02.1": "*●○○ about 5 minutes*", "02.10": "*●●● about 20 m
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_the_head_says_how_long_the_lesson_takes(path):
-    """After a change of an exercise's minutes, or of much text: python notebooks/minutes.py."""
+    """After a change of an exercise's minutes, or of much text: python -m notebooks.minutes."""
     lesson = path.name[:2]
     notebook = nbformat.read(path, as_version=4)
     said = int(re.search(r"\*\*Time:\*\* about (\d+) minutes", notebook.cells[0].source)[1])
@@ -28,7 +28,7 @@ def test_the_head_says_how_long_the_lesson_takes(path):
 
 @pytest.mark.parametrize("path", LESSONS[1:], ids=lambda path: path.stem)
 def test_the_head_says_how_long_the_cells_run(path):
-    """From results/run_seconds.json: python notebooks/minutes.py. A new lesson needs its row there."""
+    """From results/run_seconds.json: python -m notebooks.minutes. A new lesson needs its row there."""
     head = nbformat.read(path, as_version=4).cells[0].source
     assert re.search(r"run in about \d+ seconds? on a fast machine and \d+ on a slow one", head)
     assert minutes.with_seconds(head, minutes.MEASURED[path.name[:2]]) == head
@@ -36,7 +36,7 @@ def test_the_head_says_how_long_the_cells_run(path):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_every_exercise_says_its_difficulty_and_minutes(path):
-    """Written by python notebooks/minutes.py, from the exercises themselves."""
+    """Written by python -m notebooks.minutes, from the exercises themselves."""
     lesson = path.name[:2]
     text = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
     effort = {one.id: f"*{dots(one.difficulty)} about {one.minutes} minutes*" for one in written_exercises(lesson)}

@@ -117,7 +117,7 @@ FAULTS = {
     "has no section: further reading": _drop("Further reading"),
     "its self-check has 4 folded answers, not 5": _replace("<details>no</details>\n\n", "\n"),
     "its further reading links to nothing": _drop("https:"),
-    "mentions lessons that are no links; python notebooks/links.py writes them": _replace(
+    "mentions lessons that are no links; python -m notebooks.links writes them": _replace(
         "[lesson 03](03_transposed_convolution.ipynb)", "[it](03_transposed_convolution.ipynb), lesson 03"
     ),
     "has a link to 03_wrong.ipynb, which is no lesson": _replace("03_transposed_convolution", "03_wrong"),

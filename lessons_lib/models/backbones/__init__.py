@@ -10,7 +10,7 @@ from lessons_lib.models.backbones.tiny import CHANNELS, WIDE_CHANNELS, TinyBackb
 from lessons_lib.models.backbones.vgg import VGG16, load_vgg16, vgg16_classifier, vgg16_stages
 
 TINY_BACKBONES = ("tiny", "tiny_wide")
-"""The backbones of the lessons: the same layers, with 16, 24, 48, 80 and 96 channels or half as many again."""
+"""The backbones of the lessons: the same layers, with 16, 24, 48, 80 and 96 channels or about half as many again."""
 
 BACKBONES = (*TINY_BACKBONES, "vgg16", *DESIGNS)
 """The names that `make_backbone` knows."""

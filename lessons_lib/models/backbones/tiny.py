@@ -12,7 +12,7 @@ from lessons_lib.models.backbones.strides import plan_stages
 from lessons_lib.ops.grid import PIXELS
 
 CHANNELS = (16, 24, 48, 80, 96)
-WIDE_CHANNELS = (24, 40, 72, 120, 144)
+WIDE_CHANNELS = (24, 40, 72, 120, 160)
 """Of the maps of the tiny backbone, and of the wide one, c1 to c5."""
 
 GROUPS = 8
