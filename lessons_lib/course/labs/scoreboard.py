@@ -50,7 +50,7 @@ def lines(table: str) -> tuple[Line, ...]:
         runs = row["runs"]
         values = {name: row["mean"][f"{kind}_{name.lower().replace(' ', '_')}"] for name in SCORES}
         costs = (
-            row["parameters"],
+            float(row["parameters"]),
             min(run["predict_ms"] for run in runs),
             sum(run["train_seconds"] for run in runs) / len(runs),
         )
@@ -73,8 +73,8 @@ def compute(table: str, column: str, slowest: float) -> View:
 
 
 HEADS = {
-    "AP small": "AP\nsmall", "AP medium": "AP\nmedium", "AP large": "AP\nlarge", "parameters": "1,000\nweights",
-    "ms an image": "ms an\nimage", "training, s": "training\nseconds",
+    "AP small": "AP\nS", "AP medium": "AP\nM", "AP large": "AP\nL", "parameters": "1,000\nweights",
+    "ms an image": "ms an\nimage", "training, s": "trained,\nseconds",
 }  # fmt: skip
 """What stands over a column, where that is not its name."""
 
