@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def make_row(protocol: Protocol, name: str, seed: int, steps: int, folder: Path,
     }  # fmt: skip
     last = {k: judged.scores[k] for k in NUMBERS if k in judged.scores}
     row["curve"] = curve(looks | {str(steps): last}, [line[key] for line in journal])
-    row["found"] = [as_json(found) for found in judged.found[:SHOWN]]
+    if find_spec("pycocotools"):  # writes their masks; a machine that is lent for its GPU may lack it
+        row["found"] = [as_json(found) for found in judged.found[:SHOWN]]
     write_whole(folder / ROW, json.dumps(row, ensure_ascii=False) + "\n")
     return None
 

@@ -85,7 +85,7 @@ def write_table(work: Path, out: Path) -> None:
     table = collect(work)
     for row in table["rows"].values():
         for run in row["runs"][1:]:
-            del run["found"]
+            run.pop("found", None)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, _lines(table))
 

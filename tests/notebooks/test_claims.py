@@ -24,10 +24,8 @@ LEDGER = {
     **{17: ("15",), 18: ("14",), 19: ("14",), 20: ("12", "14"), 21: ("12",), 22: ("19",), 23: ("18",), 24: ("17",)},
     **{25: ("17",), 26: ("17",)},
 }
-# Lessons whose claims are not yet written with claim(...); a lesson that is done leaves this list.
-WAITING: set[str] = set()
 EXISTING = {path.name[:2]: path for path in NOTEBOOKS.glob("*.ipynb")}
-CLAIMS = [(number, name) for number, lessons in LEDGER.items() for name in lessons if name in EXISTING]
+CLAIMS = [(number, name) for number, lessons in LEDGER.items() for name in lessons]
 
 
 def evidence(notebook: nbformat.NotebookNode) -> dict[int, set[str]]:
@@ -48,17 +46,8 @@ def evidence(notebook: nbformat.NotebookNode) -> dict[int, set[str]]:
 
 @pytest.mark.parametrize("number, name", CLAIMS, ids=lambda value: str(value))
 def test_claim_has_its_evidence(number, name):
-    if name in WAITING:
-        pytest.skip(f"lesson {name} does not write its claims with claim(...) yet")
     found = evidence(nbformat.read(EXISTING[name], as_version=4))
     assert ROLES - found.get(number, set()) == set(), f"claim {number} lacks these in lesson {name}"
-
-
-@pytest.mark.parametrize("name", sorted(WAITING))
-def test_a_lesson_that_is_done_no_longer_waits(name):
-    found = evidence(nbformat.read(EXISTING[name], as_version=4))
-    mine = [number for number, lesson in CLAIMS if lesson == name]
-    assert any(ROLES - found.get(number, set()) for number in mine), f"lesson {name} is done: take it off the list"
 
 
 @pytest.mark.parametrize("lesson", sorted(EXISTING))
