@@ -2,9 +2,9 @@
 
 It runs the GPU tests, times the operators and training steps against torchvision, trains a semantic model and
 Mask R-CNN on scenes of 256 pixels that the GPU draws, and goes on with the scoreboard on ResNet-50, a minute a system,
-for as long as time is left: given again, it makes the next rows. Each part is a process of its own with a limit of time; what it
-measured is in results/gpu.json as soon as it ends, and the next part goes on whatever happened. `--small` runs the same
-on a CPU, to prove that it can.
+for as long as time is left: given again, it makes the next rows. Each part is a process of its own with a limit of
+time; what it measured is in results/gpu.json as soon as it ends, and the next part goes on whatever happened. `--small`
+runs the same on a CPU, to prove that it can.
 """
 
 import argparse

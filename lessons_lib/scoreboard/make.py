@@ -124,7 +124,8 @@ def verify(protocol: Protocol, names: list[str], seeds: list[int], work: Path, d
                 if asked is not None:
                     return EXIT_STATUS + asked
                 second = json.loads((Path(folder) / "run" / ROW).read_text("utf-8"))
-            differ = [key for key in ("weights", "scores", "class_ap", "errors", "found") if first.get(key) != second.get(key)]
+            same = ("weights", "scores", "class_ap", "errors", "found")
+            differ = [key for key in same if first.get(key) != second.get(key)]
             print(f"{name}, seed {seed}: {'differs in ' + ', '.join(differ) if differ else 'the same to the last bit'}")
             status = 1 if differ else status
     return status

@@ -38,7 +38,8 @@ def test_masks_and_boxes_are_those_of_the_table():
         torch.testing.assert_close(found.boxes, torch.tensor(entry["boxes"]).reshape(-1, 4))
         size = list(laboratory.scenes()[number].label_map.shape)
         for counts, mask in zip(entry["masks"], found.known_masks, strict=True):
-            assert torch.equal(mask, torch.from_numpy(decode(frPyObjects({"size": size, "counts": counts}, *size))).bool())
+            theirs = decode(frPyObjects({"size": size, "counts": counts}, *size))
+            assert torch.equal(mask, torch.from_numpy(theirs).bool())
 
 
 def test_one_system_beside_itself_differs_nowhere():
