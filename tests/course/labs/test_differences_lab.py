@@ -6,7 +6,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from pycocotools.mask import decode, frPyObjects
+from pycocotools.mask import decode
 
 from lessons_lib.course.labs import differences as laboratory
 from lessons_lib.course.labs.differences import Side, View
@@ -38,7 +38,7 @@ def test_masks_and_boxes_are_those_of_the_table():
         torch.testing.assert_close(found.boxes, torch.tensor(entry["boxes"]).reshape(-1, 4))
         size = list(laboratory.scenes()[number].label_map.shape)
         for counts, mask in zip(entry["masks"], found.known_masks, strict=True):
-            theirs = decode(frPyObjects({"size": size, "counts": counts}, *size))
+            theirs = decode({"size": size, "counts": counts})
             assert torch.equal(mask, torch.from_numpy(theirs).bool())
 
 
