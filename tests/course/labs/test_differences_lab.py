@@ -30,6 +30,7 @@ def test_every_corner_can_be_computed_drawn_and_said(corner):
         assert f"<b>{side.words}:</b> {sum(side.hits)} of {total} objects" in laboratory.caption(view)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_masks_and_boxes_are_those_of_the_table():
     """The run lengths as pycocotools reads them."""
     for number in range(SHOWN):
