@@ -84,22 +84,23 @@ class Cells:
 
     def weights(self, pixels: int) -> Float[Tensor, "N pixels count"]:
         """How much each cell counts at the middle of each of the first `pixels` pixels: by its nearness."""
-        return self._near(torch.arange(pixels, device=self.start.device).expand(len(self.start), pixels), slice(None))
+        every = torch.arange(pixels, device=self.start.device)
+        return self._near(every[None, :], self.start[:, None], self.length[:, None])
 
     def windows(self, pixels: int) -> list[tuple[int, Float[Tensor, "_ count"]]]:
         """(first pixel, weights) of each mask, only where a weight may be more than 0."""
         reach = self.length.nan_to_num(0).clamp(min=0) * (self.count + 0.5)
-        low = (self.start - self.length / 2 - 0.5).floor().nan_to_num(0).clamp(0, pixels).long().tolist()
-        high = (self.start + reach + 0.5).ceil().nan_to_num(0).clamp(0, pixels).long().tolist()
-        every = torch.arange(pixels, device=self.start.device)
-        return [
-            (a, self._near(every[None, a : max(a, b)], slice(n, n + 1))[0])
-            for n, (a, b) in enumerate(zip(low, high, strict=True))
-        ]
+        low = (self.start - self.length / 2 - 0.5).floor().nan_to_num(0).clamp(0, pixels).long()
+        high = (self.start + reach + 0.5).ceil().nan_to_num(0).clamp(0, pixels).long()
+        sizes = (high - low).clamp(min=0)
+        mask = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)  # of each row of weights
+        ends = sizes.cumsum(0)
+        pixel = torch.arange(len(mask), device=sizes.device) + (low - ends + sizes)[mask]
+        together = self._near(pixel, self.start[mask], self.length[mask])
+        return list(zip(low.tolist(), together.split(sizes.tolist()), strict=True))
 
-    def _near(self, pixel: Tensor, which: slice) -> Float[Tensor, "n pixels count"]:
-        length = self.length[which, None]
-        at = (pixel + 0.5 - self.start[which, None]) / length - 0.5  # in cells, cell j standing at j
+    def _near(self, pixel: Tensor, start: Tensor, length: Tensor) -> Float[Tensor, "... count"]:
+        at = (pixel + 0.5 - start) / length - 0.5  # in cells, cell j standing at j
         at = torch.where((length > 0) & at.isfinite(), at, -2.0)
         cell = torch.arange(self.count, device=at.device)
         return (1 - (at[..., None] - cell).abs()).clamp(min=0)

@@ -160,6 +160,7 @@ def _to_weights(
 ) -> tuple[Float[Tensor, "R P K"], Float[Tensor, "R Q L"]]:
     """The gradients of the weights along both axes."""
     across, along = rows.weight, columns.weight
-    apart = (table[cell] @ per_bin[..., None].to(table.dtype)).view(*cell.shape[:3], across.shape[2], along.shape[2])
+    read = table.index_select(0, cell.flatten()).view(*cell.shape, -1)  # twice as fast as table[cell]
+    apart = (read @ per_bin[..., None].to(table.dtype)).view(*cell.shape[:3], across.shape[2], along.shape[2])
     apart = apart.to(across.dtype)  # (R, P, Q, K, K'), of each product of a row's and a column's weight
     return torch.einsum("rpqkl,rql->rpk", apart, along), torch.einsum("rpqkl,rpk->rql", apart, across)
