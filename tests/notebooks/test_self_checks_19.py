@@ -25,7 +25,7 @@ def test_lesson_19():
     scores.update(near, truth)
     iou = torch.tensor([[0.45]], dtype=torch.float64)
     kind = kinds_of(iou, iou > 0, torch.tensor([0.9]), torch.zeros(1, dtype=torch.bool))
-    assert kind == ["badly localised"] and scores.compute()["box_ap50"] == 0
+    assert kind == ["badly localised"] and scores.compute()["ap50"] == 0
     assert "badly localised" in found[3] and "AP50 = 0" in found[3]
     large = torch.tensor([900.0])
     words, _ = counted_in_range(torch.tensor([[0.8]]), torch.tensor([50.0]), large, large < 0, 0.0, 100.0)

@@ -17,7 +17,7 @@ COSTS = {"parameters": 1000.0, "ms an image": 1.0, "training, s": 1.0}
 """The columns: scores, then costs, each with what it is divided by before it is printed."""
 
 COLUMNS = (*SCORES, *COSTS)
-BAR, CHOSEN = "#56B4E9", "#B34700"
+BAR, CHOSEN = "#2E8BC0", "#B34700"
 
 
 @dataclass(frozen=True)
