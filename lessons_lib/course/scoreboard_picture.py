@@ -1,4 +1,4 @@
-"""The scoreboard as a picture, for the README: python -m lessons_lib.scoreboard.picture [FILE]."""
+"""The scoreboard as a picture, for the README: python -m lessons_lib.course.scoreboard_picture [FILE]."""
 
 import hashlib
 import json

@@ -5,7 +5,7 @@ import copy
 import pytest
 from PIL import Image
 
-from lessons_lib.scoreboard.picture import HOME, draw, gist, main
+from lessons_lib.course.scoreboard_picture import HOME, draw, gist, main
 from lessons_lib.shipped import results
 
 TABLE = results("scoreboard")
