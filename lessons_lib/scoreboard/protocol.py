@@ -61,7 +61,9 @@ class Protocol:
         """The settings of a run. ValueError for a seed that has no split."""
         if self.folds and not 0 <= seed < FOLDS:
             raise ValueError(f"seeds must be 0 to {FOLDS - 1}, a split each, got {seed}")
-        options = system.options | ({"steps": self.most + 1} if system.model == "recurrent" else {})
+        options = system.options
+        if system.model == "recurrent":  # it must know how many objects there are at most, and how large
+            options = {**options, "steps": self.most + 1, "start_area": float(self.size**2 // 6)}
         return Settings(
             system.model, data=self.data, root=self.root, split=f"train{seed + 1}" if self.folds and seed else "train",
             preset="clear", count=self.count, size=self.size, augment="window" if self.own_scale else "flip",

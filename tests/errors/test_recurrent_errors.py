@@ -1,5 +1,6 @@
 """What the parts of recurrent instance segmentation say to arguments that do not fit."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -30,8 +31,9 @@ CASES = [
         lambda: spatial_inhibition(torch.zeros(2, 0, 3), torch.tensor(1.0)),
         "logits must be float maps of ≥ 1 position, got torch.float32 (2, 0, 3)",
     ),
-    (lambda: Inhibition(0.0), "area must be in (0, 4096) pixels, got 0.0"),
-    (lambda: Inhibition(5000.0), "area must be in (0, 4096) pixels, got 5000.0"),
+    (lambda: Inhibition(0.0), "area must be in (0, inf) pixels, got 0.0"),
+    (lambda: Inhibition(math.inf), "area must be in (0, inf) pixels, got inf"),
+    (lambda: Inhibition(5000.0, compete=False), "area must be in (0, 4096) pixels, got 5000.0"),
     (lambda: RecurrentConfig(steps=0), "steps must be ≥ 1, got 0"),
     (lambda: RecurrentConfig(finest_width=0), "finest_width must be ≥ 1, got 0"),
     (lambda: RecurrentConfig(grow_every=-1), "grow_every must be ≥ 0, got -1"),

@@ -54,8 +54,9 @@ class Inhibition(nn.Module):
 
     def __init__(self, area: float, compete: bool = True, positions: int = 64 * 64) -> None:
         super().__init__()
-        if not 0 < area < positions:
-            raise ValueError(f"area must be in (0, {positions}) pixels, got {area}")
+        most = math.inf if compete else positions
+        if not 0 < area < most:
+            raise ValueError(f"area must be in (0, {most}) pixels, got {area}")
         self.compete = compete
         start = math.log(area) if compete else math.log(area / (positions - area))
         self.bias = nn.Parameter(torch.tensor(start))

@@ -136,6 +136,7 @@ def recurrent(
     steps: int = 13,
     grow_every: int = 0,
     inhibition: bool = True,
+    start_area: float = 120.0,
     variant: str = "square",
     matching: str = "best",
     lam: float = 1.0,
@@ -147,13 +148,15 @@ def recurrent(
     """Recurrent instance segmentation with fresh weights; `num_classes` counts the background.
 
     The options are fields of `RecurrentConfig`, `variant` being `loss_variant`. With the tiny backbone the states have
-    32 channels, and 16 on the finest of several levels; with a large one 100, as in the paper.
+    32 channels, and 16 on the finest of several levels; with a large one 100, as in the paper. Let `start_area` be
+    about the area of the largest object, in pixels: the default is a leaf's of the course's plants, and larger objects
+    are not drawn until the network has learned a larger bias, which takes hundreds of steps.
     ValueError for what it refuses.
     """
     tiny = backbone in TINY_BACKBONES
     config = RecurrentConfig(
-        steps=steps, grow_every=grow_every, inhibition=inhibition, loss_variant=variant, lam=lam, matching=matching,
-        skips=skips, classes=classes, one_minus_iou=one_minus_iou, monotone=monotone,
+        steps=steps, grow_every=grow_every, inhibition=inhibition, start_area=start_area, loss_variant=variant,
+        matching=matching, lam=lam, skips=skips, classes=classes, one_minus_iou=one_minus_iou, monotone=monotone,
         width=32 if tiny else 100, finest_width=16 if skips and tiny else None,
     )  # fmt: skip
     return recurrent_model(num_classes, backbone, config)

@@ -59,7 +59,8 @@ class Decoder(nn.Module):
         self.draw = nn.Conv2d(config.fine_width, 1, 3, padding=1, bias=False)  # the inhibition has one
         self.inhibition = Inhibition(config.start_area, config.inhibition)
         self.stop = nn.Linear(4 * sum(widths), 1)
-        self.classify = nn.Linear(4 * sum(widths), num_classes) if config.classes else None
+        seen = 4 * sum(widths) + channels[levels[-1]]
+        self.classify = nn.Linear(seen, num_classes) if config.classes else None
         for head in (self.stop, self.classify):
             if head is not None:  # of fresh weights every score is ½
                 nn.init.zeros_(head.weight)
@@ -82,8 +83,11 @@ class Decoder(nn.Module):
         hidden, cell = (torch.stack(parts, dim=1) for parts in zip(*finest, strict=True))
         look = torch.stack(looks, dim=1)  # (B, T, four times the channels of all states)
         logits = self._drawn(hidden, self.from_fine(seen[self.fine]), size)
-        classes = None if self.classify is None else self.classify(look)
-        return Unrolled(logits, self.inhibition(logits, valid), self.stop(look)[..., 0], hidden, cell, classes)
+        masks, classes = self.inhibition(logits, valid), None
+        if self.classify is not None:
+            shown = through_masks(maps[self.levels[-1]], masks.detach())
+            classes = self.classify(torch.cat([look, shown], dim=2))
+        return Unrolled(logits, masks, self.stop(look)[..., 0], hidden, cell, classes)
 
     def _drawn(self, hidden: Tensor, fine: Float[Tensor, "B F h w"], size: Sequence[int]) -> Float[Tensor, "B T H W"]:
         """The finest state and the fine map together, drawn cell by cell, and brought to the image's pixels."""
@@ -107,6 +111,18 @@ class Decoder(nn.Module):
         cell = self.cells[n]
         assert isinstance(cell, ConvLSTMCell)
         return cell
+
+
+def through_masks(features: Float[Tensor, "B C h w"], masks: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T C"]:
+    """The mean of the features under each mask, each cell counting as much as the mask covers it; 0 for an empty one.
+
+    >>> left = torch.tensor([[[[1.0, 0.0]]]])
+    >>> through_masks(torch.tensor([[[[3.0, 7.0]]]]), left)
+    tensor([[[3.]]])
+    """
+    share = F.adaptive_avg_pool2d(masks, features.shape[2:]).flatten(2)  # (B, T, cells)
+    total = share.sum(2, keepdim=True).clamp(min=torch.finfo(share.dtype).tiny)
+    return (share / total).to(features.dtype) @ features.flatten(2).mT
 
 
 def linear_weights(grid: Grid, cells: int, pixels: int, like: Tensor) -> Float[Tensor, "pixels cells"]:

@@ -12,7 +12,7 @@ from lessons_lib.data.scenes.rosettes import RosetteConfig, draw_rosettes
 from lessons_lib.models.instance.recurrent import recurrent, recurrent_model
 from lessons_lib.models.instance.recurrent_config import RecurrentConfig
 from lessons_lib.models.instance.recurrent_losses import kept_steps, matched, monotone_logits, sequence_losses
-from lessons_lib.models.instance.sequence import linear_weights
+from lessons_lib.models.instance.sequence import linear_weights, through_masks
 from lessons_lib.ops.coverage import best_assignment, coverage_loss, score_loss, score_loss_with_logits
 from lessons_lib.ops.grid import Grid
 
@@ -147,7 +147,37 @@ def test_a_class_for_each_mask():
         model.decoder.classify.bias.copy_(torch.tensor([9.0, 0, 5, 1]))  # the background is no answer
     found = model.read(torch.ones(2, 3, 3), torch.ones(2), model.decoder.classify.bias.expand(2, 4))
     assert found["instances"].labels.tolist() == [2, 2]
-    assert model.expected_losses()["class"] == pytest.approx(0.1 * math.log(4))
+    assert model.expected_losses()["class"] == pytest.approx(0.5 * math.log(4))
+
+
+def test_the_features_under_each_mask_are_averaged():
+    """By loops, on masks of 6 × 8 pixels over maps of 3 × 4 cells; an empty mask shows nothing."""
+    random = torch.Generator().manual_seed(5)
+    features, masks = torch.rand(2, 5, 3, 4, generator=random), torch.rand(2, 3, 6, 8, generator=random)
+    masks[1, 2] = 0
+    shown = through_masks(features, masks)
+    assert not shown[1, 2].any()
+    for image, step in itertools.product(range(2), range(3)):
+        weights = [
+            [masks[image, step, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].mean() for x in range(4)] for y in range(3)
+        ]
+        weights = torch.tensor(weights)
+        if weights.any():
+            wanted = (features[image] * weights).sum((1, 2)) / weights.sum()
+            torch.testing.assert_close(shown[image, step], wanted)
+
+
+def test_a_class_is_that_of_what_the_mask_shows():
+    """Two objects of two colours: with the states switched off, a step's class is its mask's own."""
+    model = small(classes=True)
+    seen = model.decoder.classify.in_features - model.features.channels["p2"]
+    with torch.no_grad():
+        model.decoder.classify.weight[:, :seen] = 0
+        model.decoder.classify.weight[:, seen:] = torch.randn(model.decoder.classify.weight[:, seen:].shape)
+    made = model.unroll(collate(PLANTS).images)
+    maps = model.features(collate(PLANTS).images)
+    wanted = through_masks(maps["p2"], made.masks) @ model.decoder.classify.weight[:, seen:].T
+    torch.testing.assert_close(made.class_logits, wanted + model.decoder.classify.bias)
 
 
 def test_a_batch_with_padding_is_its_images_alone():
