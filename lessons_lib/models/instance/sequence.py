@@ -120,7 +120,8 @@ def through_masks(features: Float[Tensor, "B C h w"], masks: Float[Tensor, "B T 
     >>> through_masks(torch.tensor([[[[3.0, 7.0]]]]), left)
     tensor([[[3.]]])
     """
-    share = F.adaptive_avg_pool2d(masks, features.shape[2:]).flatten(2)  # (B, T, cells)
+    height, width = features.shape[2:]
+    share = F.adaptive_avg_pool2d(masks, (height, width)).flatten(2)  # (B, T, cells)
     total = share.sum(2, keepdim=True).clamp(min=torch.finfo(share.dtype).tiny)
     return (share / total).to(features.dtype) @ features.flatten(2).mT
 
