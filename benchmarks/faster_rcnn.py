@@ -21,6 +21,7 @@ from lessons_lib.data.scenes import CLASSES, PRESETS, draw_scenes
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.rpn import Proposals
 from lessons_lib.models.instance.torchvision_weights import load_torchvision, torchvision_detector
+from lessons_lib.training.recorded import RecordedStep
 
 GOAL = 0.85
 """Of torchvision's time for a step."""
@@ -78,19 +79,48 @@ def stepper(
     """A function that makes one step of SGD and returns its seconds."""
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=lr, momentum=0.9)
 
-    def step() -> float:
-        clock = time.perf_counter if device == "cuda" else time.process_time
-        start = clock()
+    def step() -> None:
         optimizer.zero_grad()
         with torch.autocast(device, torch.bfloat16, enabled=bf16):
             value = loss()
         value.backward()
         optimizer.step()
+
+    return timer(step, device)
+
+
+def recorded_stepper(
+    model: nn.Module, learn: Callable[[Batch], dict[str, Tensor]], batch: Batch, device: str, bf16: bool = False,
+    lr: float = 1e-5,
+) -> Callable[[], float]:  # fmt: skip
+    """The same step, which a GPU has recorded; `learn` gives the losses of a batch."""
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=lr, momentum=0.9)
+
+    def losses(own: Batch) -> dict[str, Tensor]:
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+            return learn(own)
+
+    recorded = RecordedStep(model, losses)
+
+    def step() -> None:
+        recorded(batch)
+        optimizer.step()
+
+    return timer(step, device)
+
+
+def timer(call: Callable[[], object], device: str) -> Callable[[], float]:
+    """A function that makes the call and returns its seconds, a CPU's in processor time."""
+
+    def timed() -> float:
+        clock = time.perf_counter if device == "cuda" else time.process_time
+        start = clock()
+        call()
         if device == "cuda":
             torch.cuda.synchronize()
         return clock() - start
 
-    return step
+    return timed
 
 
 def alternate(first: Callable[[], float], second: Callable[[], float], rounds: int) -> list[tuple[float, float]]:

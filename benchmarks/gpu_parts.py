@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -20,12 +21,14 @@ from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.semantic import SemanticScores
 from lessons_lib.models.instance.build import usual_config
 from lessons_lib.models.instance.build_masks import masked_detector, usual_masks
+from lessons_lib.models.instance.rpn import Proposals
 from lessons_lib.models.zoo import build_model
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.grid import Grid
 from lessons_lib.ops.levels import multilevel_roi_align
 from lessons_lib.ops.nms import nms
 from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool
+from lessons_lib.training.recorded import RecordedStep
 from lessons_lib.training.schedule import warm_up_cosine
 
 
@@ -120,15 +123,18 @@ def steps(device: str, small: bool) -> dict[str, Any]:
     given = faster_rcnn.proposals_of(images, 2 * regions)
     images = images.to(device)
     given = replace(given, boxes=given.boxes.to(device), scores=given.scores.to(device), valid=given.valid.to(device))
-    for words, module, own in (("Faster R-CNN", faster_rcnn, True), ("Mask R-CNN", mask_rcnn, False)):
+    for words, module in (("Faster R-CNN", faster_rcnn), ("Mask R-CNN", mask_rcnn)):
         ours, theirs = module.pair(device, size, regions)
         for bf16 in (True, False) if not small else (False,):
-            for whose, proposals in (("same proposals", given), ("own proposals", None))[: 1 + own]:
+            for whose, proposals in (("same proposals", given), ("own proposals", None)):
                 theirs.rpn.__dict__.pop("filter_proposals", None)  # as it was before it was given any
                 first = faster_rcnn.stepper(ours, module.our_losses(ours, images, proposals), device, bf16)
+                learn = partial(losses_of, ours, proposals)
+                again = faster_rcnn.recorded_stepper(ours, learn, images, device, bf16)
                 second = faster_rcnn.stepper(theirs, module.their_losses(theirs, images, proposals), device, bf16)
                 name = f"{words} R-50-FPN, {size} px, batch {batch}, {whose}, {'bf16' if bf16 else 'fp32'}"
                 guarded(name, table, lambda a=first, b=second: step_pair(a, b, rounds, device))
+                guarded(f"{name}, recorded", table, lambda a=again, b=second: step_pair(a, b, rounds, device))
         del ours, theirs  # two pairs would not fit beside each other
     mine, other = fcn_resnet50.pair(device)
     mine.train(), other.train()
@@ -143,7 +149,14 @@ def steps(device: str, small: bool) -> dict[str, Any]:
         lr,
     )
     guarded(f"FCN R-50, {size} px, batch {batch}", table, lambda: step_pair(first, second, rounds, device))
+    again = faster_rcnn.recorded_stepper(mine, mine, images, device, not small, lr)
+    guarded(f"FCN R-50, {size} px, batch {batch}, recorded", table, lambda: step_pair(again, second, rounds, device))
     return {"table": table}
+
+
+def losses_of(model: nn.Module, proposals: Proposals | None, batch: Batch) -> dict[str, Tensor]:
+    """The losses of a step of ours by name; the proposals are its own where none are given."""
+    return model.learn(batch, proposals=proposals).losses
 
 
 def step_pair(ours: Callable[[], float], theirs: Callable[[], float], rounds: int, device: str) -> dict[str, float]:
@@ -199,11 +212,15 @@ def instances(device: str, small: bool) -> dict[str, Any]:
 
 
 def learn(model: nn.Module, device: str, small: bool, rate: float) -> dict[str, Any]:
-    """Trains for a time on scenes drawn on the device, the rate falling with the time; steps, seconds, images/s."""
+    """Trains for a time on scenes drawn on the device, the rate falling with the time; steps and seconds.
+
+    The device makes recorded steps, and beside them all that the images need.
+    """
     limit, size, batch = (2.0, 64, 2) if small else (70.0, 256, 16)
     config, ticks = replace(PRESETS["clear"], size=size), 1000
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=1e-4)
     schedule = warm_up_cosine(rate, ticks)
+    step_of = RecordedStep(model, torch.autocast(device, torch.bfloat16, enabled=device == "cuda")(model))
     begin, step, losses, drawing = time.monotonic(), 0, {}, 0.0
     while (passed := time.monotonic() - begin) < limit:
         for group in optimizer.param_groups:
@@ -211,10 +228,7 @@ def learn(model: nn.Module, device: str, small: bool, rate: float) -> dict[str, 
         start = time.monotonic()
         images: Batch = collate(draw_scenes(range(step * batch, (step + 1) * batch), config, device=device)).to(device)
         drawing += time.monotonic() - start
-        optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            losses = model(images)
-        torch.stack([*losses.values()]).sum().backward()
+        losses = step_of(images)
         nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
         step += 1

@@ -5,7 +5,6 @@ take turns in one run. On a CPU it is one thread, in processor seconds, which a 
 """
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
@@ -16,7 +15,7 @@ from torchvision.models import detection
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.models.detection.roi_heads import paste_masks_in_image, project_masks_on_boxes
 
-from benchmarks.faster_rcnn import alternate, proposals_of, scenes, stepper
+from benchmarks.faster_rcnn import alternate, proposals_of, scenes, stepper, timer
 from lessons_lib.data.sample import Batch
 from lessons_lib.data.scenes import CLASSES
 from lessons_lib.models.instance.mask_rcnn import MaskRCNN
@@ -65,30 +64,16 @@ def their_losses(model: nn.Module, batch: Batch, given: Proposals | None) -> Cal
     return losses
 
 
-def timer(call: Callable[[], object], device: str) -> Callable[[], float]:
-    """A function that makes the call and returns its seconds."""
-
-    def timed() -> float:
-        clock = time.perf_counter if device == "cuda" else time.process_time
-        start = clock()
-        with torch.inference_mode():
-            call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        return clock() - start
-
-    return timed
-
-
 def inference(ours: MaskRCNN, theirs: nn.Module, batch: Batch, device: str) -> tuple[Callable, Callable]:
     """The prediction of one image by both, masks in the image's pixels as bools."""
     image = batch.images[0]
 
+    @torch.inference_mode()
     def predict_theirs() -> Tensor:
         return theirs([image])[0]["masks"] > 0.5
 
     ours.eval(), theirs.eval()
-    return timer(lambda: ours.predict([image]), device), timer(predict_theirs, device)
+    return timer(torch.inference_mode()(lambda: ours.predict([image])), device), timer(predict_theirs, device)
 
 
 def pasting(device: str, count: int = 100) -> tuple[Callable, Callable]:

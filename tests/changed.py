@@ -16,6 +16,7 @@ APART = ("tests/browser", "tests/errors", "tests/notebooks")
 """Tests that have a target of their own in the Makefile, because they need a browser, kernels or no type checks."""
 READERS = {
     "tests/test_examples.py": r"lessons_lib/(ops|metrics|models|data)/",
+    "tests/test_mutants.py": r"lessons_lib/(ops|metrics|models)/",
     "tests/test_docs.py": r"[A-Z]+\.md|docs/|Makefile|pyproject\.toml|constraints\.txt",
 }
 """Tests that read files without importing them: which files each reads."""

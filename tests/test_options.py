@@ -53,6 +53,7 @@ CHANGES = {
     ("train", "--on-error"): {"--on-error": "skip"},
     ("train", "--out"): {"--out": "elsewhere"},
     ("train", "--save-every"): {"--save-every": "1"},
+    ("train", "--recorded"): {"--recorded": None},
     ("train", "--resume"): {"--resume": None},
     ("evaluate", "run_folder"): {"run_folder": "nowhere"},
     ("evaluate", "--data"): {"--data": "voc2012"},

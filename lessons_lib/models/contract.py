@@ -96,12 +96,15 @@ def pixel_cross_entropy(logits: Float[Tensor, "B K H W"], label_maps: Int64[Tens
     """The mean over all pixels of −log p(true class); void pixels (255) do not count.
 
     A batch of nothing but void gives exactly 0, still attached to the logits, so that every parameter takes part.
-    Raises ValueError for a label that is neither a class of the logits nor void.
+    Raises ValueError for a label that is neither a class of the logits nor void; on a GPU, which nobody waits for, an
+    assertion on the device finds it.
     """
     classes = logits.shape[1]
     counted = label_maps != VOID
     wrong = counted & ((label_maps < 0) | (label_maps >= classes))
-    if wrong.any():
+    if label_maps.is_cuda:
+        torch._assert_async(~wrong.any(), f"label_maps must hold 0 to {classes - 1} or 255")
+    elif wrong.any():
         raise ValueError(f"label_maps must hold 0 to {classes - 1} or 255, got {label_maps[wrong][0].item()}")
     total = F.cross_entropy(logits, label_maps, ignore_index=VOID, reduction="sum")
     return total / counted.sum().clamp(min=1)

@@ -10,12 +10,15 @@ right, and in practice some ten rounds are enough, each of them one operation on
 """
 
 import math
+from collections.abc import Callable
 from numbers import Real
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+
+Meeting = Callable[[Bool[Tensor, "*batch N"]], Bool[Tensor, "*batch M"]]
 
 BLOCK = 128
 """Boxes that a CPU settles at once: their IoU matrix stays in its cache."""
@@ -175,15 +178,33 @@ def fixpoint(
     overlaps: Bool[Tensor, "*batch N N"], alive: Bool[Tensor, "*batch N"], rounds: int | None = None
 ) -> Bool[Tensor, "*batch N"]:
     """Which of the boxes that are alive stay; `overlaps[i, j]` is true only where i goes before j."""
-    keep = alive
+    keep, met = alive, _meeting(overlaps)
     for _ in range(rounds or 0):
-        keep = alive & ~(overlaps & keep[..., None]).any(-2)
+        keep = alive & ~met(keep)
     if rounds is not None:
         return keep
     while True:
-        before, keep = keep, alive & ~(overlaps & keep[..., None]).any(-2)
+        before, keep = keep, alive & ~met(keep)
         if torch.equal(before, keep):
             return keep
+
+
+def _meeting(overlaps: Bool[Tensor, "*batch N N"]) -> Meeting:
+    """Tells which boxes overlap any of some boxes."""
+    if overlaps.is_cuda:
+        return _meeting_by_product(overlaps)
+    return lambda some: (overlaps & some[..., None]).any(-2)
+
+
+def _meeting_by_product(overlaps: Bool[Tensor, "*batch N M"]) -> Meeting:
+    """The same as a product with the matrix: a GPU goes over it once, and half precision keeps every count above 0."""
+    matrix = overlaps.half()
+
+    def met(some: Bool[Tensor, "*batch N"]) -> Bool[Tensor, "*batch M"]:
+        with torch.autocast(matrix.device.type, enabled=False):  # which would copy the matrix each time
+            return (some.half()[..., None, :] @ matrix)[..., 0, :] > 0
+
+    return met
 
 
 def _check(boxes: Tensor, scores: Tensor, iou_threshold: float) -> None:

@@ -48,6 +48,7 @@ RUN_OPTIONS: dict[str, dict[str, Any]] = {
     "on_error": {"choices": ("raise", "skip"), "help": "stop at a damaged image, or leave it out (default: raise)"},
     "out": {"metavar": "FOLDER", "help": "where the run is kept (default: runs/MODEL_DATA)"},
     "save_every": {"type": int, "metavar": "STEPS", "help": "how often it is saved (default: 100)"},
+    "recorded": {"action": "store_true", "help": "on a GPU: record a step and repeat it, often in half the time"},
     "resume": {"action": "store_true", "help": "continue the run in the folder, or begin it if there is none"},
 }
 """The options of a run that is kept in a folder."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lessons_lib.data.sample import Batch
+from lessons_lib.training.recorded import RecordedStep
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ watchers: list[Callable[[Record, int], object]] = []
 
 def fit(
     model: nn.Module, loader: Iterable[Batch], optimizer: Optimizer, steps: int, start: int = 0, *,
-    rate: Callable[[int], float] | None = None, clip: float | None = None,
+    rate: Callable[[int], float] | None = None, clip: float | None = None, recorded: bool = False,
 ) -> Iterator[Record]:  # fmt: skip
     """Train until `steps` steps are made, of which `start` are already made, and yield a `Record` after each.
 
@@ -44,6 +45,7 @@ def fit(
         rate: the learning rate of a step, counted from 1, such as `one_cycle(0.005, steps)`; None leaves the
             optimiser's own.
         clip: the largest norm of the whole gradient, to which a longer one is cut; None cuts nothing.
+        recorded: on a GPU, record a step once and then repeat it, for a process that trains alone: see `RecordedStep`.
 
     With several processes (torch's DDP around the model) the gradient and the recorded losses are means over the
     processes: the same as one process with all their images where each holds equally many pixels that count, and
@@ -61,11 +63,16 @@ def fit(
         raise ValueError(f"clip must be > 0 or None, got {clip}")
     device = next(model.parameters()).device
     batches = _cycle(loader)
+    recording = RecordedStep(model) if recorded else None
     for step in range(start + 1, steps + 1):
         model.train()
-        losses = model(next(batches).to(device))
-        optimizer.zero_grad()
-        sum(losses.values()).backward()
+        batch = next(batches).to(device)
+        if recording:
+            losses = recording(batch)
+        else:
+            losses = model(batch)
+            optimizer.zero_grad()
+            sum(losses.values()).backward()
         record = Record(step, _mean_over_processes(losses))
         _require_finite(record)
         if rate is not None:

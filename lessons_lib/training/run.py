@@ -36,7 +36,7 @@ Start = Callable[[nn.Module, Sequence[str]], str]
 @dataclass
 class Run:
     """A training run that is set up: what its steps need, and its folder. `meaning` is what its weights stand for;
-    `begun` says with which trained weights it began, "" for none."""
+    `begun` says with which trained weights it began, "" for none. `recorded`: a GPU repeats a step that it recorded."""
 
     settings: Settings
     folder: Path
@@ -49,6 +49,7 @@ class Run:
     optimizer: Optimizer
     start: int
     begun: str = ""
+    recorded: bool = False
 
     @property
     def inner(self) -> nn.Module:
@@ -89,6 +90,7 @@ def set_up(
     resume: bool,
     on_error: str = "raise",
     start_from: Start | None = None,
+    recorded: bool = False,
 ) -> Run:
     """Everything that a step needs, in the state of the folder's checkpoint if there is one.
 
@@ -96,6 +98,9 @@ def set_up(
     """
     task = TASKS[find_model(settings.model).task]
     machine = start_machine(device, settings.precision)
+    if recorded and (machine.device.type != "cuda" or machine.num_processes > 1):
+        got = f"{machine.device.type}, {machine.num_processes} process{'es' * (machine.num_processes > 1)}"
+        raise ValueError(f"recorded must be asked on a GPU, of one process alone, got {got}")
     checkpoint = _checkpoint(settings, folder, resume)
     samples: Any = open_dataset(
         settings.data, settings.root, settings.split, on_error, size=settings.size, preset=settings.preset
@@ -119,7 +124,7 @@ def set_up(
     folder.mkdir(parents=True, exist_ok=True)
     machine.wait_for_everyone()  # nobody writes before all have looked
     start = checkpoint.notes["step"] if checkpoint else 0
-    return Run(settings, folder, machine, task, samples, draws, meaning, model, optimizer, start, begun)
+    return Run(settings, folder, machine, task, samples, draws, meaning, model, optimizer, start, begun, recorded)
 
 
 def _checkpoint(settings: Settings, folder: Path, resume: bool) -> Checkpoint | None:

@@ -35,7 +35,8 @@ UNSEEN = 200
 
 def train(
     settings: Settings, folder: Path, *, save_every: int = 100, device: str = "auto", workers: int | None = None,
-    resume: bool = False, on_error: str = "raise", figures: Figures | None = None, start_from: Start | None = None,
+    resume: bool = False, recorded: bool = False, on_error: str = "raise", figures: Figures | None = None,
+    start_from: Start | None = None,
     go_on: str = "the same command with --resume", unseen: int | None = None, look: Look | None = None,
 ) -> int | None:  # fmt: skip
     """Trains in a folder until the last step and scores the model on images that it has not seen; returns None.
@@ -46,6 +47,7 @@ def train(
         save_every: steps from one checkpoint to the next.
         workers: processes that read images ahead; None is 0 on a CPU and 4 on a GPU.
         resume: take up the run in the folder, or begin it if there is none.
+        recorded: on a GPU, record a step once and then repeat it: see `RecordedStep`.
         on_error: "skip" leaves out damaged images and reports them; "raise" stops at the first.
         figures: draws the losses and some predictions; None draws nothing.
         start_from: gives the fresh model its first weights, and says which.
@@ -67,7 +69,7 @@ def train(
         raise ValueError(f"workers must be ≥ 0, got {workers}")
     if unseen is not None and unseen < 0:
         raise ValueError(f"unseen must be ≥ 0, got {unseen}")
-    run = set_up(settings, folder, device, resume, on_error, start_from)
+    run = set_up(settings, folder, device, resume, on_error, start_from, recorded)
     if workers is None:
         workers = 4 if run.machine.device.type == "cuda" else 0
     try:
@@ -132,7 +134,8 @@ def _steps(run: Run, save_every: int, workers: int, look: Look | None) -> int | 
         journal = stack.enter_context(Journal(run.folder / JOURNAL, run.start)) if run.is_main else None
         before, cpu_before = time.perf_counter(), time.process_time()
         run.seed_step(run.start + 1)
-        for record in fit(run.model, run.loader(workers), run.optimizer, s.steps, run.start, rate=rate, clip=s.clip):
+        batches, how = run.loader(workers), {"rate": rate, "clip": s.clip, "recorded": run.recorded}
+        for record in fit(run.model, batches, run.optimizer, s.steps, run.start, **how):
             asked = agreed(machine, stop.signal)
             if journal is not None:
                 now, cpu_now = time.perf_counter(), time.process_time()

@@ -3,6 +3,7 @@
 Skipped where there is no GPU. LESSONS_GPU=cpu runs the file on a CPU, which only shows that it can run.
 """
 
+import math
 import os
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from lessons_lib.models.instance.build import detector, faster_rcnn, usual_confi
 from lessons_lib.models.instance.build_masks import mask_rcnn
 from lessons_lib.models.instance.build_mnc import mnc
 from lessons_lib.models.semantic.fcn import FCN, fcn_trunk
+from lessons_lib.models.zoo import build_model
 from lessons_lib.ops.box_coding import decode_boxes, encode_boxes
 from lessons_lib.ops.boxes import pairwise_box_iou
 from lessons_lib.ops.coverage import pairwise_soft_iou
@@ -31,7 +33,9 @@ from lessons_lib.ops.pasting import paste_masks, paste_probs
 from lessons_lib.ops.roi import ps_roi_pool, roi_align, roi_pool, roi_warp
 from lessons_lib.ops.sampling import sample
 from lessons_lib.ops.subpixel import pixel_shuffle
+from lessons_lib.training.loop import fit
 from lessons_lib.training.memory import is_out_of_memory
+from lessons_lib.training.recorded import ROUND, RecordedStep, fill_up
 
 DEVICE = os.environ.get("LESSONS_GPU", "cuda" if torch.cuda.is_available() else "")
 pytestmark = pytest.mark.skipif(not DEVICE, reason="needs a GPU, or LESSONS_GPU=cpu")
@@ -173,6 +177,39 @@ def test_a_training_step_never_waits(build, backbone):
         sum(model(batch).values()).backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def fixed_dice(*shape, device):
+    """Dice that fall alike on every device and in every recording."""
+    return (torch.arange(math.prod(shape), device=device) * 0.6180339887).frac().view(shape)
+
+
+@pytest.mark.parametrize("name", ["fcn8s", "faster_rcnn", "mask_rcnn", "mnc", "fcis"])
+def test_a_recorded_step_is_the_step_of_each_batch(name):
+    torch.manual_seed(0)
+    model = build_model(name, 11).to(DEVICE).train()
+    learn = (lambda batch: model.learn(batch, fixed_dice).losses) if hasattr(model, "learn") else None
+    recorded, plain = RecordedStep(model, learn), RecordedStep(model, learn)
+    for numbers in ([0, 1], [2, 3], [0, 1]):
+        batch = collate(draw_scenes(numbers, EASY)).to(DEVICE)
+        found = []
+        for make in (recorded, lambda own: plain._make(fill_up(own, ROUND))):
+            for parameter, gradient in plain.gradients.items():
+                parameter.grad = gradient
+            losses = make(batch)
+            norms = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None])
+            found.append((torch.stack([*losses.values()]).detach().cpu(), norms.cpu()))
+        torch.testing.assert_close(found[0], found[1], rtol=1e-2, atol=5e-3)
+    assert len(recorded.recordings) == (DEVICE == "cuda")
+
+
+def test_a_training_of_recorded_steps():
+    torch.manual_seed(0)
+    model = mask_rcnn(11).to(DEVICE)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    batches = [collate(draw_scenes([2 * k, 2 * k + 1], EASY)).to(DEVICE) for k in range(3)]
+    losses = [record.loss for record in fit(model, batches, optimizer, 60, clip=10.0, recorded=True)]
+    assert sum(losses[-6:]) < 0.7 * sum(losses[:6])
 
 
 def test_a_step_in_bfloat16_is_finite():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision import ops
 
-from lessons_lib.ops.nms import nms, nms_by_mask, nms_in_blocks, nms_loop
+from lessons_lib.ops.nms import _meeting_by_product, nms, nms_by_mask, nms_in_blocks, nms_loop
 
 FORMS = {"loop": nms_loop, "nms": nms, "mask": nms_by_mask, "blocks": nms_in_blocks}
 THRESHOLDS = (0.0, 0.1, 0.3, 0.5, 0.6, 0.7, 0.9, 1.0)
@@ -168,6 +168,17 @@ def test_half_precision_counts_in_float32(dtype):
 def test_no_gradient_asked_for_and_none_given():
     boxes = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10]], requires_grad=True)
     assert nms(boxes, torch.tensor([0.9, 0.8], requires_grad=True), 0.5).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+def test_a_product_says_what_the_matrix_says(share):
+    """Which a GPU asks instead, under autocast too: 3,000 boxes at once are more than bfloat16 counts exactly."""
+    generator = torch.Generator().manual_seed(0)
+    overlaps = torch.rand(2, 3000, 40, generator=generator) < share
+    some = torch.rand(2, 3000, generator=generator) < 0.9
+    with torch.autocast("cpu", torch.bfloat16):
+        found = _meeting_by_product(overlaps)(some)
+    assert torch.equal(found, (overlaps & some[..., None]).any(-2))
 
 
 @pytest.mark.parametrize("seed", range(5))

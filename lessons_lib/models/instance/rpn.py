@@ -89,17 +89,17 @@ def propose(
     before, after = (pair[not training] for pair in (config.before_nms, config.after_nms))
     with torch.set_grad_enabled(moving and torch.is_grad_enabled()):
         found = []
-        for level, (own, logits, moves) in enumerate(zip(anchors, objectness, deltas, strict=True)):
+        for own, logits, moves in zip(anchors, objectness, deltas, strict=True):
             best, chosen = logits.detach().topk(min(before, logits.shape[1]))  # (B, k), of each image by itself
-            moved = decode_boxes(_pick(moves, chosen), own[chosen])
-            found.append((moved, best.sigmoid(), torch.full_like(chosen, level)))
-        boxes, scores, levels = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
+            boxes, scores = clip_boxes(decode_boxes(_pick(moves, chosen), own[chosen]), sizes), best.sigmoid()
+            valid = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(-1)
+            keep = nms(boxes, scores, config.rpn_nms, valid=valid, rounds=ROUNDS if training else None)
+            found.append((boxes, scores, valid, keep))
+        boxes, scores, valid, keep = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
         order = scores.argsort(dim=1, descending=True, stable=True)
-        boxes, scores, levels = _pick(boxes, order), scores.gather(1, order), levels.gather(1, order)
-        boxes = clip_boxes(boxes, sizes)
-        valid = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(-1)
+        boxes = _pick(boxes, order)
+        scores, valid, keep = (table.gather(1, order) for table in (scores, valid, keep))
         all_of_them = Proposals(boxes, scores, valid)
-        keep = nms(boxes, scores, config.rpn_nms, levels, valid, ROUNDS if training else None)
         rank = torch.where(keep, -torch.arange(keep.shape[1], device=keep.device), -keep.shape[1])
         value, first = rank.topk(min(after, rank.shape[1]))  # those that stay, in their order
         kept = Proposals(_pick(boxes, first), all_of_them.scores.gather(1, first), value > -keep.shape[1])

@@ -162,7 +162,9 @@ def axis_reads(at: Float[Tensor, "R bins samples"], size: int | Int64[Tensor, " 
 
     `size` is how many cells the map has along this axis, one number for all regions or one for each.
     """
-    last = torch.as_tensor(size, device=at.device).view(-1, 1, 1) - 1
+    if isinstance(size, int):
+        size = torch.full((), size, device=at.device)  # made there: a GPU would wait for a copy
+    last = size.view(-1, 1, 1) - 1
     inside = (at >= -1) & (at <= last + 1)
     clamped = at.clamp(min=0).minimum(last.to(at.dtype))
     low = clamped.detach().nan_to_num().long()

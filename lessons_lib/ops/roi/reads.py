@@ -19,6 +19,10 @@ PART = 128
 """Regions that are read together on a CPU: their reads and bins then fit into its cache, and little memory is taken."""
 
 
+SPREAD = 4096
+"""Cells among which a GPU deals out the reads that are none, when it goes through all reads backward."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reads:
     """What every bin reads along one axis: K cells, each times a weight; where not `real`, nothing at all."""
@@ -68,7 +72,8 @@ def read_cells(
     once, in the table and in the weights, so in whatever these came from. A read that is not real finds the row of
     zeros, since 0 · ∞ and 0 · NaN are no 0.
     """
-    width = torch.as_tensor(width, device=first.device).expand(len(first))
+    if isinstance(width, int):
+        width = torch.full_like(first, width)  # as a tensor it would be copied to a GPU, which would wait for it
     part = next(_parts(first), ALL)
     begun = rows(part), columns(part)  # of the first regions, often of all: made once
     moved = any(reads.weight.requires_grad for reads in begun)  # where the boxes want a gradient
@@ -91,7 +96,10 @@ class _WeightedSums(torch.autograd.Function):
         ctx.cells, ctx.axes = len(table), (rows, columns)
         ctx.save_for_backward(first, width, *((table, *weights) if weights else ()))
         height, across = (reads.cell.shape[1] for reads in begun)
-        out = table.new_empty(len(first), table.shape[1], height, across)
+        # a GPU's convolutions like the channels of a cell side by side, as a bin's are made
+        layout = torch.channels_last if table.is_cuda else torch.contiguous_format
+        size = (len(first), table.shape[1], height, across)
+        out = torch.empty(size, dtype=table.dtype, device=table.device, memory_format=layout)
         for part in _parts(first):
             own = begun if part.start == 0 else (rows(part), columns(part))
             cells, weight = _reads(len(table), first[part], width[part], *own)
@@ -113,7 +121,8 @@ class _WeightedSums(torch.autograd.Function):
             per_bin = gradient[part].permute(0, 2, 3, 1)  # (r, P, Q, C)
             cell, weight = _reads(ctx.cells, first[part], width[part], rows, columns)
             if to_table is not None:
-                to_table += _turned_round(ctx.cells, cell, weight, per_bin.flatten(0, 2))
+                more = SPREAD if cell.is_cuda else 0
+                to_table += _turned_round(ctx.cells, cell, weight, per_bin.flatten(0, 2), more)
             if to_weights:
                 to_weights[0][part], to_weights[1][part] = _to_weights(moved[0], cell, rows, columns, per_bin)
         return to_table, None, None, None, None, None, *to_weights
@@ -145,14 +154,23 @@ def _reads(
 
 
 def _turned_round(
-    cells: int, cell: Int32[Tensor, "R P Q K"], weights: Float[Tensor, "R P Q K"], per_bin: Float[Tensor, "bins C"]
-) -> Float[Tensor, "cells C"]:
-    """The same matrix the other way: of each cell the weighted sum over the bins that read it."""
-    number = torch.int16 if cells <= 2**15 else cell.dtype  # the shorter, the sooner they are sorted
-    sorted_cell, order = cell.flatten().to(number).sort()
-    starts = torch.searchsorted(sorted_cell, torch.arange(cells, dtype=number, device=cell.device))
+    cells: int, cell: Int32[Tensor, "R P Q K"], weights: Float[Tensor, "R P Q K"], per_bin: Float[Tensor, "bins C"],
+    more: int = 0,
+) -> Float[Tensor, "cells C"]:  # fmt: skip
+    """The same matrix the other way: of each cell the weighted sum over the bins that read it.
+
+    The last cell, the row of zeros, stands for all reads that are none, often a million. A GPU gives every cell to one
+    group of its threads, for which all others would wait: there they are dealt out to `more` cells beyond the table.
+    """
+    number = torch.int16 if cells + more <= 2**15 else cell.dtype  # the shorter, the sooner they are sorted
+    reader = cell.flatten()
+    if more:
+        dealt = torch.arange(len(reader), dtype=cell.dtype, device=cell.device) % more + cells
+        reader = torch.where(reader == cells - 1, dealt, reader)
+    sorted_cell, order = reader.to(number).sort()
+    starts = torch.searchsorted(sorted_cell, torch.arange(cells + more, dtype=number, device=cell.device))
     mine = weights.flatten().index_select(0, order).to(per_bin.dtype)
-    return F.embedding_bag(order // cell.shape[3], per_bin, starts, per_sample_weights=mine, mode="sum")
+    return F.embedding_bag(order // cell.shape[3], per_bin, starts, per_sample_weights=mine, mode="sum")[:cells]
 
 
 def _to_weights(

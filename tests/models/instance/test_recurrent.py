@@ -168,7 +168,7 @@ def test_the_features_under_each_mask_are_averaged():
 
 
 def test_a_class_is_that_of_what_the_mask_shows():
-    """Two objects of two colours: with the states switched off, a step's class is its mask's own."""
+    """With the states switched off, the class of a step is read off the features under its mask."""
     model = small(classes=True)
     seen = model.decoder.classify.in_features - model.features.channels["p2"]
     with torch.no_grad():

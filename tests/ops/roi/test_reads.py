@@ -31,6 +31,17 @@ def test_what_is_not_real_is_not_read():
     assert out.item() == 0 and not features.grad.any()
 
 
+@pytest.mark.parametrize("more", [1, 5, 40000])
+def test_reads_that_are_none_can_be_dealt_out(more):
+    """As a GPU wants it: no cell of the maps gets another sum, though most reads find the row of zeros."""
+    generator = torch.Generator().manual_seed(0)
+    cell = torch.randint(0, 60, (5, 3, 3, 4), generator=generator).clamp(max=19).int()  # two of three find row 19
+    weights, per_bin = torch.rand(5, 3, 3, 4, generator=generator), torch.rand(45, 6, generator=generator)
+    together, dealt = (reads._turned_round(20, cell, weights, per_bin, count) for count in (0, more))
+    torch.testing.assert_close(dealt[:19], together[:19])
+    assert dealt.shape == together.shape and together[19].any() and not dealt[19].any()
+
+
 @pytest.mark.parametrize("part", [1, 3, 7, 100])
 def test_it_does_not_matter_how_many_regions_are_read_together(part, monkeypatch):
     """Values, and gradients to both maps and to the boxes, against one region after the other in its own call."""
