@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-LIMITS = {"tests": 110, "operators": 60, "steps": 80, "semantic": 110, "instances": 110, "scoreboard": 230}
+LIMITS = {"tests": 110, "operators": 60, "steps": 110, "semantic": 110, "instances": 110, "scoreboard": 230}
 """Seconds that each part may take."""
 
 TOTAL = 475

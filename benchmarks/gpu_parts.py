@@ -117,25 +117,28 @@ def steps(device: str, small: bool) -> dict[str, Any]:
     """Training steps of Faster R-CNN, Mask R-CNN and FCN on ResNet-50 against torchvision's, in both precisions."""
     from benchmarks import faster_rcnn, fcn_resnet50, mask_rcnn
 
-    size, batch, regions, rounds = (64, 1, 32, 1) if small else (256, 8, 512, 8)
+    size, batch, rounds = (64, 1, 1) if small else (256, 8, 8)
     table: dict[str, Any] = {}
     images = faster_rcnn.scenes(batch, size, "cpu")
-    given = faster_rcnn.proposals_of(images, 2 * regions)
-    images = images.to(device)
-    given = replace(given, boxes=given.boxes.to(device), scores=given.scores.to(device), valid=given.valid.to(device))
-    for words, module in (("Faster R-CNN", faster_rcnn), ("Mask R-CNN", mask_rcnn)):
+    on_device = images.to(device)
+    pairs = ((faster_rcnn, "Faster R-CNN", 512), (mask_rcnn, "Mask R-CNN", 512), (mask_rcnn, "Mask R-CNN", 128))
+    for module, words, regions in pairs:
+        regions = regions // 16 if small else regions
+        given = faster_rcnn.proposals_of(images, 2 * regions)
+        given = Proposals(*(tensor.to(device) for tensor in (given.boxes, given.scores, given.valid)))
         ours, theirs = module.pair(device, size, regions)
         for bf16 in (True, False) if not small else (False,):
             for whose, proposals in (("same proposals", given), ("own proposals", None)):
                 theirs.rpn.__dict__.pop("filter_proposals", None)  # as it was before it was given any
-                first = faster_rcnn.stepper(ours, module.our_losses(ours, images, proposals), device, bf16)
-                learn = partial(losses_of, ours, proposals)
-                again = faster_rcnn.recorded_stepper(ours, learn, images, device, bf16)
-                second = faster_rcnn.stepper(theirs, module.their_losses(theirs, images, proposals), device, bf16)
-                name = f"{words} R-50-FPN, {size} px, batch {batch}, {whose}, {'bf16' if bf16 else 'fp32'}"
+                first = faster_rcnn.stepper(ours, module.our_losses(ours, on_device, proposals), device, bf16)
+                again = faster_rcnn.recorded_stepper(ours, partial(losses_of, ours, proposals), on_device, device, bf16)
+                second = faster_rcnn.stepper(theirs, module.their_losses(theirs, on_device, proposals), device, bf16)
+                name = f"{words} R-50-FPN, {size} px, batch {batch}, {regions} regions, {whose}, "
+                name += "bf16" if bf16 else "fp32"
                 guarded(name, table, lambda a=first, b=second: step_pair(a, b, rounds, device))
                 guarded(f"{name}, recorded", table, lambda a=again, b=second: step_pair(a, b, rounds, device))
-        del ours, theirs  # two pairs would not fit beside each other
+        del ours, theirs, first, again, second  # two pairs would not fit beside each other
+    images = on_device
     mine, other = fcn_resnet50.pair(device)
     mine.train(), other.train()
     normalised = mine.backbone.normalise(images.images)
