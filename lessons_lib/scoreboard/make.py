@@ -144,7 +144,7 @@ def protocol_of(args: argparse.Namespace) -> Protocol:
     spec = spec_of(args.data)
     drawn = Protocol()
     protocol = drawn if spec.drawn else replace(
-        drawn, data=args.data, root=args.root, count=None, folds=spec.splits == EVERY_FIFTH,
+        drawn, data=args.data, root=args.root, folds=spec.splits == EVERY_FIFTH,
         own_scale=args.data in ("nuclei", "leaves"), most=12,
     )  # fmt: skip
     if spec.drawn and args.root is not None:

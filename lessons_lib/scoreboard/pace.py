@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from lessons_lib.data.sample import collate
-from lessons_lib.scoreboard.protocol import Protocol, begin
+from lessons_lib.scoreboard.protocol import Protocol, begin, read_once
 from lessons_lib.scoreboard.systems import System
 from lessons_lib.training.loop import fit
 from lessons_lib.training.run import set_up
@@ -45,7 +45,7 @@ def clock_of(device: str) -> Callable[[], float]:
 
 def measured_pace(protocol: Protocol, system: System, device: str) -> tuple[Pace, int]:
     """A system's pace on this machine, and how many images there are to learn from."""
-    settings = protocol.settings(system, STEPS, 0)
+    settings = read_once(protocol.settings(system, STEPS, 0))
     with tempfile.TemporaryDirectory() as folder:
         whole = set_up(settings, Path(folder), device, resume=False, start_from=begin)
         images = len(whole.samples)

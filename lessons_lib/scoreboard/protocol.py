@@ -1,7 +1,7 @@
 """What is the same for every system: the images, the budget, the beginning, and how a step is made."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -24,7 +24,7 @@ class Protocol:
 
     data, root: what is learned from, and judged on, as `train` takes it. Scenes are those of the preset "clear".
     folds: each seed learns from another split of a set that has none of its own, "train", "train2", …, up to five.
-    count: learn from the first so many images, kept in memory; None: all.
+    count: learn from the first so many images, or all if they are fewer; they are kept in memory.
     size: height and width of the images in a step. own_scale: squares of that size out of larger images, which are
         judged square by square, instead of whole images resized to it.
     most: the most objects that an image is expected to hold; the recurrent model draws one more.
@@ -36,7 +36,7 @@ class Protocol:
     data: str = "scenes"
     root: str | None = None
     folds: bool = False
-    count: int | None = 2000
+    count: int = 2000
     size: int = 96
     own_scale: bool = False
     most: int = 5
@@ -82,6 +82,13 @@ class Protocol:
             if len(found) >= self.unseen:
                 break
         return found[: self.unseen], tuple(opened.classes)
+
+
+def read_once(settings: Settings) -> Settings:
+    """The settings with no more images than there are: all are kept in memory, so that a step costs all systems the
+    same, however slowly a file is read."""
+    there: Any = open_dataset(settings.data, settings.root, settings.split, size=settings.size, preset=settings.preset)
+    return replace(settings, count=min(settings.count or len(there), len(there)))
 
 
 def begin(model: nn.Module, classes: Sequence[str] = ()) -> str:

@@ -10,7 +10,7 @@ from torch import nn
 
 from lessons_lib.atomic import write_whole
 from lessons_lib.scoreboard.judging import as_json, judge
-from lessons_lib.scoreboard.protocol import Protocol, begin
+from lessons_lib.scoreboard.protocol import Protocol, begin, read_once
 from lessons_lib.scoreboard.systems import SYSTEMS
 from lessons_lib.training.checkpoint import open_checkpoint
 from lessons_lib.training.journal import read_journal
@@ -31,7 +31,7 @@ NUMBERS = ("mask_ap", "mask_ap50", "box_ap", "box_ap50")
 def make_row(protocol: Protocol, name: str, seed: int, steps: int, folder: Path, device: str) -> int | None:
     """Trains a system in the folder, or goes on with it, judges it and writes its row; returns what `train` returns."""
     system = SYSTEMS[name]
-    settings = protocol.settings(system, steps, seed)
+    settings = read_once(protocol.settings(system, steps, seed))
     samples, classes = protocol.judged_on(settings)
     some = samples[: max(1, len(samples) // 4)]
     wanted = {max(1, round(share * steps)) for share in protocol.looks}

@@ -16,6 +16,8 @@ from lessons_lib.scoreboard.run import make_row
 from lessons_lib.scoreboard.systems import SYSTEMS
 from lessons_lib.scoreboard.table import collect
 from lessons_lib.training import train as train_module
+from lessons_lib.training.checkpoint import open_checkpoint
+from lessons_lib.training.run import CHECKPOINT
 
 SMALL = Protocol(count=16, size=32, unseen=8, looks=(0.5,), batch=2)
 STEPS = 6
@@ -114,8 +116,10 @@ def test_the_slowest_pace_of_a_busy_moment_does_not_count(tmp_path, monkeypatch)
 
 def test_real_sets_are_learned_from_and_judged_in_squares(tmp_path, paces):
     make_scenes("nuclei", tmp_path / "set", 5, SceneConfig(size=70))
-    chosen = words(tmp_path, "--data", "nuclei", "--root", str(tmp_path / "set"), "--budget", "2", "--count", "4")
+    chosen = words(tmp_path, "--data", "nuclei", "--root", str(tmp_path / "set"), "--budget", "2", "--count", "40")
     assert main([*chosen, "--only", "mask_rcnn_c4", "recurrent", "--seeds", "0", "3"]) == 0
+    begun = open_checkpoint(tmp_path / "work" / "recurrent_3" / CHECKPOINT).notes["settings"]
+    assert begun["count"] == 4, "all four that a split of five leaves, kept in memory: no step reads a file again"
     table = json.loads((tmp_path / "table.json").read_text("utf-8"))
     assert table["protocol"]["own_scale"] and table["protocol"]["folds"] and table["protocol"]["root"] is None
     assert table["rows"]["recurrent"]["runs"][0]["scores"]["images"] == 4, "one image of 70 pixels, four squares of 32"
