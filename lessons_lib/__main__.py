@@ -4,7 +4,7 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
 
@@ -104,10 +104,18 @@ def _predict(args: argparse.Namespace) -> int:
     return run_predict(args)
 
 
+def own_version() -> str:
+    """The version that is installed; a folder of files alone, as `make gpu` may be given, has none."""
+    try:
+        return version("lessons_lib")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 def parser() -> argparse.ArgumentParser:
     """The verbs and their options; each verb imports what it needs only when it runs."""
     top = argparse.ArgumentParser(prog="python -m lessons_lib", description="From Strides to Masks, from a terminal.")
-    top.add_argument("--version", action="version", version=f"From Strides to Masks {version('lessons_lib')}")
+    top.add_argument("--version", action="version", version=f"From Strides to Masks {own_version()}")
     verbs = top.add_subparsers(metavar="VERB")
 
     def verb(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
@@ -20,6 +21,16 @@ def test_it_knows_its_version(capsys):
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("From Strides to Masks 0.")
+
+
+def test_a_folder_that_is_not_installed_has_no_version(monkeypatch, capsys):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("lessons_lib.__main__.version", missing)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == "From Strides to Masks (not installed)\n"
 
 
 def test_train_needs_something_to_train(capsys):

@@ -14,7 +14,12 @@ def add_scoreboard(parser: argparse.ArgumentParser) -> None:
     option("--seeds", nargs="+", type=int, metavar="N", help="(default: 0 1 2); of nuclei and the like a split each")
     option("--backbone", help="of all rows but the one with a larger one (default: tiny)")
     option("--size", type=int, help="height and width of the images in a step (default: 96)")
-    option("--count", type=int, metavar="IMAGES", help="learn from the first so many, or from all if they are fewer (default: 2000)")
+    option(
+        "--count",
+        type=int,
+        metavar="IMAGES",
+        help="learn from the first so many, or from all if they are fewer (default: 2000)",
+    )
     option("--unseen", type=int, metavar="IMAGES", help="on how many the models are judged, at most (default: 200)")
     option("--device", default="auto", help="auto (cuda, else cpu), cpu, cuda or mps (default: auto)")
     option("--work", type=Path, metavar="FOLDER", help="where runs are kept (default: build/scoreboard/DATA)")
