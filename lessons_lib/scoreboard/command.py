@@ -18,7 +18,7 @@ def add_scoreboard(parser: argparse.ArgumentParser) -> None:
         "--count",
         type=int,
         metavar="IMAGES",
-        help="learn from the first so many, or from all if they are fewer (default: 2000)",
+        help="learn from the first so many, if there are more (default: 2000)",
     )
     option("--unseen", type=int, metavar="IMAGES", help="on how many the models are judged, at most (default: 200)")
     option("--device", default="auto", help="auto (cuda, else cpu), cpu, cuda or mps (default: auto)")
