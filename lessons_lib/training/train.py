@@ -134,8 +134,10 @@ def _steps(run: Run, save_every: int, workers: int, look: Look | None) -> int | 
         journal = stack.enter_context(Journal(run.folder / JOURNAL, run.start)) if run.is_main else None
         before, cpu_before = time.perf_counter(), time.process_time()
         run.seed_step(run.start + 1)
-        batches, how = run.loader(workers), {"rate": rate, "clip": s.clip, "recorded": run.recorded}
-        for record in fit(run.model, batches, run.optimizer, s.steps, run.start, **how):
+        batches = run.loader(workers)
+        for record in fit(
+            run.model, batches, run.optimizer, s.steps, run.start, rate=rate, clip=s.clip, recorded=run.recorded
+        ):
             asked = agreed(machine, stop.signal)
             if journal is not None:
                 now, cpu_now = time.perf_counter(), time.process_time()

@@ -1,6 +1,7 @@
 """Lesson 19, exercise 4: one image's detections, sorted by the kind of mistake."""
 
 import functools
+from typing import Any
 
 import torch
 
@@ -171,7 +172,7 @@ ALONE = {
     "has the wrong class, also if it touches one of its own.",
 }
 for _name, _message in ALONE.items():
-    _alone = functools.partial(kinds_with, **{_name: True})
+    _alone: Any = functools.partial(kinds_with, **{_name: True})
     _alone.__name__ = _name
     KINDS.mistake(_message)(_alone)
 
