@@ -149,5 +149,8 @@ def lab() -> Lab:
     return Lab(controls, compute, draw, caption)
 
 
-STILLS: dict[str, Any] = {"second": tuple(system.words for system in SYSTEMS.values()), "number": range(4)}
+STILLS: dict[str, Any] = {
+    "second": tuple(system.words for system in SYSTEMS.values() if system.has_masks),
+    "number": range(2),
+}
 """What the course's site lets a reader move, where there is no kernel: control → positions."""
