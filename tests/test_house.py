@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "atomic": set(),
     "data": {"checks", "ops", "data"},
     "training": {"atomic", "checks", "models", "metrics", "data", "training"},
-    "training.loop": {"data.sample", "training.recorded"},
+    "training.loop": {"data.sample", "training.heap", "training.recorded"},
     "training.recorded": {"data.sample"},
     "shipped": {"atomic", "terminal", "training", "models", "metrics", "data", "shipped"},
     "scoreboard": {

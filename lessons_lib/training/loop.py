@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lessons_lib.data.sample import Batch
+from lessons_lib.training.heap import keep_freed_memory
 from lessons_lib.training.recorded import RecordedStep
 
 
@@ -62,6 +63,7 @@ def fit(
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be > 0 or None, got {clip}")
     device = next(model.parameters()).device
+    keep_freed_memory()
     batches = _cycle(loader)
     recording = RecordedStep(model) if recorded else None
     for step in range(start + 1, steps + 1):
