@@ -40,16 +40,16 @@ EXTRA = {
     "lessons_lib/metrics/detection_matching.py": ("tests/metrics/test_detection.py",),
     "lessons_lib/metrics/detection_pairs.py": ("tests/metrics/test_detection.py",),
     "lessons_lib/metrics/coco_copies.py": ("tests/metrics/test_coco.py", "tests/errors/test_coco_errors.py"),
-    "lessons_lib/models": (
-        *("tests/models/test_fresh_weights.py", "tests/models/test_published.py", "tests/models/test_contract.py"),
-        "tests/test_defaults.py",
-    ),
     "lessons_lib/metrics": ("tests/test_defaults.py",),
-    "lessons_lib/models/instance": ("tests/errors/test_detector_errors.py", "tests/models/instance"),
+    "lessons_lib/models/instance": (
+        *("tests/errors/test_detector_errors.py", "tests/test_defaults.py", "tests/models/instance"),
+    ),
     "lessons_lib/models/backbones": (
-        "tests/models/test_backbones.py",
-        "tests/models/test_vgg.py",
-        "tests/models/test_resnet.py",
+        *("tests/models/test_backbones.py", "tests/models/test_vgg.py", "tests/models/test_resnet.py"),
+    ),
+    "lessons_lib/models": (
+        *("tests/test_defaults.py", "tests/models/test_fresh_weights.py"),
+        *("tests/models/test_contract.py", "tests/models/test_published.py"),
     ),
 }
 """Tests beside the mirrored one that speak of a file or of a folder."""

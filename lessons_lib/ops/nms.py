@@ -20,7 +20,7 @@ from torch import Tensor
 
 Meeting = Callable[[Bool[Tensor, "*batch N"]], Bool[Tensor, "*batch M"]]
 
-BLOCK = 128
+BLOCK = 256
 """Boxes that a CPU settles at once: their IoU matrix stays in its cache."""
 
 
@@ -115,18 +115,21 @@ def nms_in_blocks(
     """
     order, group = _queue(scores, groups, valid)
     keep = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
-    planes = _planes(boxes.reshape(-1, 4)[order])  # (5, n)
+    planes = _planes(boxes.reshape(-1, 4).index_select(0, order))  # (5, n)
     while len(order):
         block, own = planes[:, :BLOCK], group[:BLOCK]
-        overlaps = _overlap(block, block, iou_threshold).triu(1) & (own[:, None] == own)
+        overlaps = _overlap(block, block, iou_threshold).triu(1).logical_and_(own[:, None] == own)
         stays = fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool))
         keep[order[:BLOCK][stays]] = True
         order, group, planes = order[BLOCK:], group[BLOCK:], planes[:, BLOCK:]
         end = int(torch.searchsorted(group, own[-1:], right=True))  # where the group that goes on ends
         if end:
-            met = _overlap(block[:, stays & (own == own[-1])], planes[:, :end], iou_threshold).any(0)
-            alive = torch.cat([~met, torch.ones_like(group[end:], dtype=torch.bool)]).nonzero()[:, 0]
-            order, group, planes = order[alive], group[alive], planes[:, alive]
+            last = (stays & (own == own[-1])).nonzero()[:, 0]
+            alive = torch.ones_like(group, dtype=torch.bool)
+            met = _overlap(block.index_select(1, last), planes[:, :end], iou_threshold)
+            torch.any(met, 0, out=alive[:end]).logical_not_()
+            alive = alive.nonzero()[:, 0]
+            order, group, planes = (line.index_select(-1, alive) for line in (order, group, planes))
     return keep.view(scores.shape)
 
 
@@ -193,7 +196,8 @@ def _meeting(overlaps: Bool[Tensor, "*batch N N"]) -> Meeting:
     """Tells which boxes overlap any of some boxes."""
     if overlaps.is_cuda:
         return _meeting_by_product(overlaps)
-    return lambda some: (overlaps & some[..., None]).any(-2)
+    matrix = overlaps.float()
+    return lambda some: (some.float()[..., None, :] @ matrix)[..., 0, :] > 0
 
 
 def _meeting_by_product(overlaps: Bool[Tensor, "*batch N M"]) -> Meeting:

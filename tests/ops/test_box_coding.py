@@ -62,6 +62,17 @@ def test_mmdetections_table():
     torch.testing.assert_close(got, want, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (4, 4), (2, 2, 5)])
+def test_leading_dimensions_are_boxes_too(shape):
+    """Some of them as long as a box has numbers, or as long as half of it."""
+    g = torch.Generator().manual_seed(0)
+    boxes, anchors = (random_boxes(g, math.prod(shape)) for _ in range(2))
+    codes = encode_boxes(boxes, anchors, HEAD)
+    nested = [t.view(*shape, 4) for t in (boxes, anchors, codes)]
+    torch.testing.assert_close(encode_boxes(*nested[:2], HEAD), nested[2])
+    torch.testing.assert_close(decode_boxes(nested[2], nested[1], HEAD), nested[0])
+
+
 def test_growth_is_bounded():
     anchor = torch.tensor([[0.0, 0, 16, 16]])
     (box,) = decode_boxes(torch.tensor([[0.0, 0, 500, 500]]), anchor)

@@ -117,6 +117,13 @@ def test_a_run_of_millions_is_read_too():
     assert runs_of_letters(counts).tolist() == [1700 * 3000 + 1500, 1500, 1299 * 3000]
 
 
+@pytest.mark.parametrize("letters", [7, 8, 12])
+def test_a_number_of_more_than_seven_letters_is_none(letters):
+    """Six letters `P` say 0 and go on, the last says 1 with all the fives of bits before it."""
+    read = runs_of_letters(b"P" * (letters - 1) + b"1")
+    assert read is None if letters > 7 else read.tolist() == [2 ** (5 * 6)]
+
+
 def test_images_without_pixels():
     masks = torch.zeros(2, 0, 3, dtype=torch.bool)
     assert torch.equal(decode_rle(encode_rle(masks), (0, 3)), masks)

@@ -56,22 +56,25 @@ def _window_cells(
     first: Int64[Tensor, " n"], height: Int64[Tensor, " n"], width: Int64[Tensor, " n"], row: int
 ) -> Int32[Tensor, " cells"]:
     """The cells of all windows, one window after the other, where the map has `row` columns."""
+    first, height, width = first.int(), height.int(), width.int()
     starts = _progressions(first, height, row)
     lengths = width.repeat_interleave(height, output_size=len(starts))
     return _progressions(starts, lengths, 1)
 
 
-def _progressions(first: Shaped[Tensor, " n"], count: Int64[Tensor, " n"], step: int) -> Int32[Tensor, " total"]:
+def _progressions(first: Int32[Tensor, " n"], count: Int32[Tensor, " n"], step: int) -> Int32[Tensor, " total"]:
     """first, first + step, first + 2 · step, …: `count` numbers of each, one after the other.
 
-    Number k of all is a + k · step, with an a for each progression. So the differences from one number to the next are
-    `step`, but for jumps where a progression begins; their running sum is the numbers.
+    The differences from one number to the next are `step`, but for jumps where a progression begins; their running sum
+    is the numbers. A progression that is empty leaves its jump to the next.
     """
-    before = count.cumsum(0) - count
-    a = first - step * before
-    total = int(before[-1] + count[-1]) if len(count) else 0
-    differences = torch.full((total + 1,), step, dtype=torch.int32, device=first.device)
-    differences.scatter_add_(0, before, a.diff(prepend=a.new_tensor([step])).int())
+    if not len(first):
+        return first
+    ends = count.cumsum(0)
+    last = torch.add(first, count, alpha=step).sub_(step)  # of each; of an empty one, the number before its first
+    differences = torch.full((int(ends[-1]) + 1,), step, dtype=torch.int32, device=first.device)
+    differences[0] = first[0]
+    differences.scatter_add_(0, ends[:-1], first[1:] - last[:-1] - step)
     return differences.cumsum_(0)[:-1]
 
 

@@ -167,6 +167,32 @@ def test_a_normalisation_over_the_picture_sees_the_picture(norm):
     assert seen_pixels(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), norm), (20, 20), channels=1).all()
 
 
+@pytest.mark.parametrize("norm", [nn.GroupNorm(1, 1), nn.InstanceNorm2d(1), nn.LayerNorm((1, 1, 1))])
+def test_a_normalised_single_value_sees_what_it_saw(norm):
+    """It is its own mean, but what it sees must not be taken from itself."""
+    network = nn.Sequential(nn.Conv2d(1, 1, 3), norm).eval()
+    assert seen_pixels(network, (3, 3), channels=1).all()
+
+
+class Look(nn.Module):
+    def __init__(self, look):
+        super().__init__()
+        self.near, self.wide, self.look = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 5, padding=2), look
+
+    def forward(self, x):
+        return self.look(self.near(x), self.wide(x))
+
+
+def test_a_bound_given_by_place_is_seen_too():
+    for look in (lambda x, wide: x.clamp(wide), lambda x, wide: torch.clamp(x, None, wide)):
+        assert extent(seen_pixels(Look(look), (9, 9), channels=1)) == (Field(2, 1, 5), Field(2, 1, 5))
+
+
+def test_what_is_sorted_sees_its_last_axis():
+    seen = seen_pixels(Look(lambda x, _: x.sort()[0]), (5, 5), channels=1)
+    assert seen[2].all() and not seen[:2].any() and not seen[3:].any()
+
+
 def test_input_gradient_of_a_known_filter():
     """A linear layer's gradient is its filter, wherever the cell is; pictures are averaged, channels summed."""
     layer = nn.Conv2d(2, 1, 3, padding=1, bias=False)

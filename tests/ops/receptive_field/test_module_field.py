@@ -92,6 +92,15 @@ def test_union_over_paths_is_the_gradient(module):
     assert columns.size == max(column.size for _, column in measured)
 
 
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+def test_strides_of_pooling_are_their_own_or_the_kernel(pool):
+    """3 pixels, 2 apart: a window of 3 sees 3 + 2 · 2 of them, and of 2 without a stride stand 4 apart."""
+    rows, _ = output(Expression(lambda m, x: pool(pool(x, 3, 2), 3, 1)))
+    assert (rows.size, rows.jump) == (7, 2)
+    rows, _ = output(Expression(lambda m, x: pool(pool(x, 3, 2), 2)))
+    assert (rows.size, rows.jump) == (5, 4)
+
+
 def random_block(rng):
     """A sum or a concatenation of two or three chains that keep the size."""
     chains = []
