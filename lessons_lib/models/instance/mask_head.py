@@ -38,8 +38,7 @@ class FCNMaskHead(nn.Module):
         """One mask for each region, `forward(features)[r, channel[r]]`; the others lose nothing."""
         hidden, layer = self.hidden(features), self.predictor
         weight, bias = layer.weight[channel, :, 0, 0], layer.get_parameter("bias")[channel]  # (R, D), (R,)
-        cells = hidden.permute(0, 2, 3, 1).flatten(1, 2)  # (R, m·m, D)
-        drawn = torch.bmm(cells, weight[..., None].to(hidden.dtype))[..., 0] + bias[:, None]
+        drawn = (weight[:, None].to(hidden.dtype) @ hidden.flatten(2))[:, 0] + bias[:, None]  # (R, m·m)
         return at_least_float32(drawn.unflatten(1, hidden.shape[2:]))
 
     def hidden(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R D m m"]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int32, Int64, Shaped
 from torch import Tensor
 
-TABLE, AT_ONCE = 2**18, 2048
+TABLE, AT_ONCE = 2**20, 2048
 """Numbers in a table, and windows that are read at once: so that both stay in a processor's cache."""
 
 
@@ -41,7 +41,9 @@ class _RangeMaxima(torch.autograd.Function):
                 for which, values in _largest(own, groups, flat):
                     out[:, block].index_copy_(0, which, values)
                 continue
-            winners = torch.full((len(out), own.shape[3]), own.numel(), dtype=torch.int32, device=maps.device)
+            winners = torch.empty(len(out), own.shape[3], dtype=torch.int32, device=maps.device)
+            if not filled:
+                winners.fill_(own.numel())
             for which, keys in _largest(_keys(own), groups, flat):
                 numbers = keys.to(torch.int32).bitwise_not_()  # the lower half, counted forwards again
                 out[:, block].index_copy_(0, which, _values(keys, numbers, own))
@@ -100,7 +102,7 @@ def _largest(
         _, rows, columns, channels = table.shape
         flat = table.view(-1, channels)
         for which in group.split(AT_ONCE):
-            image, y, x, h, w = windows[:, which]
+            image, y, x, h, w = windows.index_select(1, which)
             first = (image * rows + y) * columns + x
             down, across = (h - 2**i) * columns, w - 2**j
             best = flat.index_select(0, first)
