@@ -17,9 +17,9 @@ def crops_of_another_size():
         BoxHypercolumns()(torch.zeros(1, 3, 224, 200))
 
 
-def tile_of_another_size():
+def tile_of_another_size(height, width):
     with torch.device("meta"):
-        UNet(1, 2).valid_logits(torch.zeros(1, 1, 572, 570))
+        UNet(1, 2).valid_logits(torch.zeros(1, 1, height, width))
 
 
 X = torch.zeros(1, 1, 6, 6)
@@ -27,7 +27,8 @@ CALLS = [
     (lambda: unet_sizes(570), "size must be 140 + 16m, at least 188: 556 or 572, say, got 570"),
     (lambda: unet_sizes(140), "size must be 140 + 16m, at least 188: 188 or 204, say, got 140"),
     (lambda: unet_sizes(0), "size must be ≥ 1, got 0"),
-    (tile_of_another_size, "size must be 140 + 16m, at least 188: 556 or 572, say, got 570"),
+    (lambda: tile_of_another_size(572, 570), "size must be 140 + 16m, at least 188: 556 or 572, say, got 570"),
+    (lambda: tile_of_another_size(570, 572), "size must be 140 + 16m, at least 188: 556 or 572, say, got 570"),
     (lambda: valid_input_size(0), "output must be ≥ 1, got 0"),
     (lambda: centre_crop(X, (3, 4)), "size must be an even number of pixels below (6, 6), got (3, 4)"),
     (lambda: centre_crop(X, (8, 4)), "size must be an even number of pixels below (6, 6), got (8, 4)"),
