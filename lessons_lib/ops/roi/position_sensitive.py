@@ -45,21 +45,14 @@ def ps_roi_pool(
     x0, x1 = whole_bins(corners[:, 0], length[:, 0], bins[1], features.shape[3])  # (R, Q)
     column = torch.arange(bins[1], device=features.device) * group // bins[1]  # (Q,)
     map_of = column * len(features) + image[:, None]  # (R, Q), in a table (G, B, H, W) of one row of parts
-    first = (map_of * features.shape[2] + y0.T[:, :, None]) * features.shape[3] + x0  # (P, R, Q)
-    height = (y1 - y0).clamp(min=0).T[:, :, None].expand(first.shape)
-    width = (x1 - x0).clamp(min=0).expand(first.shape)
-    cells = _window_cells(first.flatten(), height.flatten(), width.flatten(), features.shape[3])
-    return _Means.apply(features, cells, height * width, group)
-
-
-def _window_cells(
-    first: Int64[Tensor, " n"], height: Int64[Tensor, " n"], width: Int64[Tensor, " n"], row: int
-) -> Int32[Tensor, " cells"]:
-    """The cells of all windows, one window after the other, where the map has `row` columns."""
-    first, height, width = first.int(), height.int(), width.int()
-    starts = _progressions(first, height, row)
-    lengths = width.repeat_interleave(height, output_size=len(starts))
-    return _progressions(starts, lengths, 1)
+    row = features.shape[3]
+    first = map_of * (features.shape[2] * row) + x0  # (R, Q), were the window to begin in the map's first row
+    height, width = (y1 - y0).clamp(min=0).T, (x1 - x0).clamp(min=0)  # (P, R), (R, Q)
+    columns = _progressions(first.flatten().int(), width.flatten().int(), 1)
+    region = torch.arange(len(width), device=width.device).repeat_interleave(width.sum(1), output_size=len(columns))
+    tops = columns + (y0.T * row).int().contiguous().index_select(1, region)  # (P, columns)
+    cells = _progressions(tops.flatten(), height.int().contiguous().index_select(1, region).flatten(), row)
+    return _Means.apply(features, cells, height[:, :, None] * width, group)
 
 
 def _progressions(first: Int32[Tensor, " n"], count: Int32[Tensor, " n"], step: int) -> Int32[Tensor, " total"]:
@@ -94,13 +87,15 @@ class _Means(torch.autograd.Function):
         kinds = features.shape[1] // group**2
         parts = features.unflatten(1, (kinds, group, group)).permute(2, 3, 0, 4, 5, 1)  # (G, G, B, H, W, K)
         wide = torch.promote_types(features.dtype, torch.float32)
-        sums = features.new_empty(*counts.shape, kinds, dtype=wide)
-        for p, (own, count) in enumerate(zip(_split(cells, counts), counts.flatten(1), strict=True)):
+        means = features.new_empty(len(counts), kinds, counts[0].numel(), dtype=wide)
+        flat = counts.flatten(1)
+        before = (flat.cumsum(1) - flat).int()
+        divisors = flat.clamp(min=1).to(wide)
+        for p, own in enumerate(_split(cells, counts)):
             table = parts[p * group // len(counts)].to(wide).reshape(-1, kinds).contiguous()
-            before = (count.cumsum(0) - count).int()
-            sums[p] = F.embedding_bag(own, table, before, mode="sum").view_as(sums[p])  # 0 where a window is empty
-        means = sums.div_(counts.clamp(min=1)[..., None])
-        return means.to(features.dtype).permute(1, 3, 0, 2)
+            sums = F.embedding_bag(own, table, before[p], mode="sum")  # (R·Q, K), 0 where a window is empty
+            torch.div(sums.t(), divisors[p], out=means[p])
+        return means.view(len(counts), kinds, *counts.shape[1:]).permute(2, 1, 0, 3).to(features.dtype)
 
     @staticmethod
     def backward(ctx, gradient: Float[Tensor, "R K P Q"]) -> tuple[Float[Tensor, "B C H W"], None, None, None]:
@@ -108,13 +103,15 @@ class _Means(torch.autograd.Function):
         batch, channels, height, width = ctx.shape
         kinds, group = channels // ctx.group**2, ctx.group
         total = gradient.new_empty(kinds, group, group * batch * height * width)
-        shares = gradient.permute(2, 1, 0, 3) / counts.clamp(min=1)[:, None]  # (P, K, R, Q)
+        counts = counts.flatten(1)  # (P, R·Q)
+        shares = gradient.permute(2, 1, 0, 3).flatten(2) / counts.clamp(min=1)[:, None]  # (P, K, R·Q)
         parts = [p * group // len(counts) for p in range(len(counts))]  # of each row of bins, its row of parts
-        split = _split(cells, counts)
+        split = cells.split(counts.sum(1).tolist())
         for row in range(group):
             sums = total[:, row].zero_()  # just before it is added to, so that it is in the cache
             for p in (p for p, part in enumerate(parts) if part == row):
-                every = shares[p].flatten(1).repeat_interleave(counts[p].flatten(), 1, output_size=len(split[p]))
+                source = torch.repeat_interleave(counts[p], output_size=len(split[p]))
+                every = shares[p].gather(1, source.expand(kinds, -1))
                 sums.scatter_add_(1, split[p].long().expand(kinds, -1), every)
         total = total.view(kinds, group, group, batch, height, width).permute(3, 0, 1, 2, 4, 5)
         return total.reshape(ctx.shape), None, None, None

@@ -37,7 +37,7 @@ def test_same_detections_on_a_scene(name):
 def test_same_detections_in_float32():
     theirs, ours = pair(DETECTORS[0], size=128, dtype=torch.float32, proposals=300)
     found = differences(theirs, ours, draw_scenes([1], PRESETS["easy"])[0].image[:, :90])
-    assert found.count >= 10 and found.alone <= 1  # a tie may be broken the other way
+    assert found.count >= 10 and found.alone <= found.count / 20  # rounding may break a tie the other way
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs coco2017_ccby136 in the folder that LESSONS_REAL_DATA names")

@@ -152,8 +152,8 @@ def test_phases_of_a_transposed_convolution():
     assert sizes == [2, 4, 2, 4]
 
 
-def test_the_issues_example():
-    """efficientnet_b0: five strides of 2 and a gate in every block."""
+def test_efficientnet_has_gates_in_every_block():
+    """Five strides of 2, whatever is multiplied in between."""
     assert module_fields(models.efficientnet_b0().features)[-1].rows.jump == 32
 
 
