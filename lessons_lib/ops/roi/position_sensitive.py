@@ -1,7 +1,7 @@
 """Position-sensitive RoI pooling: each bin averages a channel of its own, its part of the object."""
 
 import torch
-from jaxtyping import Float, Int32, Int64, Shaped
+from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
