@@ -44,7 +44,7 @@ class Verdict:
         said = f"{what}: {self.task.numbers[name]} {self.value:.3f} {sign} {least}"
         if self.learned:
             return said
-        return f"{said}. Try a larger or smaller --lr, or more --steps; if that does not help, look for a mistake in model or data"
+        return f"{said}. Try another --lr or more --steps; if that does not help, look for a mistake in model or data"
 
 
 def overfit(
