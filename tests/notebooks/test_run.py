@@ -22,7 +22,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
 IMAGES = Path(__file__).with_name("images.cfg")  # two runs need not draw the same bytes; the captions must be the same
 SECONDS, BYTES = 60, 2e9
-SLOWER = 4
+SLOWER = 4  # another processor, or one that is shared, may need that many times as long as a quiet one
 
 
 FAINT = "faint.txt"  # what is hard to see in the figures of a run
