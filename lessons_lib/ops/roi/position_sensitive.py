@@ -91,7 +91,7 @@ class _Means(torch.autograd.Function):
         flat = counts.flatten(1)
         before = (flat.cumsum(1) - flat).int()
         divisors = flat.clamp(min=1).to(wide)
-        for p, own in enumerate(_split(cells, counts)):
+        for p, own in enumerate(cells.split(flat.sum(1).tolist())):
             table = parts[p * group // len(counts)].to(wide).reshape(-1, kinds).contiguous()
             sums = F.embedding_bag(own, table, before[p], mode="sum")  # (R·Q, K), 0 where a window is empty
             torch.div(sums.t(), divisors[p], out=means[p])
@@ -115,8 +115,3 @@ class _Means(torch.autograd.Function):
                 sums.scatter_add_(1, split[p].long().expand(kinds, -1), every)
         total = total.view(kinds, group, group, batch, height, width).permute(3, 0, 1, 2, 4, 5)
         return total.reshape(ctx.shape), None, None, None
-
-
-def _split(cells: Int32[Tensor, " n"], counts: Int64[Tensor, "P R Q"]) -> tuple[Int32[Tensor, " _"], ...]:
-    """The cells of each row of bins."""
-    return cells.split(counts.sum((1, 2)).tolist())
