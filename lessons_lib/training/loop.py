@@ -62,13 +62,14 @@ def fit(
         raise ValueError(f"start and steps must be 0 ≤ start ≤ steps, got start {start}, steps {steps}")
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be > 0 or None, got {clip}")
-    device = next(model.parameters()).device
+    weights = list(model.parameters())
     keep_freed_memory()
     batches = _cycle(loader)
     recording = RecordedStep(model) if recorded else None
     for step in range(start + 1, steps + 1):
-        model.train()
-        batch = next(batches).to(device)
+        if not model.training:  # asked first, since to say it to every layer takes 1 % of a small network's step
+            model.train()
+        batch = next(batches).to(weights[0].device)
         if recording:
             losses = recording(batch)
         else:
@@ -81,7 +82,7 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = rate(step)
         if clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
+            nn.utils.clip_grad_norm_(weights, clip)
         optimizer.step()
         for watch in watchers:
             watch(record, steps)

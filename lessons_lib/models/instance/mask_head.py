@@ -32,18 +32,38 @@ class FCNMaskHead(nn.Module):
 
     def forward(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R K m m"]:
         """The logits of every class's mask."""
-        return at_least_float32(self.predictor(self.hidden(features)))
+        weight, bias = self._predictor()
+        return at_least_float32(_woven(F.linear(self.quarters(features), weight, bias)))
 
     def of_channel(self, features: Float[Tensor, "R C P P"], channel: Int64[Tensor, " R"]) -> Float[Tensor, "R m m"]:
         """One mask for each region, `forward(features)[r, channel[r]]`; the others lose nothing."""
-        hidden, layer = self.hidden(features), self.predictor
-        weight, bias = layer.weight[channel, :, 0, 0], layer.get_parameter("bias")[channel]  # (R, D), (R,)
-        drawn = (weight[:, None].to(hidden.dtype) @ hidden.flatten(2))[:, 0] + bias[:, None]  # (R, m·m)
-        return at_least_float32(drawn.unflatten(1, hidden.shape[2:]))
+        quarters = self.quarters(features)
+        weight, bias = (own[channel] for own in self._predictor())  # (R, D), (R,)
+        drawn = weight[:, None].to(quarters.dtype) @ quarters.flatten(1, 3).transpose(1, 2)  # (R, 1, P·P·4)
+        drawn = drawn.transpose(1, 2) + bias[:, None, None]
+        return at_least_float32(_woven(drawn.unflatten(1, quarters.shape[1:4])))[:, 0]
 
-    def hidden(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R D m m"]:
-        """What all masks are drawn from."""
-        return F.relu(self.upsample(self.trunk(features)), inplace=True)
+    def quarters(self, features: Float[Tensor, "R C P P"]) -> Float[Tensor, "R p p 4 D"]:
+        """What all masks are drawn from: the four cells that each of the region's cells is enlarged to, row by row.
+
+        The stamps of a 2 × 2 kernel with stride 2 do not overlap, so `upsample` is one linear layer on every cell, as
+        in a sub-pixel convolution. ReLU and `predictor` work on single cells as well: the quarters move to their places
+        only when a mask is drawn, which has fewer numbers by far.
+        """
+        cells = self.trunk(features).permute(0, 2, 3, 1)  # (R, P, P, C)
+        weight = self.upsample.weight.permute(2, 3, 1, 0).flatten(0, 2)  # (4·D, C)
+        made = F.linear(cells.flatten(0, 2), weight, self.upsample.get_parameter("bias").repeat(4))
+        return F.relu(made, inplace=True).view(*cells.shape[:3], 4, self.predictor.in_channels)
+
+    def _predictor(self) -> tuple[Float[Tensor, "K D"], Float[Tensor, " K"]]:
+        """Its weights and biases, as those of a linear layer."""
+        return self.predictor.weight[:, :, 0, 0], self.predictor.get_parameter("bias")
+
+
+def _woven(quarters: Float[Tensor, "R p p 4 K"]) -> Float[Tensor, "R K m m"]:
+    """The quarters of every cell in their places, in an image twice as high and as wide."""
+    apart = quarters.unflatten(3, (2, 2)).permute(0, 5, 1, 3, 2, 4)  # (R, K, P, row, P, column)
+    return apart.flatten(4, 5).flatten(2, 3)
 
 
 class MLPMaskHead(nn.Module):

@@ -82,9 +82,10 @@ def read_cells(
 
 
 class _WeightedSums(torch.autograd.Function):
-    """`read_cells` a part of the regions after the other. Backward remembers no read: it makes them again.
+    """`read_cells` a part of the regions after the other.
 
-    Weights are an argument, after the axes that make the same, where they want a gradient.
+    Backward remembers the reads of the first part, often the only one, and makes all others again: they would take more
+    memory than the bins. Weights are an argument, after the axes that make the same, where they want a gradient.
     """
 
     @staticmethod
@@ -103,6 +104,8 @@ class _WeightedSums(torch.autograd.Function):
         for part in _parts(first):
             own = begun if part.start == 0 else (rows(part), columns(part))
             cells, weight = _reads(len(table), first[part], width[part], *own)
+            if part.start == 0:
+                ctx.begun = begun, (cells, weight)
             bins = F.embedding_bag(
                 cells.flatten(0, 2), table, per_sample_weights=weight.flatten(0, 2).to(table.dtype), mode="sum"
             )
@@ -117,9 +120,12 @@ class _WeightedSums(torch.autograd.Function):
         to_table = gradient.new_zeros(ctx.cells, gradient.shape[1]) if ctx.needs_input_grad[0] else None
         to_weights = [torch.zeros_like(weight) for weight in moved[1:]]
         for part in _parts(first):
-            rows, columns = (axis(part) for axis in ctx.axes)
+            if part.start == 0:
+                (rows, columns), (cell, weight) = ctx.begun
+            else:
+                rows, columns = (axis(part) for axis in ctx.axes)
+                cell, weight = _reads(ctx.cells, first[part], width[part], rows, columns)
             per_bin = gradient[part].permute(0, 2, 3, 1)  # (r, P, Q, C)
-            cell, weight = _reads(ctx.cells, first[part], width[part], rows, columns)
             if to_table is not None:
                 more = SPREAD if cell.is_cuda else 0
                 to_table += _turned_round(ctx.cells, cell, weight, per_bin.flatten(0, 2), more)
