@@ -46,6 +46,7 @@ EXTRA = {
     ),
     "lessons_lib/models/backbones": (
         *("tests/models/test_backbones.py", "tests/models/test_vgg.py", "tests/models/test_resnet.py"),
+        "tests/models/test_widening.py",
     ),
     "lessons_lib/models": (
         *("tests/test_defaults.py", "tests/models/test_fresh_weights.py"),

@@ -83,7 +83,6 @@ class _Means(torch.autograd.Function):
         ctx, features: Float[Tensor, "B C H W"], cells: Int32[Tensor, " n"], counts: Int64[Tensor, "P R Q"], group: int
     ) -> Float[Tensor, "R K P Q"]:
         ctx.shape, ctx.group = features.shape, group
-        ctx.save_for_backward(cells, counts)
         kinds = features.shape[1] // group**2
         parts = features.unflatten(1, (kinds, group, group)).permute(2, 3, 0, 4, 5, 1)  # (G, G, B, H, W, K)
         wide = torch.promote_types(features.dtype, torch.float32)
@@ -91,6 +90,7 @@ class _Means(torch.autograd.Function):
         flat = counts.flatten(1)
         before = (flat.cumsum(1) - flat).int()
         divisors = flat.clamp(min=1).to(wide)
+        ctx.save_for_backward(cells, flat, divisors)
         for p, own in enumerate(cells.split(flat.sum(1).tolist())):
             table = parts[p * group // len(counts)].to(wide).reshape(-1, kinds).contiguous()
             sums = F.embedding_bag(own, table, before[p], mode="sum")  # (R·Q, K), 0 where a window is empty
@@ -99,12 +99,11 @@ class _Means(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Float[Tensor, "R K P Q"]) -> tuple[Float[Tensor, "B C H W"], None, None, None]:
-        cells, counts = ctx.saved_tensors
+        cells, counts, divisors = ctx.saved_tensors  # counts and divisors: (P, R·Q)
         batch, channels, height, width = ctx.shape
         kinds, group = channels // ctx.group**2, ctx.group
-        total = gradient.new_empty(kinds, group, group * batch * height * width)
-        counts = counts.flatten(1)  # (P, R·Q)
-        shares = gradient.permute(2, 1, 0, 3).flatten(2) / counts.clamp(min=1)[:, None]  # (P, K, R·Q)
+        total = divisors.new_empty(kinds, group, group * batch * height * width)
+        shares = gradient.permute(2, 1, 0, 3).flatten(2) / divisors[:, None]  # (P, K, R·Q)
         parts = [p * group // len(counts) for p in range(len(counts))]  # of each row of bins, its row of parts
         split = cells.split(counts.sum(1).tolist())
         for row in range(group):
@@ -114,4 +113,4 @@ class _Means(torch.autograd.Function):
                 every = shares[p].gather(1, source.expand(kinds, -1))
                 sums.scatter_add_(1, split[p].long().expand(kinds, -1), every)
         total = total.view(kinds, group, group, batch, height, width).permute(3, 0, 1, 2, 4, 5)
-        return total.reshape(ctx.shape), None, None, None
+        return total.reshape(ctx.shape).to(gradient.dtype), None, None, None
