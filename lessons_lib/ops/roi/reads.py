@@ -33,7 +33,7 @@ class Reads:
 
 
 Axis = Callable[[slice], Reads]
-"""Makes the reads of some of the regions along one axis: they are made anew whenever they are needed, not kept."""
+"""Makes the reads of some regions along one axis, anew whenever they are needed: all together take much memory."""
 
 ALL = slice(None)
 
