@@ -14,7 +14,7 @@ from lessons_lib.metrics.image_quality import image_quality
 from lessons_lib.metrics.panoptic import Panoptic, PanopticScores
 from lessons_lib.metrics.proposal_recall import ProposalRecall
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
-from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.boxes import box_areas, matched_box_iou, pairwise_box_iou
 from lessons_lib.ops.masks import decode_rle, encode_rle, pairwise_mask_iou
 
 BOXES, MASKS = torch.zeros(2, 4), torch.zeros(2, 4, 5, dtype=torch.bool)
@@ -46,6 +46,10 @@ CASES = [
     (
         lambda: pairwise_box_iou(BOXES, BOXES, torch.tensor([True])),
         "is_crowd must be one bool for each of the 2 objects, got torch.bool (1,)",
+    ),
+    (
+        lambda: matched_box_iou(BOXES[:1], BOXES, torch.tensor([False, False])),
+        "pred_boxes must be 2, one for each of gt_boxes, got 1",
     ),
     (lambda: pairwise_mask_iou(MASKS.float(), MASKS), "pred_masks must be a bool tensor (N, H, W), got torch.float32"),
     (lambda: pairwise_mask_iou(MASKS, MASKS[0]), "gt_masks must be a bool tensor (N, H, W), got torch.bool (4, 5)"),
