@@ -180,8 +180,8 @@ def tight_boxes(masks: Bool[Tensor, "N H W"]) -> Float[Tensor, "N 4"]:
 
 def _extent(hit: Bool[Tensor, "N L"]) -> tuple[Int64[Tensor, " N"], Int64[Tensor, " N"]]:
     """First true position and one past the last, in each row; 0 and 0 where none is true."""
-    if hit.shape[0] == 0:
-        return hit.new_zeros(0, dtype=torch.int64), hit.new_zeros(0, dtype=torch.int64)
+    if hit.numel() == 0:
+        return hit.new_zeros(len(hit), dtype=torch.int64), hit.new_zeros(len(hit), dtype=torch.int64)
     length = hit.shape[1]
     place = torch.arange(length, device=hit.device)
     end = torch.where(hit, place + 1, 0).amax(dim=1)

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
+from lessons_lib.ops.boxes import check_crowd
+
 IOU_THRESHOLDS = torch.from_numpy(np.linspace(0.5, 0.95, 10))
 """0.50, 0.55, …, 0.95; COCO's AP is the mean over them."""
 
@@ -32,12 +34,9 @@ def match_in_order(
     """
     if iou.dim() != 2 or not iou.is_floating_point():
         raise ValueError(f"iou must be a float tensor (P, G), got {iou.dtype} {tuple(iou.shape)}")
-    if is_crowd is None:
-        is_crowd = torch.zeros(iou.shape[1], dtype=torch.bool, device=iou.device)
-    if is_crowd.shape != iou.shape[1:] or is_crowd.dtype != torch.bool:
-        got = f"{is_crowd.dtype} {tuple(is_crowd.shape)}"
-        raise ValueError(f"is_crowd must be one bool for each of the {iou.shape[1]} objects, got {got}")
-    crowd, taken, matches = is_crowd.tolist(), set(), []
+    check_crowd(is_crowd, iou.shape[1])
+    crowd = [False] * iou.shape[1] if is_crowd is None else is_crowd.tolist()
+    taken, matches = set(), []
     for row in iou.tolist():
         free = [g for g, value in enumerate(row) if value >= threshold and (crowd[g] or g not in taken)]
         best = max(free, key=lambda g: (not crowd[g], row[g], g), default=-1)
@@ -52,7 +51,7 @@ def precision_recall(
     """Precision and recall after each rank: hits so far / detections so far, and hits so far / `positives`.
 
     `hits` says of each detection, from the highest score down, whether it found an object; `positives` is how many
-    objects there are, ≥ 1. Where `counted` is false a detection is skipped, and precision is 0 before the first
+    objects there are, ≥ 1, or NaN. Where `counted` is false a detection is skipped, and precision is 0 before the first
     that counts. ValueError for hits that are not bool or positives < 1.
 
     >>> precision_recall(torch.tensor([True, False]), positives=2)
@@ -61,8 +60,9 @@ def precision_recall(
     if not isinstance(hits, Tensor) or hits.dtype != torch.bool or hits.dim() < 1:
         got = f"{hits.dtype} {tuple(hits.shape)}" if isinstance(hits, Tensor) else repr(hits)
         raise ValueError(f"hits must be a bool tensor, one value per detection, got {got}")
-    if isinstance(positives, int) and positives < 1:
-        raise ValueError(f"positives must be ≥ 1, got {positives}")
+    few = torch.as_tensor(positives) < 1
+    if few.any():
+        raise ValueError(f"positives must be ≥ 1, got {torch.as_tensor(positives)[few][0].item():g}")
     if counted is None:
         counted = torch.ones_like(hits)
     found = (hits & counted).cumsum(-1, dtype=torch.float64)

@@ -47,14 +47,13 @@ class BoundaryScores:
         if target.dim() != 2:
             raise ValueError(f"target must be (H, W), got {tuple(target.shape)}")
         void = target == VOID
-        truth = torch.where(boundary_pixels(target, void), target, -1)
-        claim = torch.where(boundary_pixels(prediction, torch.zeros_like(void)), prediction, -1)
-        judged = (claim != -1) & ~_within(void, self.tolerance + 1)
-        self.right += int((judged & _meets(claim, truth, self.tolerance)).sum())
+        truth, claim = boundary_pixels(target, void), boundary_pixels(prediction, torch.zeros_like(void))
+        judged = claim & ~_within(void, self.tolerance + 1)
+        self.right += int((judged & _near(prediction, target, truth, self.tolerance)).sum())
         self.predicted += int(judged.sum())
-        self.left_out += int(((claim != -1) & ~judged).sum())
-        self.found += int(_meets(truth, claim, self.tolerance).sum())
-        self.true += int((truth != -1).sum())
+        self.left_out += int((claim & ~judged).sum())
+        self.found += int((truth & _near(target, prediction, claim, self.tolerance)).sum())
+        self.true += int(truth.sum())
 
     def merge(self, other: "BoundaryScores") -> None:
         """Add what `other` has counted with the same tolerance, for example in another process."""
@@ -132,11 +131,13 @@ def boundary_pixels(labels: Int64[Tensor, "H W"], void: Bool[Tensor, "H W"]) -> 
     return found
 
 
-def _meets(claim: Int64[Tensor, "H W"], truth: Int64[Tensor, "H W"], distance: int) -> Bool[Tensor, "H W"]:
-    """Pixels of one map (−1: none) that have a pixel of the same class in the other within `distance`."""
-    met = torch.zeros_like(claim, dtype=torch.bool)
-    for here, there in _shifts(distance, claim.shape):
-        met[here] |= (claim[here] == truth[there]) & (claim[here] != -1)
+def _near(
+    labels: Int64[Tensor, "H W"], others: Int64[Tensor, "H W"], boundary: Bool[Tensor, "H W"], distance: int
+) -> Bool[Tensor, "H W"]:
+    """Pixels of one map that have a pixel of the same class on the other's `boundary` within `distance`."""
+    met = torch.zeros_like(boundary)
+    for here, there in _shifts(distance, labels.shape):
+        met[here] |= (labels[here] == others[there]) & boundary[there]
     return met
 
 

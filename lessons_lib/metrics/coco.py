@@ -124,8 +124,8 @@ def box_annotations(boxes: Sequence[Float[Tensor, "_ 4"]], labels: Sequence[Int6
     """
     annotations: list[dict] = []
     for number, (corners, classes) in enumerate(zip(boxes, labels, strict=True), start=1):
-        sides = (corners[:, 2:] - corners[:, :2]).double()
-        rows = torch.cat([corners[:, :2].double(), sides], 1).tolist()
+        corners = corners.double()  # in half precision 1000 − 3 is 996
+        rows = torch.cat([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1).tolist()
         for row, label in zip(rows, classes.tolist(), strict=True):
             entry = {"id": len(annotations) + 1, "image_id": number, "category_id": label, "bbox": row}
             annotations.append({**entry, "area": row[2] * row[3], "iscrowd": 0})

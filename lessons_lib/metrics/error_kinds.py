@@ -55,6 +55,14 @@ class ErrorKinds:
         self.found += [(score, kind) for score, kind in zip(scores, kinds, strict=True) if kind is not None]
         self.objects += int((~crowd).sum())
 
+    def merge(self, other: "ErrorKinds") -> None:
+        """Add what `other` has counted, for example in another process, after one's own."""
+        if not isinstance(other, ErrorKinds) or other.kind != self.kind:
+            got = f"kind {other.kind!r}" if isinstance(other, ErrorKinds) else repr(other)
+            raise ValueError(f"other must be ErrorKinds of kind {self.kind!r}, got {got}")
+        self.found += other.found
+        self.objects += other.objects
+
     def compute(self) -> dict[str, float]:
         """The share of each kind and of missed objects, of the number of objects; all 0 where there are none."""
         ranked = sorted(self.found, key=lambda entry: -entry[0])[: self.objects]

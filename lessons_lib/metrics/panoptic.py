@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lessons_lib.checks import checked_int
 from lessons_lib.data.sample import VOID, Instances
+from lessons_lib.ops.boxes import check_crowd
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,22 +43,22 @@ class Panoptic:
         if self.ids.numel() and not 0 <= self.ids.min() <= self.ids.max() <= count:
             low, high = (value.item() for value in self.ids.aminmax())
             raise ValueError(f"ids must be in [0, {count}], as there are {count} labels, got {low} to {high}")
-        crowd = self.is_crowd
-        if crowd is not None and (crowd.dtype != torch.bool or crowd.shape != self.labels.shape):
-            got = f"{crowd.dtype} {tuple(crowd.shape)}"
-            raise ValueError(f"is_crowd must be one bool for each of the {count} segments, got {got}")
+        check_crowd(self.is_crowd, count)
 
 
 def panoptic_map(label_map: Int64[Tensor, "H W"], instances: Instances) -> Panoptic:
     """One segment for each instance, and one for each class of the pixels that no instance covers; 255 stays void.
 
     Of two instances on a pixel the first has it, so predictions belong in falling order of score. An instance that is
-    left without pixels has no segment.
+    left without pixels has no segment. ValueError for masks of another size than the label map.
 
     >>> thing = Instances(torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([5]), torch.tensor([[[True, False, False]]]))
     >>> panoptic_map(torch.tensor([[5, 0, 255]]), thing).ids.tolist()
     [[1, 2, 0]]
     """
+    if instances.known_masks.shape[1:] != label_map.shape:
+        got, want = tuple(instances.known_masks.shape[1:]), tuple(label_map.shape)
+        raise ValueError(f"instances must have masks of the label map's size {want}, got {got}")
     ids = torch.zeros_like(label_map)
     labels, crowds = [], []
     crowd = instances.is_crowd if instances.is_crowd is not None else torch.zeros(len(instances), dtype=torch.bool)

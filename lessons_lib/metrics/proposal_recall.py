@@ -14,7 +14,7 @@ from torch import Tensor
 from lessons_lib.data.sample import Instances
 from lessons_lib.metrics.detection_matching import match_pairs
 from lessons_lib.metrics.detection_pairs import Picture, paired
-from lessons_lib.ops.boxes import box_areas, check_boxes, pairwise_box_iou
+from lessons_lib.ops.boxes import check_boxes, pairwise_box_iou
 from lessons_lib.ops.masks import pairwise_mask_iou
 
 COUNTS = (10, 50, 100, 300, 1000)
@@ -22,7 +22,7 @@ COUNTS = (10, 50, 100, 300, 1000)
 
 
 class ProposalRecall:
-    """Collects the proposals of images, then computes the recall at `counts` of all; the classes play no part.
+    """Collects the proposals of images, then computes the recall at `counts` of all; classes and sizes play no part.
 
     `kind` is "box" or "mask", what proposals are and what the IoU is taken of.
 
@@ -55,17 +55,14 @@ class ProposalRecall:
         if self.kind == "mask":
             masks = target.known_masks.cpu()
             iou = pairwise_mask_iou(proposals, masks, crowd.cpu())
-            areas = proposals.flatten(1).sum(1), masks.flatten(1).sum(1)
         else:
             check_boxes("proposals", proposals)
             boxes, objects = proposals.double(), target.boxes.cpu().double()
             iou = pairwise_box_iou(boxes, objects, crowd.cpu())
-            areas = box_areas(boxes), box_areas(objects)
         rank = (iou >= 0.5).any(1).nonzero()[:, 0]  # the others take no object at any threshold
-        labels, gt_labels = torch.zeros_like(rank), torch.zeros(len(target), dtype=torch.int64, device="cpu")
-        self.pictures.append(
-            Picture(iou[rank], -rank.double(), labels, areas[0][rank], gt_labels, areas[1], crowd.cpu())
-        )
+        same, gt_same = torch.zeros_like(rank), torch.zeros(len(target), dtype=torch.int64, device="cpu")
+        # one label and one area for all: neither plays a part
+        self.pictures.append(Picture(iou[rank], -rank.double(), same, same, gt_same, gt_same, crowd.cpu()))
 
     def merge(self, other: "ProposalRecall") -> None:
         """Add the images of `other`, for example from another process, after one's own."""

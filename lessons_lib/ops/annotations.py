@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
-from lessons_lib.checks import checked_int
+from lessons_lib.checks import checked_int, checked_ints
 
 
 def canonical_ids(id_map: Int64[Tensor, "H W"], void: int = 255) -> Int64[Tensor, "H W"]:
@@ -43,7 +43,8 @@ def labels_of_colours(
     """The label map of a coloured one: `colours[label]` becomes label, `void_colour` becomes `void`.
 
     The default is the border colour of Pascal VOC, (R, G, B) in 0 to 255.
-    ValueError for a colour that is neither, naming it and its first pixel: guessing a class for it would hide damage.
+    ValueError for a colour that is neither, naming it and its first pixel: guessing a class for it would hide damage;
+    and for colours that are not three numbers in 0 to 255.
 
     >>> image = torch.tensor([[[0, 0, 0], [128, 0, 0], [224, 224, 192]]], dtype=torch.uint8)
     >>> labels_of_colours(image, [(0, 0, 0), (128, 0, 0)]).tolist()
@@ -51,12 +52,18 @@ def labels_of_colours(
     """
     if not isinstance(picture, Tensor) or picture.dtype != torch.uint8 or picture.dim() != 3 or picture.shape[2] != 3:
         raise ValueError(f"picture must be a uint8 tensor (H, W, 3), got {_kind(picture)}")
-    label_map = torch.full(picture.shape[:2], -1, dtype=torch.int64, device=picture.device)
+    for name, some in (("colours", colours), ("void_colour", [void_colour])):
+        for colour in some:
+            if len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
+                raise ValueError(f"{name} must be three numbers in 0 to 255, got {tuple(colour)}")
+    label_map = torch.zeros(picture.shape[:2], dtype=torch.int64, device=picture.device)
+    unknown = torch.ones_like(label_map, dtype=torch.bool)
     for label, colour in [*enumerate(colours), (void, void_colour)]:
         same = (picture == torch.tensor(colour, dtype=torch.uint8, device=picture.device)).all(2)
-        label_map[same & (label_map < 0)] = label
-    if (label_map < 0).any():
-        row, column = (label_map < 0).nonzero()[0].tolist()
+        label_map[same & unknown] = label
+        unknown &= ~same
+    if unknown.any():
+        row, column = unknown.nonzero()[0].tolist()
         got = tuple(picture[row, column].tolist())
         raise ValueError(
             f"picture must hold the colours of classes or of void, got {got} at row {row}, column {column}"
@@ -93,7 +100,7 @@ def mask_of_runs(counts: Sequence[int], size: tuple[int, int]) -> Bool[Tensor, "
     >>> mask_of_runs([1, 3], size=(2, 2)).tolist()
     [[False, True], [True, True]]
     """
-    height, width = (checked_int("size", side, 0) for side in size)
+    height, width = checked_ints("size", size, 0, count=2)
     runs = [checked_int("counts", count, 0) for count in counts]
     if sum(runs) != height * width:
         raise ValueError(f"counts must sum to {height} · {width} = {height * width}, got {sum(runs)}")
@@ -115,7 +122,7 @@ def polygon_mask(corners: Float[Tensor, "V 2"], size: tuple[int, int]) -> Bool[T
     """
     if not isinstance(corners, Tensor) or corners.dim() != 2 or corners.shape[1] != 2:
         raise ValueError(f"corners must be a tensor (V, 2), got {_kind(corners)}")
-    height, width = (checked_int("size", side, 0) for side in size)
+    height, width = checked_ints("size", size, 0, count=2)
     y = torch.arange(height, dtype=torch.float64, device=corners.device)[:, None] + 0.5
     x = torch.arange(width, dtype=torch.float64, device=corners.device) + 0.5
     inside = torch.zeros(height, width, dtype=torch.bool, device=corners.device)

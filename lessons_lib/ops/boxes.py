@@ -47,7 +47,8 @@ def pairwise_box_iou(
 def matched_box_iou(
     pred_boxes: Float[Tensor, "N 4"], gt_boxes: Float[Tensor, "N 4"], is_crowd: Bool[Tensor, " N"]
 ) -> Float[Tensor, " N"]:
-    """IoU of box number i with box number i, by the rules of `pairwise_box_iou`; ValueError as there.
+    """IoU of box number i with box number i, by the rules of `pairwise_box_iou`; ValueError as there, and for
+    two numbers of boxes.
 
     >>> matched_box_iou(torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[0.0, 0, 2, 4]]), torch.tensor([False]))
     tensor([0.5000])
@@ -55,6 +56,8 @@ def matched_box_iou(
     check_boxes("pred_boxes", pred_boxes)
     check_boxes("gt_boxes", gt_boxes)
     check_crowd(is_crowd, len(gt_boxes))
+    if len(pred_boxes) != len(gt_boxes):
+        raise ValueError(f"pred_boxes must be {len(gt_boxes)}, one for each of gt_boxes, got {len(pred_boxes)}")
     pred_boxes, gt_boxes = in_full_precision(pred_boxes, gt_boxes)
     start, end = torch.maximum(pred_boxes[:, :2], gt_boxes[:, :2]), torch.minimum(pred_boxes[:, 2:], gt_boxes[:, 2:])
     width, height = (end - start).clamp(min=0).unbind(1)

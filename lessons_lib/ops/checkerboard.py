@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64, Num
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.checks import Ints, check_ints, checked_ints
+from lessons_lib.checks import Ints, check_ints, check_same_kind, check_tensor, checked_ints
 
 # Counting taps
 
@@ -151,7 +151,7 @@ def phase_sums(weight: Float[Tensor, "C_in C_out kH kW"], stride: int) -> Float[
     The weight is that of a transposed convolution of dilation 1. Equal sums print no pattern on a flat input, whatever
     the overlap; `taps_per_phase` are the sums of weights that are all 1.
     """
-    _check_float("weight", weight, 4)
+    check_tensor("weight", weight, 4)
     check_ints(1, stride=stride)
     missing = [-size % stride for size in weight.shape[2:]]
     padded = F.pad(weight, (0, missing[1], 0, missing[0]))  # whole tiles
@@ -179,8 +179,10 @@ def phase_amplitude(image: Float[Tensor, "*B H W"], stride: int) -> Float[Tensor
     Average all tiles of stride × stride pixels; take the standard deviation (divided by s²) over the pixels of that one
     tile. In the image's own units; 0 for a flat image, 1 for a checkerboard of ±1 at stride 2, and in a natural image
     close to 0, because no phase is special there. By Parseval its square is the power at the multiples of 1/stride.
+    Half precision is computed and returned in float32.
     """
-    tile = split_phases(image, stride).mean((-2, -1)).flatten(-2)  # (..., s*s)
+    phases = split_phases(image, stride)
+    tile = phases.mean((-2, -1), dtype=torch.promote_types(image.dtype, torch.float32)).flatten(-2)  # (..., s*s)
     return (tile - tile.mean(-1, keepdim=True)).norm(dim=-1) / stride
 
 
@@ -188,11 +190,13 @@ def spectrum(image: Float[Tensor, "*B H W"]) -> Float[Tensor, "*B H W"]:
     """Amplitude of each frequency, the mean of the image in the middle at [H // 2, W // 2].
 
     Row r stands for (r − H // 2)/H periods per pixel, columns likewise; a wave of amplitude 1 has two entries of 1/2. A
-    pattern that repeats every s pixels has its peaks H/s rows or W/s columns apart.
+    pattern that repeats every s pixels has its peaks H/s rows or W/s columns apart. Half precision is computed and
+    returned in float32.
     """
     if not isinstance(image, Tensor) or image.dim() < 2 or not image.is_floating_point() or 0 in image.shape[-2:]:
         raise ValueError(f"image must be a float tensor with at least 2 dimensions and 1 pixel, got {_kind(image)}")
-    return torch.fft.fftshift(torch.fft.fft2(image, norm="forward").abs(), dim=(-2, -1))
+    wide = image.to(torch.promote_types(image.dtype, torch.float32))
+    return torch.fft.fftshift(torch.fft.fft2(wide, norm="forward").abs(), dim=(-2, -1))
 
 
 # Cures
@@ -208,8 +212,8 @@ def resize_conv2d(
 
     The kernel must be square and odd. Away from the border a flat input stays flat, whatever the weights.
     """
-    _check_float("x", x, 4)
-    _check_float("weight", weight, 4)
+    check_tensor("x", x, 4)
+    check_tensor("weight", weight, 4)
     check_ints(1, stride=stride)
     k = weight.shape[-1]
     if weight.shape[-2] != k or k % 2 == 0:
@@ -220,6 +224,7 @@ def resize_conv2d(
         )
     if bias is not None and (not isinstance(bias, Tensor) or bias.shape != weight.shape[:1]):
         raise ValueError(f"bias must have one number for each of the {len(weight)} filters, got {_kind(bias)}")
+    check_same_kind(x, weight=weight, bias=bias)
     enlarged = x.repeat_interleave(stride, 2).repeat_interleave(stride, 3)
     return F.conv2d(enlarged, weight, bias, padding=k // 2)
 
@@ -230,7 +235,7 @@ def blur(x: Float[Tensor, "B C H W"], stride: int) -> Float[Tensor, "B C H W"]:
     The weights are a triangle of 2·stride − 1 taps, [1, 2, 1]/4 at stride 2; edge pixels are repeated outside. It also
     softens the image: that is the cost.
     """
-    _check_float("x", x, 4)
+    check_tensor("x", x, 4)
     check_ints(1, stride=stride)
     ramp = torch.arange(1 - stride, stride, dtype=x.dtype, device=x.device)
     triangle = (stride - ramp.abs()) / stride**2
@@ -238,11 +243,6 @@ def blur(x: Float[Tensor, "B C H W"], stride: int) -> Float[Tensor, "B C H W"]:
     padded = F.pad(x, (stride - 1,) * 4, mode="replicate")
     rows = F.conv2d(padded, triangle.view(1, 1, -1, 1).expand(channels, -1, -1, -1), groups=channels)
     return F.conv2d(rows, triangle.view(1, 1, 1, -1).expand(channels, -1, -1, -1), groups=channels)
-
-
-def _check_float(name: str, tensor: Tensor, dims: int) -> None:
-    if not isinstance(tensor, Tensor) or tensor.dim() != dims or not tensor.is_floating_point():
-        raise ValueError(f"{name} must be a float tensor with {dims} dimensions, got {_kind(tensor)}")
 
 
 def _kind(value: object) -> str:

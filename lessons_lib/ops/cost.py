@@ -78,8 +78,13 @@ def _convolution(out: Tensor, x: Tensor, weight: Tensor, bias, stride, padding, 
 
 
 def _product(out: Tensor, *operands: Tensor) -> int:
-    """Each number of a matrix product costs as many multiply-adds as its row is long."""
-    return out.numel() * operands[-1].shape[-2]
+    """Each number of a product of matrices or vectors costs as many multiply-adds as its row is long."""
+    return out.numel() * operands[-2].shape[-1]
+
+
+def _attention(out: tuple, query: Tensor, key: Tensor, value: Tensor, *rest) -> int:
+    """Each query meets each key, and then each value, in one operator."""
+    return query[..., 0].numel() * key.shape[-2] * (query.shape[-1] + value.shape[-1])
 
 
 _COUNTS = {
@@ -88,4 +93,11 @@ _COUNTS = {
     aten.bmm.default: ("product", _product),
     aten.addmm.default: ("product", _product),
     aten.baddbmm.default: ("product", _product),
+    aten.mv.default: ("product", _product),
+    aten.addmv.default: ("product", _product),
+    aten.dot.default: ("product", _product),
+    aten._scaled_dot_product_flash_attention_for_cpu.default: ("attention", _attention),
+    aten._scaled_dot_product_flash_attention.default: ("attention", _attention),
+    aten._scaled_dot_product_efficient_attention.default: ("attention", _attention),
+    aten._scaled_dot_product_cudnn_attention.default: ("attention", _attention),
 }

@@ -144,9 +144,12 @@ def gradients(pixels: Float64[np.ndarray, "H W 3"]) -> Float64[np.ndarray, "H W 
 
 
 def _histograms(values: Float64[np.ndarray, "H W c"], labels: np.ndarray, bins: int) -> Float64[np.ndarray, "N d"]:
-    """The histogram of every channel in every superpixel, one after the other; all of a superpixel sum to 1."""
+    """The histogram of every channel in every superpixel, one after the other; all of a superpixel sum to 1.
+
+    A value below 0 or above 1 falls into the first or the last bin.
+    """
     count = int(labels.max()) + 1
-    cell = np.minimum((values * bins).astype(np.int64), bins - 1)
+    cell = (values * bins).clip(0, bins - 1).astype(np.int64)
     rows = [
         np.bincount((labels * bins + cell[..., c]).ravel(), minlength=count * bins).reshape(count, bins)
         for c in range(values.shape[-1])

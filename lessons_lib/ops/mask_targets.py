@@ -48,12 +48,13 @@ def mask_targets(
     bins = checked_ints("output_size", output_size, 1, count=2)
     check_ints(1, sampling_ratio=sampling_ratio)
     _check(masks, boxes, matched, valid)
+    dtype = torch.promote_types(boxes.dtype, torch.float32)
     if not boxes.numel() or not any(mask.numel() for mask in masks):
-        return torch.zeros(*boxes.shape[:2], *bins, device=boxes.device)
+        return torch.zeros(*boxes.shape[:2], *bins, dtype=dtype, device=boxes.device)
+    masks = [own.new_zeros(len(own), 1, 1) if 0 in own.shape[1:] else own for own in masks]  # no pixels show as zeros
     with torch.no_grad():
-        flat = torch.where(valid[..., None], boxes, 0).flatten(0, 1)
-        flat = flat.to(torch.promote_types(flat.dtype, torch.float32)) - (0.5 if aligned else 0)
-        table, before = _rows_of(masks, flat.dtype)
+        flat = torch.where(valid[..., None], boxes, 0).flatten(0, 1).to(dtype) - (0.5 if aligned else 0)
+        table, before = _rows_of(masks, dtype)
         start, height, width = (
             torch.cat([matched.new_full((boxes.shape[1],), value) for value in values])  # a GPU does not wait for these
             for values in (before, [own.shape[1] for own in masks], [own.shape[2] for own in masks])

@@ -145,7 +145,7 @@ def checked_runs(name: str, rles: object) -> list[Int64[np.ndarray, " _"]]:
         size, counts = rle["size"], rle["counts"]
         if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(type(n) is int and n >= 0 for n in size):
             raise ValueError(f"{where}['size'] must be [height, width], two ints ≥ 0, got {_short(size)}")
-        letters = counts.encode("utf-8") if isinstance(counts, str) else counts
+        letters = counts.encode("utf-8", "surrogatepass") if isinstance(counts, str) else counts
         runs = runs_of_letters(letters) if isinstance(letters, bytes) else None
         if runs is None:
             advice = "; mask_of_runs decodes lists" if isinstance(counts, (list, tuple)) else ""
@@ -172,7 +172,7 @@ def all_sound(rles: list) -> bool:
         return False
     if min(map(min, sizes), default=0) < 0:
         return False
-    letters = [text.encode("utf-8") if isinstance(text, str) else text for text in texts]
+    letters = [text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts]
     codes = np.frombuffer(b"".join(letters), np.uint8) - np.uint8(48)  # below 48 it is far above 63
     ends = np.cumsum([len(text) for text in letters])
     goes_on = codes & 32 > 0

@@ -42,7 +42,7 @@ def match(
         nothing = torch.zeros(iou.shape[:-1], dtype=torch.int64, device=iou.device)
         return nothing, nothing.clone()
     if valid is not None:
-        iou = iou.masked_fill(~valid[..., None, :], 0)
+        iou = iou.masked_fill(~valid[..., None, :], -1)  # less than any object's, and less than `low`
     best, matched = iou.max(-1)
     labels = torch.where(best >= high, POSITIVE, torch.where(best < low, NEGATIVE, IGNORED))
     if force_best:
@@ -51,8 +51,6 @@ def match(
         value, own = forced.max(-1)
         matched = torch.where(value > 0, own, matched)
         labels = torch.where(value > 0, POSITIVE, labels)
-    if valid is not None:  # a column without object has IoU 0, so `low` = 0 must not make it a positive
-        labels = torch.where(valid.any(-1, keepdim=True), labels, NEGATIVE)
     return matched, labels
 
 

@@ -101,7 +101,7 @@ class Cells:
 
     def _near(self, pixel: Tensor, start: Tensor, length: Tensor) -> Float[Tensor, "... count"]:
         at = (pixel + 0.5 - start) / length - 0.5  # in cells, cell j standing at j
-        at = torch.where((length > 0) & at.isfinite(), at, -2.0)
+        at = torch.where((length > 0) & length.isfinite() & at.isfinite(), at, -2.0)
         cell = torch.arange(self.count, device=at.device)
         return (1 - (at[..., None] - cell).abs()).clamp(min=0)
 

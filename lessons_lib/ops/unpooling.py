@@ -48,7 +48,7 @@ def corner_switches(size: Sequence[int], kernel_size: int = 2) -> Int64[Tensor, 
     >>> corner_switches((4, 4)).tolist()
     [[0, 2], [8, 10]]
     """
-    height, width = checked_ints("size", tuple(size), 1, 2)
+    height, width = checked_ints("size", size, 1, 2)
     check_ints(1, kernel_size=kernel_size)
     rows, columns = (torch.arange(0, side, kernel_size, device="cpu") for side in (height, width))
     return rows[:, None] * width + columns
@@ -68,7 +68,7 @@ def max_unpool(
     [[[[0.0, 4.0], [0.0, 0.0]]]]
     """
     check_tensor("pooled", pooled, 4)
-    height, width = checked_ints("size", tuple(size), 1, 2)
+    height, width = checked_ints("size", size, 1, 2)
     if not isinstance(switches, Tensor) or switches.dtype != torch.int64:
         got = str(switches.dtype) if isinstance(switches, Tensor) else repr(switches)
         raise ValueError(f"switches must be an int64 tensor, got {got}")

@@ -26,7 +26,8 @@ def vote_masks(
         masks: of all predictions, in the image: binary as in MNC, or probabilities as in FCIS.
         boxes: of all predictions, xyxy in pixels.
         chosen: the boxes that NMS left. A box that none of the predictions overlaps gets an empty mask.
-        confidences: ≥ 0; how sure each prediction is of the class of each chosen box. Only their ratios in a row count.
+        confidences: ≥ 0 and finite; how sure each prediction is of the class of each chosen box. Only their ratios in a
+            row count.
         iou_threshold: a prediction votes where the IoU of its box and the chosen one is at least this.
         threshold: a pixel belongs to the mask where at least this share of the votes is for it.
 
@@ -71,6 +72,6 @@ def _check(masks: Tensor, boxes: Tensor, chosen: Tensor, confidences: Tensor) ->
     if not isinstance(confidences, Tensor) or confidences.shape != shape or not confidences.is_floating_point():
         want = f"{shape}, one for each chosen box and each mask"
         raise ValueError(f"confidences must be a float tensor {want}, got {describe(confidences)}")
-    if not bool((confidences >= 0).all()):  # NaN is not either
-        wrong = confidences[~(confidences >= 0)][0].item()
-        raise ValueError(f"confidences must be ≥ 0, got {wrong}")
+    sound = (confidences >= 0) & confidences.isfinite()
+    if not bool(sound.all()):
+        raise ValueError(f"confidences must be ≥ 0 and finite, got {confidences[~sound][0].item()}")

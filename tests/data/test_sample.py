@@ -30,6 +30,8 @@ def test_tight_boxes_by_hand():
     masks[0, 1:3, 2:5] = True
     masks[1, 4, 0] = masks[1, 0, 5] = True
     assert tight_boxes(masks).tolist() == [[2, 1, 5, 3], [0, 0, 6, 5], [0, 0, 0, 0]]
+    for size in ((2, 0, 6), (2, 5, 0), (2, 0, 0)):
+        assert tight_boxes(torch.zeros(size, dtype=torch.bool)).tolist() == [[0, 0, 0, 0]] * 2
 
 
 @settings(max_examples=60, deadline=None)

@@ -64,6 +64,7 @@ CASES = [
     (lambda: C.spectrum(X[0, 0, 0]), ValueError, f"{FLOAT_IMAGE} and 1 pixel, got torch.float32 (4,)"),
     (lambda: C.spectrum(X[:, :, :0]), ValueError, f"{FLOAT_IMAGE} and 1 pixel, got torch.float32 (1, 2, 0, 4)"),
     (lambda: C.resize_conv2d(X[0], W), ValueError, "x must be a float tensor with 4 dimensions, got torch.float32 (2,"),
+    (lambda: C.resize_conv2d(X, W.double()), ValueError, "weight must be torch.float32 on cpu, as x is, got torch."),
     (lambda: C.resize_conv2d(X, W, stride=0), ValueError, "stride must be ≥ 1, got 0"),
     (
         lambda: C.resize_conv2d(X, W[:, :, :2, :2]),

@@ -45,6 +45,11 @@ CASES = [
         ValueError,
         "network must return a map (B, K, h, w), got (1, 9)",
     ),
+    (
+        lambda: input_gradient(nn.Conv2d(3, 1, 1), torch.zeros(1, 3, 4, 5), (4, 0)),
+        ValueError,
+        "cell must be on the map of 4 × 5 cells, got (4, 0)",
+    ),
     (lambda: module_fields(Transposed()), ValueError, "module must use calls that can be followed, got transpose"),
     (lambda: module_fields(nn.Flatten()), ValueError, "module must use calls that can be followed, got flatten"),
     (lambda: module_fields(Blind()), ValueError, "module must return one map (B, K, h, w) that depends on the image"),

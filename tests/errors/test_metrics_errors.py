@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,10 +12,10 @@ from lessons_lib.metrics.boundary import BoundaryScores, ThinRecall
 from lessons_lib.metrics.coco import CocoScores, evaluate_coco
 from lessons_lib.metrics.detection import DetectionScores
 from lessons_lib.metrics.image_quality import image_quality
-from lessons_lib.metrics.panoptic import Panoptic, PanopticScores
+from lessons_lib.metrics.panoptic import Panoptic, PanopticScores, panoptic_map
 from lessons_lib.metrics.proposal_recall import ProposalRecall
 from lessons_lib.metrics.semantic import SemanticScores, confusion_matrix
-from lessons_lib.ops.boxes import box_areas, pairwise_box_iou
+from lessons_lib.ops.boxes import box_areas, matched_box_iou, pairwise_box_iou
 from lessons_lib.ops.masks import decode_rle, encode_rle, pairwise_mask_iou
 
 BOXES, MASKS = torch.zeros(2, 4), torch.zeros(2, 4, 5, dtype=torch.bool)
@@ -46,6 +47,10 @@ CASES = [
     (
         lambda: pairwise_box_iou(BOXES, BOXES, torch.tensor([True])),
         "is_crowd must be one bool for each of the 2 objects, got torch.bool (1,)",
+    ),
+    (
+        lambda: matched_box_iou(BOXES[:1], BOXES, torch.tensor([False, False])),
+        "pred_boxes must be 2, one for each of gt_boxes, got 1",
     ),
     (lambda: pairwise_mask_iou(MASKS.float(), MASKS), "pred_masks must be a bool tensor (N, H, W), got torch.float32"),
     (lambda: pairwise_mask_iou(MASKS, MASKS[0]), "gt_masks must be a bool tensor (N, H, W), got torch.bool (4, 5)"),
@@ -88,6 +93,9 @@ CASES = [
     ),
     (lambda: precision_recall(IOU, 3), "hits must be a bool tensor, one value per detection, got torch.float32 (2, 3)"),
     (lambda: precision_recall(IOU > 0, 0), "positives must be ≥ 1, got 0"),
+    (lambda: precision_recall(IOU > 0, np.int64(0)), "positives must be ≥ 1, got 0"),
+    (lambda: precision_recall(IOU > 0, torch.tensor([[1.0], [-2.0]]).double()), "positives must be ≥ 1, got -2"),
+    (lambda: match_in_order(IOU, 0.5, [True]), "is_crowd must be one bool for each of the 3 objects, got [True]"),
     (lambda: DetectionScores("segm"), "kind must be 'mask' or 'box', got 'segm'"),
     (lambda: DetectionScores().update(TRUTH, TRUTH), "prediction must have scores, got None"),
     (lambda: DetectionScores().merge(DetectionScores("box")), "kind 'mask', sizes (32.0, 96.0), got kind 'box'"),
@@ -107,8 +115,10 @@ CASES = [
     (lambda: Panoptic(MAP + 3, LABELS), "ids must be in [0, 2], as there are 2 labels, got 3 to 3"),
     (
         lambda: Panoptic(MAP, LABELS, torch.tensor([True])),
-        "is_crowd must be one bool for each of the 2 segments, got torch.bool (1,)",
+        "is_crowd must be one bool for each of the 2 objects, got torch.bool (1,)",
     ),
+    (lambda: Panoptic(MAP, LABELS, [True]), "is_crowd must be one bool for each of the 2 objects, got [True]"),
+    (lambda: panoptic_map(MAP, TRUTH), "instances must have masks of the label map's size (2, 3), got (4, 5)"),
     (lambda: PanopticScores(0), "num_classes must be ≥ 1, got 0"),
     (
         lambda: PanopticScores(2).update(Panoptic(MAP.mT, LABELS), Panoptic(MAP, LABELS)),

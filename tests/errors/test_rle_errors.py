@@ -31,6 +31,7 @@ CASES = [
     (GOOD | {"counts": "1 2"}, LETTERS + "'1 2'"),
     (GOOD | {"counts": "12p"}, LETTERS + "'12p'"),
     (GOOD | {"counts": "é"}, LETTERS + "'é'"),
+    (GOOD | {"counts": "12\ud800"}, LETTERS + r"'12\ud800'"),  # half a character, as JSON may hold it
     (GOOD | {"counts": "12Q"}, LETTERS + "'12Q'"),  # Q says that more of this number follow
     (GOOD | {"counts": "o" * 9 + "0"}, LETTERS + "'ooooooooo0'"),
     (GOOD | {"counts": "12"}, FILL + "3"),

@@ -39,3 +39,7 @@ def test_it_says_what_is_wrong(function, arguments, words):
 def test_no_int():
     with pytest.raises(TypeError, match=r"kernel_size must be an int, got 2\.0"):
         max_pool(X, 2.0)
+    with pytest.raises(TypeError, match=r"size must be an int, got 4\.0"):
+        max_unpool(P, S, 4.0)
+    with pytest.raises(TypeError, match=r"size must be an int, got 4\.0"):
+        corner_switches(4.0)

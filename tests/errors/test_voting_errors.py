@@ -22,8 +22,9 @@ CASES = [
         lambda: vote_masks(MASKS, BOXES, CHOSEN, SURE.T),
         "confidences must be a float tensor (1, 2), one for each chosen box and each mask, got torch.float32 (2, 1)",
     ),
-    (lambda: vote_masks(MASKS, BOXES, CHOSEN, torch.tensor([[1.0, -1.0]])), "confidences must be ≥ 0, got -1.0"),
-    (lambda: vote_masks(MASKS, BOXES, CHOSEN, SURE * float("nan")), "confidences must be ≥ 0, got nan"),
+    (lambda: vote_masks(MASKS, BOXES, CHOSEN, -SURE), "confidences must be ≥ 0 and finite, got -"),
+    (lambda: vote_masks(MASKS, BOXES, CHOSEN, SURE * float("nan")), "confidences must be ≥ 0 and finite, got nan"),
+    (lambda: vote_masks(MASKS, BOXES, CHOSEN, SURE * float("inf")), "confidences must be ≥ 0 and finite, got inf"),
     (lambda: vote_masks(MASKS, BOXES, CHOSEN, SURE, 0), "iou_threshold must be > 0 and at most 1, got 0"),
     (lambda: vote_masks(MASKS, BOXES, CHOSEN, SURE, 0.5, 1.5), "threshold must be > 0 and at most 1, got 1.5"),
 ]

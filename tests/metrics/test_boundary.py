@@ -77,6 +77,17 @@ def test_counts_are_those_of_distances(seed, height, width, void, tolerance):
     assert tuple(getattr(scores, name) for name in COUNTS) == counts_by_distances(prediction, target, tolerance)
 
 
+@pytest.mark.parametrize("less", [1, 2, 2**63 - 1])
+def test_classes_below_0_are_classes_too(less):
+    """The classes' numbers do not matter, but for void: −1 is no other name for "no boundary here"."""
+    for seed in range(30):
+        prediction, target = patches(seed, 9, 9, 4, 1)
+        renamed = torch.where(target == 255, target, target - less)
+        scores = BoundaryScores(1)
+        scores.update(prediction - less, renamed)
+        assert tuple(getattr(scores, name) for name in COUNTS) == counts_by_distances(prediction, target, 1)
+
+
 def two_halves(edge, width=10, height=4):
     labels = torch.zeros(height, width, dtype=torch.int64)
     labels[:, edge:] = 1

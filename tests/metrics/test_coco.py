@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lessons_lib.metrics.coco import CocoScores, evaluate_coco, results_json, truth_json
+from lessons_lib.metrics.coco import CocoScores, box_annotations, evaluate_coco, results_json, truth_json
 from lessons_lib.metrics.detection import NUMBERS, DetectionScores
 from tests.metrics.detection_cases import instances, random_pictures
 
@@ -33,6 +33,16 @@ def test_json_by_hand():
         "score": 0.5,
     }
     assert json.loads(json.dumps(truth)) == truth
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_sides_of_boxes_are_those_of_float64(dtype):
+    """1000 − 3 = 997 has more digits than bfloat16, 4096 − 1 more than float16, 2²⁴ − ½ more than float32."""
+    for start, end in ((3, 1000), (1, 4096), (0.5, 2**24)):
+        if dtype is torch.float16 and end > 65504:
+            continue
+        (found,) = box_annotations([torch.tensor([[start, 0, end, 2]], dtype=dtype)], [torch.tensor([1])])
+        assert found["bbox"] == [start, 0, end - start, 2] and found["area"] == 2 * (end - start)
 
 
 def test_perfect_is_1_and_says_nothing(capsys):

@@ -115,6 +115,22 @@ def test_a_slow_count_says_the_same(seed):
     assert ranked == slow_kinds(prediction, target)
 
 
+def test_merged_is_the_same_as_one_after_the_other():
+    images = [
+        (found([(0, 0, 10, 9), (20, 0, 30, 10)], [1, 2], [0.5, 0.9]), TRUTH),
+        (found([(0, 0, 10, 10), (90, 90, 99, 99)], [1, 1], [0.5, 0.7]), truth([(0, 0, 10, 10)], [1])),
+    ]
+    whole, parts = ErrorKinds("box"), [ErrorKinds("box") for _ in images]
+    for part, image in zip(parts, images, strict=True):
+        whole.update(*image)
+        part.update(*image)
+    parts[0].merge(parts[1])
+    assert parts[0].found == whole.found and parts[0].compute() == whole.compute()
+    for other, got in ((ErrorKinds("mask"), "kind 'mask'"), (3, "3")):
+        with pytest.raises(ValueError, match=f"other must be ErrorKinds of kind 'box', got {got}"):
+            whole.merge(other)
+
+
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="kind must be 'mask' or 'box', got 'boxes'"):
         ErrorKinds("boxes")

@@ -85,6 +85,14 @@ def test_a_crowd_is_no_object_and_takes_no_proposal_away():
     assert recall.compute()["recall"] == {1: 1.0}
 
 
+def test_an_object_of_any_size_can_be_found():
+    """COCO's largest area is 1e10 pixels: the area of a box of 100,000 pixels a side."""
+    box = torch.tensor([[0.0, 0, 200_000, 200_000]])
+    recall = ProposalRecall(counts=(1,))
+    recall.update(box, Instances(box, torch.tensor([1]), None))
+    assert recall.compute()["recall"] == {1: 1.0}
+
+
 def test_nothing_proposed_and_nothing_there():
     recall, nothing = ProposalRecall(), Instances(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), None)
     assert all(math.isnan(value) for value in recall.compute()["recall"].values())

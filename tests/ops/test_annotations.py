@@ -78,6 +78,7 @@ def test_colours_back_to_labels():
     assert annotations.labels_of_colours(table[labels], VOC.colours).equal(want)
     black = torch.zeros(1, 2, 3, dtype=torch.uint8)
     assert annotations.labels_of_colours(black, [(9, 9, 9)], void_colour=(0, 0, 0), void=7).tolist() == [[7, 7]]
+    assert annotations.labels_of_colours(black, [(9, 9, 9)], void_colour=(0, 0, 0), void=-1).tolist() == [[-1, -1]]
 
 
 def test_a_polygon_by_hand():

@@ -349,3 +349,15 @@ def test_float32_and_empty_batches():
     assert blur(x[:0], 2).shape == (0, 1, 4, 4)
     assert phase_amplitude(x[:0], 2).shape == (0, 1)
     assert phase_sums(weight[:0], 2).shape == (0, 1, 2, 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_images_of_half_precision_are_computed_in_float32(dtype):
+    """bfloat16 has steps of 4 near 1000, so the mean of a faint pattern would vanish in it."""
+    image = (torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(0)) * 1000).to(dtype)
+    for got, want in (
+        (phase_amplitude(image, 2), phase_amplitude(image.double(), 2)),
+        (spectrum(image), spectrum(image.double())),
+    ):
+        assert got.dtype == torch.float32
+        torch.testing.assert_close(got, want.float(), rtol=1e-4, atol=1e-4)

@@ -28,6 +28,17 @@ def test_by_hand():
     assert counted(torch.matmul, torch.rand(6, 3, 7), torch.rand(6, 7, 2)) == 6 * 3 * 2 * 7
 
 
+def test_products_with_vectors_and_attention_by_hand():
+    matrix, vector = torch.rand(6, 7), torch.rand(7)
+    assert counted(torch.mv, matrix, vector) == counted(torch.addmv, torch.rand(6), matrix, vector) == 6 * 7
+    assert counted(torch.dot, vector, vector) == 7
+    query, key, value = torch.rand(2, 3, 5, 4), torch.rand(2, 3, 9, 4), torch.rand(2, 3, 9, 8)
+    assert counted(F.scaled_dot_product_attention, query, key, value) == 6 * 5 * 9 * (4 + 8)
+    same = torch.rand(2, 3, 5, 4)  # of one size, a CPU computes it in one operator, which "meta" does not have
+    for device in ("cpu", "meta"):
+        assert counted(F.scaled_dot_product_attention, *[same.to(device)] * 3) == 6 * 5 * 5 * (4 + 4)
+
+
 def test_what_is_no_product_is_free():
     x = torch.rand(1, 2, 8, 8)
     assert counted(lambda: F.max_pool2d(x.relu() + 1, 2)) == 0

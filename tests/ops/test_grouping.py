@@ -55,6 +55,14 @@ def test_stored_histograms_by_hand():
     assert stored.area.tolist() == [2] and stored.box.tolist() == [[0, 0, 2, 1]]
 
 
+def test_values_beyond_0_and_1_fall_into_the_outermost_bins():
+    """Not into bins of the superpixel before, as a negative number of a bin would."""
+    labels = np.array([[0, 0, 1, 1]])
+    image = torch.tensor([[[0.0, 1.0, 0.0, 1.0]]] * 3)
+    beyond = torch.tensor([[[0.0, 1.0, -0.2, 1.2]]] * 3)
+    np.testing.assert_array_equal(describe(beyond, labels).colour, describe(image, labels).colour)
+
+
 def test_gradients_of_a_ramp():
     """0.1 a pixel to the right: 0.5 is no change, and twice the change is added."""
     ramp = np.broadcast_to(np.arange(5) / 10, (4, 5))[..., None].repeat(3, -1)

@@ -84,3 +84,22 @@ def test_one_pixel_and_double_precision():
     assert mask_targets([one], box, matched, valid, 2).eq(1).all()
     assert mask_targets([one], box.double(), matched, valid, 2).dtype == torch.float64
     assert mask_targets([one], box, matched, valid, 2).requires_grad is False
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (4, 0)])
+def test_masks_without_a_pixel_beside_others(size):
+    """The other image's targets are what they are alone; a region on a mask without a pixel sees nothing of them."""
+    full, empty = torch.ones(1, 4, 4, dtype=torch.bool), torch.zeros(1, *size, dtype=torch.bool)
+    boxes, matched = torch.tensor([[[0.0, 0, 4, 4]]] * 2), torch.zeros(2, 1, dtype=torch.int64)
+    for masks in ([full, empty], [full, empty[:0]]):
+        valid = torch.tensor([[True], [len(masks[1]) > 0]])
+        assert mask_targets(masks, boxes, matched, valid, 2).flatten(1).tolist() == [[1] * 4, [0] * 4]
+        assert mask_targets(masks[::-1], boxes, matched, valid.flip(0), 2).flatten(1).tolist() == [[0] * 4, [1] * 4]
+
+
+def test_targets_of_nothing_have_the_dtype_of_those_of_something():
+    masks, boxes, matched, valid = random_case(3)
+    for dtype, wide in ((torch.float64, torch.float64), (torch.float16, torch.float32)):
+        for count in (0, 3):
+            some = boxes[:, :count].to(dtype), matched[:, :count], valid[:, :count]
+            assert mask_targets(masks, *some, 2).dtype == wide

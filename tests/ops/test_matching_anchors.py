@@ -13,7 +13,7 @@ def by_loops(iou, high, low, force_best, valid):
     matched, labels = [], []
     columns = [g for g in range(iou.shape[1]) if valid[g]]
     for n in range(len(iou)):
-        best, own = 0.0, 0
+        best, own = 0.0, columns[0] if columns else 0
         for g in columns:
             if iou[n, g] > best:
                 best, own = float(iou[n, g]), g
@@ -122,3 +122,11 @@ def test_nothing_there(valid):
     assert matched.tolist() == [0, 0, 0] and labels.tolist() == [NEGATIVE] * 3
     assert match(torch.ones(0, 2), 0.7, force_best=True)[0].shape == (0,)
     assert match(torch.zeros(2, 0, 3), 0.7, force_best=True)[1].shape == (2, 0)
+
+
+def test_a_box_that_meets_nothing_stands_for_no_column_without_object():
+    """Column 0 holds no object, so a box of IoU 0 with the object in column 1 is that one's, also where 0 is enough."""
+    iou, valid = torch.tensor([[0.9, 0.0]]), torch.tensor([False, True])
+    assert [found.tolist() for found in match(iou, 0.5, valid=valid)] == [[1], [NEGATIVE]]
+    assert [found.tolist() for found in match(iou, 0.0, valid=valid)] == [[1], [POSITIVE]]
+    assert [found.tolist() for found in match(iou, 0.5, force_best=True, valid=valid)] == [[1], [NEGATIVE]]

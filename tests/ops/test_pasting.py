@@ -102,6 +102,14 @@ def test_boxes_that_are_none_and_images_that_are_none(convention):
     assert paste_masks(torch.ones(1, 4, 4), torch.tensor([[0.0, 0, 1, 1]]), (1, 1)).all()
 
 
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_a_box_without_end_has_an_empty_mask(convention):
+    """Also where the threshold is low: all pixels would stand in the middle of its first cell, at half of it."""
+    boxes = torch.tensor([[0, 0, math.inf, 4], [0, 0, 4, math.inf], [-math.inf, 0, 4, 4], [0, 0, math.nan, 4]])
+    assert not paste_probs(torch.ones(4, 1, 1), boxes, (4, 4), convention).any()
+    assert not paste_masks(torch.ones(4, 1, 1), boxes, (4, 4), 0.0, convention).any()
+
+
 def test_one_cell_and_a_rectangle_of_cells():
     """One cell fades towards its sides: of four pixels, the outer ones have 0.625 of it and the inner ones 0.875."""
     one = paste_probs(torch.ones(1, 1, 1), torch.tensor([[0.0, 0, 4, 4]]), (4, 4))[0]

@@ -121,7 +121,8 @@ def through_masks(features: Float[Tensor, "B C h w"], masks: Float[Tensor, "B T 
     tensor([[[3.]]])
     """
     height, width = features.shape[2:]
-    share = F.adaptive_avg_pool2d(masks, (height, width)).flatten(2)  # (B, T, cells)
+    wide = masks.to(torch.promote_types(masks.dtype, torch.float32))  # a faint mask is still one
+    share = F.adaptive_avg_pool2d(wide, (height, width)).flatten(2)  # (B, T, cells)
     total = share.sum(2, keepdim=True).clamp(min=torch.finfo(share.dtype).tiny)
     return (share / total).to(features.dtype) @ features.flatten(2).mT
 
@@ -129,9 +130,12 @@ def through_masks(features: Float[Tensor, "B C h w"], masks: Float[Tensor, "B T 
 def linear_weights(grid: Grid, cells: int, pixels: int, like: Tensor) -> Float[Tensor, "pixels cells"]:
     """The matrix that interpolates linearly between cells at the middle of each pixel; beyond the last cell it stays.
 
+    Of the dtype of `like`; where the pixels lie is computed in float32 at least.
+
     >>> linear_weights(Grid(2, 0.0), cells=2, pixels=3, like=torch.zeros(())).tolist()  # cells lie on pixels 0 and 2
     [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
     """
-    places = (torch.arange(pixels, device=like.device, dtype=like.dtype) - grid.start) / grid.stride
-    distance = (places.clamp(0, cells - 1)[:, None] - torch.arange(cells, device=like.device, dtype=like.dtype)).abs()
-    return (1 - distance).clamp(min=0)
+    dtype = torch.promote_types(like.dtype, torch.float32)  # bfloat16 counts without gaps to 256 only
+    places = (torch.arange(pixels, device=like.device, dtype=dtype) - grid.start) / grid.stride
+    distance = (places.clamp(0, cells - 1)[:, None] - torch.arange(cells, device=like.device)).abs()
+    return (1 - distance).clamp(min=0).to(like.dtype)

@@ -124,14 +124,19 @@ def input_gradient(
 
     `cell` is (row, column) on the map (B, K, h, w) that the network returns, the middle one by default; its K channels
     are summed. With real weights and images this is the effective field of Luo et al. ("Understanding the Effective
-    Receptive Field", 2016): largest in the middle, fading long before the border of what the formula allows.
+    Receptive Field", 2016): largest in the middle, fading long before the border of what the formula allows. ValueError
+    for a network that returns no such map, and for a cell that is not on it.
     """
-    images = images.detach().clone().requires_grad_()
-    output = network(images)
-    if output.dim() != 4:
-        raise ValueError(f"network must return a map (B, K, h, w), got {tuple(output.shape)}")
-    row, column = (n // 2 for n in output.shape[2:]) if cell is None else cell
-    (gradient,) = torch.autograd.grad(output[:, :, row, column].sum(), images)
+    with torch.enable_grad():  # also where the caller wants none
+        images = images.detach().clone().requires_grad_()
+        output = network(images)
+        if output.dim() != 4:
+            raise ValueError(f"network must return a map (B, K, h, w), got {tuple(output.shape)}")
+        height, width = output.shape[2:]
+        row, column = (height // 2, width // 2) if cell is None else cell
+        if not (-height <= row < height and -width <= column < width):
+            raise ValueError(f"cell must be on the map of {height} × {width} cells, got {cell}")
+        (gradient,) = torch.autograd.grad(output[:, :, row, column].sum(), images)
     return gradient.abs().sum(1).mean(0)
 
 

@@ -86,6 +86,7 @@ def _follow(module: nn.Module, channels: int, size: int) -> tuple[list[LayerFiel
 def _field(axis: Axis, size: int) -> Field:
     """The field of the inner positions: those that see no border of the image."""
     inner = ((axis.first > 0) & (axis.last < size - 1)).nonzero()[:, 0]
+    inner = inner[(axis.first <= axis.last)[inner]]  # between the stamps of a transposed convolution there is nothing
     jump = int(axis.jump) if axis.jump.denominator == 1 else float(axis.jump)
     if len(inner) == 0 or axis.endless:
         return Field(0, jump, math.inf)

@@ -76,10 +76,16 @@ def _two(value: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _same(maps, output, *args, **kwargs):
-    """Pixel by pixel: what meets there is seen together."""
+    """Pixel by pixel: what meets there is seen together. ValueError where positions are cut off or put after others."""
     rows, columns = maps[0]
     for other_rows, other_columns in maps[1:]:
         rows, columns = rows.united(other_rows), columns.united(other_columns)
+    for axis, n in zip((rows, columns), output.shape[2:], strict=True):
+        if len(axis.first) not in (1, n):
+            raise ValueError(
+                f"module must join and split maps by channels to be followed, got {n} positions of {len(axis.first)}; "
+                "measure with seen_pixels"
+            )
     return rows, columns
 
 
@@ -112,9 +118,13 @@ def _sliding(rule, axes, output, *settings):
     return tuple(rule(axis, *each) for axis, each in zip(axes, numbers, strict=True))
 
 
-def _resample(maps, output, x, size=None, scale_factor=None, mode="nearest", align_corners=None, *args, **kwargs):
+def _resample(
+    maps, output, x, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None,
+    antialias=False,
+):  # fmt: skip
     def resize(impulses, n):
-        return F.interpolate(impulses, (n, 1), mode=mode, align_corners=align_corners)
+        wide = impulses.expand(-1, -1, -1, 2)  # with antialias torch 2.11 resizes what is 1 wide wrongly
+        return F.interpolate(wide, (n, 2), mode=mode, align_corners=align_corners, antialias=antialias)[..., :1]
 
     return _probed(resize, maps[0], output)
 
@@ -132,10 +142,18 @@ def _probed(call, axes, output):
     after = []
     for axis, n in zip(axes, output.shape[2:], strict=True):
         before = len(axis.first)
-        hit = call(torch.eye(before).view(1, before, before, 1), n).view(before, n).T != 0
-        jump = axis.jump * round(before / n) if n <= before else axis.jump / round(n / before)
-        after.append(axis.gather(torch.arange(before).expand(n, before), hit, jump))
+        hit = call(torch.eye(before).view(1, before, before, 1), n).reshape(before, n).T != 0
+        after.append(axis.gather(torch.arange(before).expand(n, before), hit, axis.jump * _step(before, n)))
     return tuple(after)
+
+
+def _step(before: int, n: int) -> Fraction:
+    """How many of the positions before one of the `n` after is: a whole number, or one over a whole number, where the
+    two sizes are so but for what is left over at the end."""
+    larger, smaller = max(before, n), min(before, n)
+    whole = round(larger / smaller)
+    step = Fraction(whole) if abs(larger - whole * smaller) < whole else Fraction(larger, smaller)
+    return step if n <= before else 1 / step
 
 
 def _pad(maps, output, x, pad, *args, **kwargs):

@@ -252,6 +252,19 @@ def test_cells_are_interpolated_where_they_lie(grid, cells, pixels):
     torch.testing.assert_close(weights.sum(1), torch.ones(pixels, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_cells_lie_where_they_lie_in_half_precision_too(dtype):
+    """bfloat16 counts without gaps to 256 only, float16 to 2048: the places of pixels further on need more digits."""
+    weights = linear_weights(Grid(4, 1.5), 800, 3200, torch.zeros((), dtype=dtype))
+    assert weights.dtype == dtype
+    torch.testing.assert_close(weights.double(), linear_weights(Grid(4, 1.5), 800, 3200, torch.zeros(()).double()))
+
+
+def test_a_faint_mask_of_half_precision_shows_its_mean():
+    features, masks = torch.full((1, 1, 2, 2), 3.0).half(), torch.full((1, 1, 4, 4), 1e-5).half()
+    assert through_masks(features, masks).tolist() == [[[3]]]
+
+
 def test_large_backbones_by_their_names():
     with torch.device("meta"):
         model = recurrent(2, "resnet18")

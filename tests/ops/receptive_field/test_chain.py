@@ -193,6 +193,14 @@ def test_what_is_sorted_sees_its_last_axis():
     assert seen[2].all() and not seen[:2].any() and not seen[3:].any()
 
 
+def test_a_gradient_is_taken_also_where_the_caller_wants_none():
+    conv, images = nn.Conv2d(3, 1, 3, padding=1), torch.ones(1, 3, 5, 5)
+    wanted = input_gradient(conv, images)
+    with torch.no_grad():
+        assert torch.equal(input_gradient(conv, images), wanted) and wanted.any()
+        assert seen_pixels(conv, (5, 5)).sum() == 9
+
+
 def test_input_gradient_of_a_known_filter():
     """A linear layer's gradient is its filter, wherever the cell is; pictures are averaged, channels summed."""
     layer = nn.Conv2d(2, 1, 3, padding=1, bias=False)

@@ -144,6 +144,32 @@ def test_a_map_cut_by_anything_but_slices_is_refused():
         module_fields(Picked())
 
 
+@pytest.mark.parametrize(
+    "call",
+    [lambda x: torch.cat([x, x], 2), lambda x: x.chunk(2, 3)[1], lambda x: x.split(8, 2)[3]],
+    ids=["cat", "chunk", "split"],
+)
+def test_rows_put_after_others_or_cut_off_are_refused(call):
+    """Row 64 of two maps of 64 rows, one below the other, sees what row 0 sees, and not what would follow row 63."""
+
+    class Cut(nn.Module):
+        def forward(self, x):
+            return call(x + 1)
+
+    with pytest.raises(ValueError, match=r"must join and split maps by channels to be followed, got .* measure"):
+        module_fields(Cut())
+
+
+def test_positions_that_no_stamp_reaches_have_no_field():
+    """Taps 2 apart with stride 2 fall on every other pixel, where 3 of them meet; in between there is nothing."""
+    module = nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, dilation=2)
+    field = module_fields(module)[-1].rows
+    assert (field.start, field.jump, field.size) == (-1.5, 0.5, 3)
+    seen = seen_pixels(module, (16, 16), (7, 9)).nonzero()
+    assert seen.amin(0).tolist() == [field.pixels(7)[0], field.pixels(9)[0]]
+    assert seen.amax(0).tolist() == [field.pixels(7)[-1], field.pixels(9)[-1]]
+
+
 def test_phases_of_a_transposed_convolution():
     """Pooled by 2, then 3 × 3 with stride 2: even pixels see one cell, odd ones two: fields of 2 and 4."""
     module = nn.Sequential(nn.MaxPool2d(2), nn.ConvTranspose2d(3, 4, 3, 2, 1))

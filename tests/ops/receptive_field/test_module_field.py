@@ -92,6 +92,24 @@ def test_union_over_paths_is_the_gradient(module):
     assert columns.size == max(column.size for _, column in measured)
 
 
+@pytest.mark.parametrize(("factor", "jump"), [(1.5, 2 / 3), (0.75, 4 / 3), (2, 0.5), (0.5, 2), (3, 1 / 3), (0.25, 4)])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_the_jump_of_any_factor(factor, jump, mode):
+    """Three positions of a map enlarged by 1.5 lie two pixels apart."""
+    rows, columns = output(Expression(lambda m, x: F.interpolate(x, scale_factor=factor, mode=mode)))
+    assert rows.jump == columns.jump == pytest.approx(jump)
+
+
+def test_resizing_without_aliases_sees_more():
+    """Halved, a triangle two pixels long on either side: 4 pixels, where plain bilinear interpolation sees 2."""
+    for antialias, size in ((True, 4), (False, 2)):
+        module = Expression(lambda m, x, a=antialias: F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=a))
+        rows, _ = output(module)
+        assert (rows.start, rows.jump, rows.size) == (1 - size // 2, 2, size)
+        measured, _ = extent(seen_pixels(module, (16, 16), (4, 4), channels=2))
+        assert rows.pixels(4) == measured.pixels(0)
+
+
 @pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
 def test_strides_of_pooling_are_their_own_or_the_kernel(pool):
     """3 pixels, 2 apart: a window of 3 sees 3 + 2 · 2 of them, and of 2 without a stride stand 4 apart."""
