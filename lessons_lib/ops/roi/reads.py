@@ -174,9 +174,15 @@ def _turned_round(
         dealt = torch.arange(len(reader), dtype=cell.dtype, device=cell.device) % more + cells
         reader = torch.where(reader == cells - 1, dealt, reader)
     sorted_cell, order = reader.to(number).sort()
-    starts = torch.searchsorted(sorted_cell, torch.arange(cells + more, dtype=number, device=cell.device))
+    if cell.is_cuda:  # which would wait for what `bincount` finds
+        starts = torch.searchsorted(sorted_cell, torch.arange(cells + more, dtype=number, device=cell.device))
+    else:
+        counts = torch.bincount(reader, minlength=cells)
+        starts = counts.cumsum(0) - counts
+    bins = torch.arange(len(per_bin), dtype=cell.dtype, device=cell.device)[:, None].expand(-1, cell.shape[3])
     mine = weights.flatten().index_select(0, order).to(per_bin.dtype)
-    return F.embedding_bag(order // cell.shape[3], per_bin, starts, per_sample_weights=mine, mode="sum")[:cells]
+    read = bins.flatten().index_select(0, order)  # the bin of each read
+    return F.embedding_bag(read, per_bin, starts.to(read.dtype), per_sample_weights=mine, mode="sum")[:cells]
 
 
 def _to_weights(
