@@ -60,6 +60,8 @@ class FoundFiles:
         stem = Path(name).with_suffix("").as_posix()
         if stem in self.stems:  # 1.jpg and 1.png
             stem = name.replace(".", "_")
+        while stem in self.stems:  # and 1_png.jpg
+            stem += "_"
         self.stems.add(stem)
         _link(path, self._at("images", name))
         self.coco.add_image(name, seen.size)

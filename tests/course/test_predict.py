@@ -164,7 +164,49 @@ def test_names_of_images_in_two_folders(photo, tmp_path):
     other = tmp_path / "other" / "photo.png"
     other.parent.mkdir()
     shutil.copy(photo, other)
-    assert list(image_files([photo, other])) == ["photo.png", "1_photo.png"]
+    assert list(image_files([photo, other], tmp_path / "out")) == ["photo.png", "1_photo.png"]
+    numbered = tmp_path / "1_photo.png"
+    shutil.copy(photo, numbered)
+    found = image_files([numbered, photo, other, other], tmp_path / "out")
+    assert list(found.values()) == [numbered, photo, other, other]
+    assert list(found) == ["1_photo.png", "photo.png", "2_photo.png", "3_photo.png"]
+    numbered = numbered.rename(tmp_path / "2_photo.png")
+    assert list(image_files([numbered, photo, other], tmp_path / "out")) == ["2_photo.png", "photo.png", "3_photo.png"]
+
+
+def test_names_that_collide_once_the_suffix_is_gone(photo, tmp_path):
+    """1_png.jpg, 1.jpg and 1.png: the second of the last two would be called as the first is."""
+    found = FoundFiles(tmp_path / "out", ["ground", "crate"], 0.5)
+    nothing = Instances(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), None, torch.zeros(0))
+    image = torch.zeros(3, 32, 32)
+    for name in ("1_png.jpg", "1.jpg", "1.png"):
+        found.write(name, photo, image, Seen(nothing, (32, 32), (32, 32), "as it is"))
+    assert sorted(path.name for path in (tmp_path / "out/drawn").iterdir()) == ["1.png", "1_png.png", "1_png_.png"]
+
+
+def test_a_folder_holds_images_alone(photo, tmp_path):
+    """Neither what systems leave there, nor what predict wrote there before; but .jfif, and what links lead to."""
+    folder, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    for home in (folder, folder / "found/drawn", elsewhere):
+        home.mkdir(parents=True)
+        shutil.copy(photo, home / "a.png")
+    (folder / "._a.png").write_bytes(b"left by macOS")
+    shutil.copy(photo, folder / "b.JFIF")
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "back").symlink_to(tmp_path)
+    assert list(image_files([folder], folder / "found")) == ["a.png", "b.JFIF", "link/a.png"]
+    assert list(image_files([folder / "found/drawn"], folder / "found")) == ["a.png"]
+    with pytest.raises(ValueError, match="out must be another folder than that of the images"):
+        image_files([folder], folder)
+
+
+def test_a_stack_of_images_is_refused(photo, tmp_path, capsys):
+    """Only its first image would be looked at, and the whole stack copied beside what was found."""
+    first = Image.open(photo)
+    first.save(tmp_path / "stack.tif", save_all=True, append_images=[first])
+    words = ["predict", str(tmp_path / "stack.tif"), "--weights", "fcn8s", "--device", "cpu"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 1
+    assert "stack.tif: must hold one image, got a stack of 2" in capsys.readouterr().err
 
 
 def test_what_is_written_opens_again(photo, tmp_path):
