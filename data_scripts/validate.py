@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -120,7 +121,7 @@ def _check_sample(samples: Any, index: int, report: Report) -> Sample | None:
 
 
 def _read_alone(file: Path) -> None:
-    if file.is_dir() or file.suffix.lower() not in (".mat", *SUFFIXES):
+    if os.path.isdir(file) or file.suffix.lower() not in (".mat", *SUFFIXES):
         return  # texts are read as a whole set
     refuse_missing(file)
     if file.suffix == ".mat":

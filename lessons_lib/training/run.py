@@ -169,7 +169,7 @@ def identity_of(samples: Indexed) -> list[Any]:
     names = getattr(samples, "names", None)
     if names is None:
         return [len(samples), None]
-    return [len(samples), hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()[:16]]
+    return [len(samples), hashlib.sha256("\n".join(map(str, names)).encode(errors="surrogatepass")).hexdigest()[:16]]
 
 
 def require_same_meaning(kept: dict[str, Any], found: dict[str, Any], words: str) -> None:

@@ -153,6 +153,7 @@ PLANTED = [
     ("voc2012", XML, text("<xmin>", "<xmin>-"), "box outside", "object 1, bndbox", "must lie in pixels 1 to 32"),
     ("voc2012", XML, text("<xmax>", "<xmax>9"), "box outside", "object 1, bndbox", "must lie in pixels 1 to 32"),
     ("voc2012", XML, text("<ymax>", "<ymax>x"), BAD, "object 1, bndbox", "must be numbers"),
+    ("voc2012", XML, text("<ymax>", "<ymax>1e999"), BAD, "object 1, bndbox", "must be numbers"),
     ("voc2012", LIST, text("scene_000002", "scene_000001"), "duplicate", "", "must be listed once, got 2 times"),
     ("voc2012", LIST, text("scene_000002", "scene_000009"), "missing file", "", "is not there"),
     ("voc2012", LIST, empty, "missing file", "voc2012, train", "must hold an image, got none"),

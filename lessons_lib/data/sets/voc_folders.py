@@ -14,7 +14,7 @@ from lessons_lib.data.exports.given_splits import SPLITS, split_of_word
 from lessons_lib.data.exports.numbers import is_mask_file, read_mask, value_names
 from lessons_lib.data.exports.photos import SUFFIXES, Photos, key
 from lessons_lib.data.exports.reader import PLACEHOLDERS, ExportSamples, Found, Item
-from lessons_lib.data.exports.texts import names_in, read_lines
+from lessons_lib.data.exports.texts import names_in, read_lines, refuse_twice
 from lessons_lib.data.files import DamagedFile, open_picture, read_numbers, require_size
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, masks_of, no_instances, numbers_in
@@ -75,6 +75,7 @@ class VocFolderSamples(ExportSamples):
         found = names_in(root, "class_names.txt")
         if found is not None:
             names = [name for name in found[1] if name != "__ignore__"]
+            refuse_twice(names, found[0])
             return tuple(names[1:] if names and key(names[0]).strip("_") == "background" else names)
         if _named_in_xml(root) & set(VOC.names):
             return VOC.names[1:]

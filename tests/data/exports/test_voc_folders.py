@@ -79,6 +79,11 @@ def test_names_of_numbers(tmp_path, more, classes):
     assert samples[0].instances.labels.tolist() == [1, 2, 2]
 
 
+def test_two_numbers_of_one_name(tmp_path):
+    with pytest.raises(DamagedFile, match=r"class_names\.txt: must give each class a name of its own, got 'cat' again"):
+        opened(tmp_path, files(**{"class_names.txt": "_background_\ncat\ncat\n"}))
+
+
 def test_own_classes_in_a_folder_that_is_called_as_vocs(tmp_path):
     named = files(objects=png(OBJECTS), **{"class_names.txt": "_background_\ncat\nwolf\n"})
     named |= {"ImageSets/Segmentation/train.txt": "a\n"}
