@@ -144,14 +144,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parsed(parser(), arguments)
     try:
         report = validate(options.path, options.layout)
-        if options.json:
-            options.json.write_text(json.dumps(report.record(), indent=1), encoding="utf-8")
     except (ValueError, OSError) as error:
         print(f"validate: {error}", file=sys.stderr)
         return 2
     for finding in report.findings:
         print(finding.line())
     print(report.table())
+    if options.json:
+        try:
+            options.json.write_text(json.dumps(report.record(), indent=1), encoding="utf-8")
+        except OSError as error:
+            print(f"validate: --json must be a file that can be written, got {options.json}: {error}", file=sys.stderr)
+            return 2
     return 1 if report.findings else 0
 
 

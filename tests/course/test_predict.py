@@ -4,7 +4,9 @@ import base64
 import contextlib
 import io
 import json
+import os
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -19,6 +21,7 @@ from torchvision.utils import save_image
 from lessons_lib.__main__ import main
 from lessons_lib.course.found_files import FoundFiles
 from lessons_lib.course.predict import image_files
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.data.sets.coco import CocoSamples
@@ -174,6 +177,19 @@ def test_names_of_images_in_two_folders(photo, tmp_path):
     assert list(image_files([numbered, photo, other], tmp_path / "out")) == ["2_photo.png", "photo.png", "3_photo.png"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is UTF-8 or UTF-16")
+def test_a_name_that_is_no_utf8(photo, tmp_path):
+    """It is written as JSON's escape, and found again; one such name stopped the whole folder."""
+    old = os.fsdecode(b"K\xe4se.png")
+    found = FoundFiles(tmp_path / "out", ["ground", "crate"], 0.5)
+    square = Instances(torch.tensor([[4.0, 4, 9, 9]]), torch.tensor([1]), torch.ones(1, 96, 96, dtype=torch.bool))
+    found.write(old, photo, torch.zeros(3, 96, 96), Seen(square, (96, 96), (96, 96), "as it is"))
+    found.finish()
+    assert [image["file_name"] for image in record_in(tmp_path / "out")["images"]] == [old]
+    samples = open_dataset("coco_json", tmp_path / "out", "all")
+    assert samples.paths(0)[0] == tmp_path / "out/images" / old and len(samples[0].instances) == 1
+
+
 def test_names_that_collide_once_the_suffix_is_gone(photo, tmp_path):
     """1_png.jpg, 1.jpg and 1.png: the second of the last two would be called as the first is."""
     found = FoundFiles(tmp_path / "out", ["ground", "crate"], 0.5)
@@ -198,6 +214,12 @@ def test_a_folder_holds_images_alone(photo, tmp_path):
     assert list(image_files([folder / "found/drawn"], folder / "found")) == ["a.png"]
     with pytest.raises(ValueError, match="out must be another folder than that of the images"):
         image_files([folder], folder)
+
+
+def test_a_file_in_the_place_of_out(photo, tmp_path, capsys):
+    assert main(["predict", str(photo), "--weights", "fcn8s", "--device", "cpu", "--out", str(photo)]) == 1
+    said = capsys.readouterr().err
+    assert f"error: out must be a folder that can be written to (--out FOLDER), got {photo}: " in said
 
 
 def test_a_stack_of_images_is_refused(photo, tmp_path, capsys):

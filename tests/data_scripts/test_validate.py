@@ -281,6 +281,14 @@ def test_the_command_line(clean, tmp_path, capsys):
     assert record["findings"][0]["file"] == "CamVid/train/scene_000001.png"
 
 
+def test_what_was_found_is_printed_before_it_is_written(clean, tmp_path, capsys):
+    """A large set takes an hour to read, which a wrong name of the report must not cost."""
+    assert main([str(clean / "camvid"), "--json", str(tmp_path / "nowhere" / "report.json")]) == 2
+    said = capsys.readouterr()
+    assert said.out.split()[-2:] == ["findings", "0"]
+    assert said.err.startswith("validate: --json must be a file that can be written, got ")
+
+
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
     assert "root must hold a dataset in a layout that is known, see docs/formats.md, got " in capsys.readouterr().err
