@@ -21,24 +21,30 @@ from lessons_lib.shipped.trained import Trained, open_run, open_weights
 from lessons_lib.training.machine import start_machine
 from lessons_lib.training.own_size import Seen, predict_resized, predict_tiles
 
+CONFIDENCE = 0.5
+"""From which on an object is kept."""
+
 TILE = 512
 """Pixels per side of a tile, for weights that do not say at which size they were trained."""
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """Predicts each image into the folder --out; the exit status is 0."""
-    if not 0 <= args.confidence <= 1:
-        raise ValueError(f"confidence must be in [0, 1], got {args.confidence}")
+    confidence = CONFIDENCE if args.confidence is None else args.confidence
+    if not 0 <= confidence <= 1:
+        raise ValueError(f"confidence must be in [0, 1], got {confidence}")
     if args.size is not None and args.size < 32:
         raise ValueError(f"size must be ≥ 32, got {args.size}")
     files = image_files([Path(name) for name in args.images], Path(args.out))
     trained = open_weights(args.weights) if args.trained is None else open_run(Path(args.trained))
+    if args.confidence is not None and isinstance(trained.model, SemanticModel):
+        raise ValueError(f"confidence must be left out for {trained.name}, which gives each pixel a class")
     predict = _way(trained, args.size or trained.size, args.tiles)
     if args.conventions == "torchvision":
         follow_torchvision(trained.model)
     device = start_machine(args.device).device
     trained.model.to(device).eval()
-    out, skipped = FoundFiles(Path(args.out), trained.classes, args.confidence), []
+    out, skipped = FoundFiles(Path(args.out), trained.classes, confidence), []
     quiet = not sys.stderr.isatty()
     with tqdm(total=len(files), desc="predicting", unit="image", disable=quiet, leave=False) as bar:
         for name, path in files.items():

@@ -55,6 +55,12 @@ def test_a_sheet_that_cannot_be_written(tmp_path, capsys, monkeypatch):
     assert "error: out must be a file that can be written (--out FILE), got nowhere/" in capsys.readouterr().err
 
 
+def test_scenes_lie_in_no_folder(tmp_path, capsys):
+    assert main(["data", str(tmp_path), "--data", "scenes"]) == 1
+    said = capsys.readouterr().err
+    assert said == "error: data must be a set that lies in a folder, got scenes, which are drawn\n"
+
+
 def test_a_folder_of_something_else(tmp_path, capsys):
     put(tmp_path, {"a.jpg": photo(2, 2)})
     assert main(["data", str(tmp_path)]) == 1

@@ -216,6 +216,19 @@ def test_a_folder_holds_images_alone(photo, tmp_path):
         image_files([folder], folder)
 
 
+def test_a_label_map_has_no_confidence(photo, tmp_path, capsys):
+    words = ["predict", str(photo), "--weights", "fcn8s", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main([*words, "--confidence", "0.9"]) == 1
+    assert "confidence must be left out for fcn8s, which gives each pixel a class" in capsys.readouterr().err
+
+
+def test_memory_that_runs_out_is_one_line(photo, tmp_path, capsys):
+    words = ["predict", str(photo), "--weights", "fcn8s", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main([*words, "--size", "4000000"]) == 1  # 192 terabytes
+    said = capsys.readouterr().err
+    assert said.startswith("error: memory ran out; a smaller --size needs less (") and said.count("\n") == 1
+
+
 def test_a_file_in_the_place_of_out(photo, tmp_path, capsys):
     assert main(["predict", str(photo), "--weights", "fcn8s", "--device", "cpu", "--out", str(photo)]) == 1
     said = capsys.readouterr().err
