@@ -65,8 +65,12 @@ class VocFolderSamples(ExportSamples):
                 masks = [file, objects[key(file.stem)]] if key(file.stem) in objects else [file]
                 items.append(Item(photo, file, split=split, fault=fault, masks=tuple(masks)))
         self._objects = any(len(item.masks) > 1 for item in items)
+        there = {key(item.file.stem) for item in items}
+        there |= {name.partition(" ")[0] for name in splits if " " in name}  # see `_lists`
+        lost = [name for name in splits if not {name, name.partition(" ")[0]} & there]
+        notes = (f"{len(lost)} names in ImageSets have no map in {homes[0].name}, such as {lost[0]}",) if lost else ()
         lacks = () if self._objects else (("masks", NO_OBJECTS), ("boxes", NO_OBJECTS))
-        return Found(self._named(root, items), tuple(items), lacks=lacks)
+        return Found(self._named(root, items), tuple(items), notes, lacks)
 
     def _named(self, root: Path, items: Sequence[Item]) -> tuple[str, ...]:
         """The classes from label 1 on."""
@@ -159,6 +163,8 @@ def _label_colours(root: Path) -> dict[str, Colour]:
         except (IndexError, ValueError) as error:
             reason = f"must be name:red,green,blue::, got {line[:40]!r}"
             raise DamagedFile(found[0], reason, f"line {number}") from error
+        if name.strip() in colours:
+            raise DamagedFile(found[0], f"must give each class one line, got {name.strip()!r} again", f"line {number}")
         colours[name.strip()] = (red, green, blue)
     zero = next((name for name in colours if key(name) == "background" or name in PLACEHOLDERS), None)
     black = colours.pop(zero) if zero else (0, 0, 0)

@@ -197,6 +197,16 @@ def test_a_damaged_object(tmp_path, content, said):
         open_dataset("auto", tmp_path, "all")[0]
 
 
+@pytest.mark.parametrize("more", [{"b/masks/1.png": mask((0, 0))}, {"masks/c/1.png": mask((0, 0))}])
+def test_masks_of_objects_without_a_photograph_are_noted(tmp_path, more):
+    whole = {"a/images/a.jpg": photo(2, 3), "a/masks/1.png": mask((0, 0)), "a/masks/2.png": mask((1, 1))}
+    assert opened(tmp_path / "whole", whole).notes == ()
+    (said,) = opened(tmp_path / "more", whole | more).notes
+    (there,) = more
+    assert said.startswith("1 folders of masks have no photograph, or not one alone, such as ")
+    assert said.endswith(there.removesuffix("/1.png"))
+
+
 def test_a_folder_of_masks_that_is_not_there(tmp_path):
     put(tmp_path, {"a/images/a.png": photo(2, 3), "a/masks/1.png": mask((0, 0)), "b/images/b.png": photo(2, 3)})
     with pytest.raises(DamagedFile, match=r"b\.png: has no folder of masks, which should be .*b.masks"):
