@@ -93,8 +93,8 @@ class ExportSamples(Reader):
         self._boxes_alone = 0 < boxes == len(shapes)
         self.lacks = dict(found.lacks) | self._missing()
         self.notes = found.notes
-        there = Counter(item.photo for item in found.items if not item.fault)
-        twice = [photo for photo, count in there.items() if count > 1]
+        counts = Counter(item.photo for item in found.items if not item.fault)
+        twice = [photo for photo, count in counts.items() if count > 1]
         if twice:
             what = f"{len(twice)} of the photographs are listed more than once, and counted as often"
             self.notes += (f"{what}, such as {twice[0].name}: is there a copy of an annotation file?",)
