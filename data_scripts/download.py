@@ -69,7 +69,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status: 0, 1 where something is missing or wrong, 2 for a wrong command, 130
     where the user stopped it."""
-    options = parsed(parser(), arguments)
+    top = parser()
+    options = parsed(top, arguments)
+    if idle := _idle(options, top):
+        print(f"download: {idle}", file=sys.stderr)
+        return 2
     if options.name is None:
         print(f"{table(list(DOWNLOADS.values()))}\n\n{USAGE}")
         return 0
@@ -104,6 +108,22 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     finally:
         bars.close()
+
+
+def _idle(options: argparse.Namespace, top: argparse.ArgumentParser) -> str:
+    """What to say of an option that would do nothing: without a name, with --about or with --verify; "" for none."""
+    if options.name is None:
+        heard, beside = set(), "without the NAME of a dataset"
+    elif options.about:
+        heard, beside = {"about"}, "with --about"
+    elif options.verify:
+        heard, beside = {"verify", "to", "only"}, "with --verify"
+    else:
+        return ""
+    for name, value in vars(options).items():
+        if name != "name" and name not in heard and value != top.get_default(name):
+            return f"--{name.replace('_', '-')} must be left out {beside}, where it does nothing"
+    return ""
 
 
 def _verify_all(job: Job, files: list[RemoteFile]) -> int:

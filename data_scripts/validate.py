@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -120,7 +121,7 @@ def _check_sample(samples: Any, index: int, report: Report) -> Sample | None:
 
 
 def _read_alone(file: Path) -> None:
-    if file.is_dir() or file.suffix.lower() not in (".mat", *SUFFIXES):
+    if os.path.isdir(file) or file.suffix.lower() not in (".mat", *SUFFIXES):
         return  # texts are read as a whole set
     refuse_missing(file)
     if file.suffix == ".mat":
@@ -143,14 +144,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parsed(parser(), arguments)
     try:
         report = validate(options.path, options.layout)
-        if options.json:
-            options.json.write_text(json.dumps(report.record(), indent=1), encoding="utf-8")
     except (ValueError, OSError) as error:
         print(f"validate: {error}", file=sys.stderr)
         return 2
     for finding in report.findings:
         print(finding.line())
     print(report.table())
+    if options.json:
+        try:
+            options.json.write_text(json.dumps(report.record(), indent=1), encoding="utf-8")
+        except OSError as error:
+            print(f"validate: --json must be a file that can be written, got {options.json}: {error}", file=sys.stderr)
+            return 2
     return 1 if report.findings else 0
 
 

@@ -156,7 +156,7 @@ def parser() -> argparse.ArgumentParser:
     whose = predict.add_mutually_exclusive_group(required=True)
     whose.add_argument("--weights", metavar="NAME", help="published (fasterrcnn_resnet50_fpn_coco, …) or shipped ones")
     whose.add_argument("--run", dest="trained", metavar="RUN", help="the folder of a run, or its checkpoint")
-    predict.add_argument("--confidence", type=float, default=0.5, help="of the objects that are kept (default: 0.5)")
+    predict.add_argument("--confidence", type=float, help="of the objects that are kept (default: 0.5)")
     predict.add_argument(
         "--conventions", choices=("own", "torchvision"), default="own",
         help="where cells of maps and masks lie: in the middle of their pixels, or as torchvision has it (own)",
@@ -191,6 +191,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         # the library's own errors name what to change; a traceback adds nothing
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        from lessons_lib.training.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(f"error: memory ran out; a smaller --size needs less ({str(error).splitlines()[0]})", file=sys.stderr)
         return 1
 
 

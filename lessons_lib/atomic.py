@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 
 @contextmanager
@@ -29,6 +30,16 @@ def whole_file(path: Path) -> Iterator[Path]:
         flush_to_disk(path.parent)
 
 
+def writable_folder(folder: Path) -> None:
+    """Makes sure that a folder is there and that files can be written to it. OSError that names --out where not."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"out must be a folder that can be written to (--out FOLDER), got {folder}: {error}") from None
+
+
 def flush_to_disk(path: Path) -> None:
     """Waits until what was written to a file, or a folder's names, would survive a loss of power."""
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
@@ -39,6 +50,9 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a text file at once, in UTF-8, its lines ended as the text says, on Windows too."""
+    """Writes a text file at once, in UTF-8, its lines ended as the text says, on Windows too.
+
+    A byte of a file's name that is no UTF-8 is written as the escape that JSON has for it, such as \\udce4.
+    """
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        part.write_text(text, encoding="utf-8", newline="\n", errors="backslashreplace")

@@ -11,6 +11,7 @@ from lessons_lib.data.objects import numbers_in
 from lessons_lib.data.reader import Reader
 from lessons_lib.data.sample import VOID
 from lessons_lib.data.sets.classes import VOC
+from lessons_lib.data.sets.coco_entries import is_number
 
 SAME_BOX = 0.7
 """The least IoU of a box in the XML with the box around an object in a map for the two to be one object."""
@@ -98,9 +99,10 @@ def _iou(a: tuple, b: tuple) -> float:
 
 def _number(entry: ElementTree.Element, path: str) -> float | None:
     try:
-        return float(entry.findtext(path) or "")
+        value = float(entry.findtext(path) or "")
     except ValueError:
         return None
+    return value if is_number(value) else None
 
 
 def _size(photo: Path) -> tuple[int, int] | None:

@@ -38,8 +38,11 @@ def run_look(args: argparse.Namespace) -> int:
         layers = ("image", "labels") if "boxes" in look.lacks else ("image", "instances")
         figure = contact_sheet(samples, COLUMNS, layers)
         figure.patch.set_alpha(1)
-        with whole_file(Path(args.out)) as part:
-            figure.savefig(part, format="png", dpi=120)
+        try:
+            with whole_file(Path(args.out)) as part:
+                figure.savefig(part, format="png", dpi=120)
+        except OSError as error:
+            raise OSError(f"out must be a file that can be written (--out FILE), got {args.out}: {error}") from None
         print(f"sheet    {args.out}: {len(samples)} images and their labels")
     gpu = torch.cuda.is_available()
     print(f"train    {train_command(look, args.folder, free_memory(gpu), gpu)}")

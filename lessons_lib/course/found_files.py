@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from lessons_lib.atomic import whole_file, write_whole
+from lessons_lib.atomic import whole_file, writable_folder, write_whole
 from lessons_lib.course.plotting import draw_instances, draw_label_map
 from lessons_lib.data.predictions import (
     CocoFile,
@@ -53,13 +53,15 @@ class FoundFiles:
         self.folder, self.classes, self.confidence = folder, list(classes), confidence
         self.coco = CocoFile(classes)
         self.stems: set[str] = set()
-        folder.mkdir(parents=True, exist_ok=True)
+        writable_folder(folder)
 
     def write(self, name: str, path: Path, image: Tensor, seen: Seen) -> list[Row]:
         """The files of one image, whose file is `path`; what was found in it, at its own size."""
         stem = Path(name).with_suffix("").as_posix()
         if stem in self.stems:  # 1.jpg and 1.png
             stem = name.replace(".", "_")
+        while stem in self.stems:  # and 1_png.jpg
+            stem += "_"
         self.stems.add(stem)
         _link(path, self._at("images", name))
         self.coco.add_image(name, seen.size)

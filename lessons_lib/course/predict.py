@@ -10,7 +10,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lessons_lib.course.found_files import FoundFiles
+from lessons_lib.data.exports.photos import SUFFIXES, is_image
+from lessons_lib.data.exports.reader import refuse_stack
 from lessons_lib.data.files import DamagedFile, read_photo
+from lessons_lib.data.leftovers import listed
 from lessons_lib.models.contract import SemanticModel
 from lessons_lib.models.instance.faster_rcnn import FasterRCNN
 from lessons_lib.models.instance.mask_rcnn import MaskRCNN
@@ -18,8 +21,8 @@ from lessons_lib.shipped.trained import Trained, open_run, open_weights
 from lessons_lib.training.machine import start_machine
 from lessons_lib.training.own_size import Seen, predict_resized, predict_tiles
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-"""What counts as an image in a folder, in small or capital letters."""
+CONFIDENCE = 0.5
+"""From which on an object is kept."""
 
 TILE = 512
 """Pixels per side of a tile, for weights that do not say at which size they were trained."""
@@ -27,23 +30,27 @@ TILE = 512
 
 def run_predict(args: argparse.Namespace) -> int:
     """Predicts each image into the folder --out; the exit status is 0."""
-    if not 0 <= args.confidence <= 1:
-        raise ValueError(f"confidence must be in [0, 1], got {args.confidence}")
+    confidence = CONFIDENCE if args.confidence is None else args.confidence
+    if not 0 <= confidence <= 1:
+        raise ValueError(f"confidence must be in [0, 1], got {confidence}")
     if args.size is not None and args.size < 32:
         raise ValueError(f"size must be ≥ 32, got {args.size}")
-    files = image_files([Path(name) for name in args.images])
+    files = image_files([Path(name) for name in args.images], Path(args.out))
     trained = open_weights(args.weights) if args.trained is None else open_run(Path(args.trained))
+    if args.confidence is not None and isinstance(trained.model, SemanticModel):
+        raise ValueError(f"confidence must be left out for {trained.name}, which gives each pixel a class")
     predict = _way(trained, args.size or trained.size, args.tiles)
     if args.conventions == "torchvision":
         follow_torchvision(trained.model)
     device = start_machine(args.device).device
     trained.model.to(device).eval()
-    out, skipped = FoundFiles(Path(args.out), trained.classes, args.confidence), []
+    out, skipped = FoundFiles(Path(args.out), trained.classes, confidence), []
     quiet = not sys.stderr.isatty()
     with tqdm(total=len(files), desc="predicting", unit="image", disable=quiet, leave=False) as bar:
         for name, path in files.items():
             bar.update()
             try:
+                refuse_stack(path)
                 image = read_photo(path)
             except DamagedFile as error:
                 if args.on_error == "raise":
@@ -69,28 +76,33 @@ def _way(trained: Trained, short_side: int | None, tiles: bool) -> Callable[[Ten
     return lambda image: predict_tiles(model, image, short_side or TILE)
 
 
-def image_files(given: Sequence[Path]) -> dict[str, Path]:
+def image_files(given: Sequence[Path], out: Path) -> dict[str, Path]:
     """The images that are named, and those in the folders that are named, each by its name in the files to write.
 
-    A name is the path below the folder; what would have the same name is told apart by more of its path. Raises
-    ValueError for a folder without images, FileNotFoundError for a path where nothing is.
+    A name is the path below the folder; what would have the same name gets a number before it. What an operating
+    system left in a folder, and what an earlier prediction wrote to `out` in it, are no images of it. Raises ValueError
+    for a folder without images, or one that is `out` itself, FileNotFoundError for a path where nothing is.
     """
     found: dict[str, Path] = {}
     for path in given:
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            inside = [file for file in listed(path, "**/*") if is_image(file)]
+            if path.resolve() == out.resolve():
+                raise ValueError(f"out must be another folder than that of the images, got {out}")
+            if out.resolve().is_relative_to(path.resolve()):
+                inside = [file for file in inside if not file.parent.resolve().is_relative_to(out.resolve())]
             if not inside:
-                raise ValueError(
-                    f"images must be files or folders of images ({', '.join(SUFFIXES)}), got none in {path}"
-                )
+                suffixes = ", ".join(sorted(SUFFIXES))
+                raise ValueError(f"images must be files or folders of images ({suffixes}), got none in {path}")
             named = [(file.relative_to(path).as_posix(), file) for file in inside]
         elif path.exists():
             named = [(path.name, path)]
         else:
             raise FileNotFoundError(f"images must be files or folders, and {path} is not there")
         for name, file in named:
-            if name in found:
-                name = f"{len(found)}_{file.name}"
+            number = len(found)
+            while name in found:
+                name, number = f"{number}_{file.name}", number + 1
             found[name] = file
     return found
 

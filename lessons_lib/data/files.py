@@ -157,11 +157,15 @@ def size_of(image: Float[Tensor, "3 H W"]) -> tuple[int, int]:
 
 
 def refuse_missing(file: Path | str) -> None:
-    """Raise DamagedFile for a file that is not there or that holds nothing."""
+    """Raise DamagedFile for a file that is not there, that nobody may look at, or that holds nothing."""
     file = Path(file)
-    if not file.is_file():
+    try:
+        length = file.stat().st_size if file.is_file() else None
+    except OSError as error:  # a folder without permission, a name that is too long
+        raise DamagedFile(file, f"cannot be looked at: {error.strerror}", kind="missing file") from error
+    if length is None:
         raise DamagedFile(file, "is not there", kind="missing file")
-    if file.stat().st_size == 0:
+    if length == 0:
         raise DamagedFile(file, "is empty (0 bytes)")
 
 

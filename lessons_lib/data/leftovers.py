@@ -1,5 +1,7 @@
 """What operating systems, viewers and network drives leave in folders, which belongs to no dataset."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 LEFTOVERS = frozenset(
@@ -19,9 +21,24 @@ def is_leftover(path: Path) -> bool:
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
-    """What matches a pattern below a folder, in the order of the names, without what an operating system left there."""
-    found = folder.glob(pattern)
+    """What matches a pattern below a folder, in the order of the names, without what an operating system left there.
+
+    A pattern that begins with ** also finds what lies behind links to folders.
+    """
+    found = list(folder.glob(pattern))
+    if pattern.startswith("**"):  # which pathlib does not follow
+        found += [path for home in _linked(folder, (folder.resolve(),)) for path in home.glob(pattern)]
     return sorted(path for path in found if not any(map(is_leftover, [path, *_between(folder, path)])))
+
+
+def _linked(home: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """The links to folders below a folder, and those below them; none that leads to what is listed anyway, or back."""
+    for place, folders, _ in os.walk(home):
+        for path in (Path(place, name) for name in folders):
+            real = path.resolve() if path.is_symlink() else above[0]
+            if not any(real.is_relative_to(up) or up.is_relative_to(real) for up in above):
+                yield path
+                yield from _linked(path, (*above, real))
 
 
 def _between(folder: Path, path: Path) -> list[Path]:

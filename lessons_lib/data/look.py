@@ -78,6 +78,8 @@ def look_at(root: Path | str, name: str = "auto", progress: Callable[[Any], Any]
     """
     root = Path(root)
     specs = recognised(root) if name == "auto" else [spec_of(name)]
+    if specs[0].drawn:
+        raise ValueError(f"data must be a set that lies in a folder, got {name}, which are drawn")
     look = Look(specs[0].name, tuple(spec.name for spec in specs[1:]), chosen=name != "auto")
     look.opened = _open(specs[0], root)
     for split, samples in look.opened.items():

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
+from lessons_lib.atomic import writable_folder
 from lessons_lib.data.cached import Cached
 from lessons_lib.data.exports.reader import remarks
 from lessons_lib.data.open import open_dataset, require_truth
@@ -121,7 +122,7 @@ def set_up(
     if checkpoint:
         require_same_meaning(checkpoint.notes["meaning"], meaning, "as the run began")
         checkpoint.restore(inner_model(machine, model), optimizer)
-    folder.mkdir(parents=True, exist_ok=True)
+    writable_folder(folder)
     machine.wait_for_everyone()  # nobody writes before all have looked
     start = checkpoint.notes["step"] if checkpoint else 0
     return Run(settings, folder, machine, task, samples, draws, meaning, model, optimizer, start, begun, recorded)
@@ -169,7 +170,7 @@ def identity_of(samples: Indexed) -> list[Any]:
     names = getattr(samples, "names", None)
     if names is None:
         return [len(samples), None]
-    return [len(samples), hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()[:16]]
+    return [len(samples), hashlib.sha256("\n".join(map(str, names)).encode(errors="surrogatepass")).hexdigest()[:16]]
 
 
 def require_same_meaning(kept: dict[str, Any], found: dict[str, Any], words: str) -> None:

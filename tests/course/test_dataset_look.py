@@ -49,6 +49,18 @@ def test_label_maps_are_drawn_as_such(tmp_path, capsys, monkeypatch):
     assert "train fcn8s --root . --from fcn8s --size 192" in out and (tmp_path / "maps.png").is_file()
 
 
+def test_a_sheet_that_cannot_be_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(put(tmp_path, {"images/a.jpg": photo(9, 9), "masks/a.png": png([[1] * 9] * 9)}))
+    assert main(["data", ".", "--out", "nowhere/sheet.png"]) == 1
+    assert "error: out must be a file that can be written (--out FILE), got nowhere/" in capsys.readouterr().err
+
+
+def test_scenes_lie_in_no_folder(tmp_path, capsys):
+    assert main(["data", str(tmp_path), "--data", "scenes"]) == 1
+    said = capsys.readouterr().err
+    assert said == "error: data must be a set that lies in a folder, got scenes, which are drawn\n"
+
+
 def test_a_folder_of_something_else(tmp_path, capsys):
     put(tmp_path, {"a.jpg": photo(2, 2)})
     assert main(["data", str(tmp_path)]) == 1

@@ -4,7 +4,9 @@ import base64
 import contextlib
 import io
 import json
+import os
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -19,6 +21,7 @@ from torchvision.utils import save_image
 from lessons_lib.__main__ import main
 from lessons_lib.course.found_files import FoundFiles
 from lessons_lib.course.predict import image_files
+from lessons_lib.data.open import open_dataset
 from lessons_lib.data.sample import Instances
 from lessons_lib.data.scenes import PRESETS, draw_scenes
 from lessons_lib.data.sets.coco import CocoSamples
@@ -164,7 +167,81 @@ def test_names_of_images_in_two_folders(photo, tmp_path):
     other = tmp_path / "other" / "photo.png"
     other.parent.mkdir()
     shutil.copy(photo, other)
-    assert list(image_files([photo, other])) == ["photo.png", "1_photo.png"]
+    assert list(image_files([photo, other], tmp_path / "out")) == ["photo.png", "1_photo.png"]
+    numbered = tmp_path / "1_photo.png"
+    shutil.copy(photo, numbered)
+    found = image_files([numbered, photo, other, other], tmp_path / "out")
+    assert list(found.values()) == [numbered, photo, other, other]
+    assert list(found) == ["1_photo.png", "photo.png", "2_photo.png", "3_photo.png"]
+    numbered = numbered.rename(tmp_path / "2_photo.png")
+    assert list(image_files([numbered, photo, other], tmp_path / "out")) == ["2_photo.png", "photo.png", "3_photo.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is UTF-8 or UTF-16")
+def test_a_name_that_is_no_utf8(photo, tmp_path):
+    """It is written as JSON's escape, and found again; one such name stopped the whole folder."""
+    old = os.fsdecode(b"K\xe4se.png")
+    found = FoundFiles(tmp_path / "out", ["ground", "crate"], 0.5)
+    square = Instances(torch.tensor([[4.0, 4, 9, 9]]), torch.tensor([1]), torch.ones(1, 96, 96, dtype=torch.bool))
+    found.write(old, photo, torch.zeros(3, 96, 96), Seen(square, (96, 96), (96, 96), "as it is"))
+    found.finish()
+    assert [image["file_name"] for image in record_in(tmp_path / "out")["images"]] == [old]
+    samples = open_dataset("coco_json", tmp_path / "out", "all")
+    assert samples.paths(0)[0] == tmp_path / "out/images" / old and len(samples[0].instances) == 1
+
+
+def test_names_that_collide_once_the_suffix_is_gone(photo, tmp_path):
+    """1_png.jpg, 1.jpg and 1.png: the second of the last two would be called as the first is."""
+    found = FoundFiles(tmp_path / "out", ["ground", "crate"], 0.5)
+    nothing = Instances(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), None, torch.zeros(0))
+    image = torch.zeros(3, 32, 32)
+    for name in ("1_png.jpg", "1.jpg", "1.png"):
+        found.write(name, photo, image, Seen(nothing, (32, 32), (32, 32), "as it is"))
+    assert sorted(path.name for path in (tmp_path / "out/drawn").iterdir()) == ["1.png", "1_png.png", "1_png_.png"]
+
+
+def test_a_folder_holds_images_alone(photo, tmp_path):
+    """Neither what systems leave there, nor what predict wrote there before; but .jfif, and what links lead to."""
+    folder, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    for home in (folder, folder / "found/drawn", elsewhere):
+        home.mkdir(parents=True)
+        shutil.copy(photo, home / "a.png")
+    (folder / "._a.png").write_bytes(b"left by macOS")
+    shutil.copy(photo, folder / "b.JFIF")
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "back").symlink_to(tmp_path)
+    assert list(image_files([folder], folder / "found")) == ["a.png", "b.JFIF", "link/a.png"]
+    assert list(image_files([folder / "found/drawn"], folder / "found")) == ["a.png"]
+    with pytest.raises(ValueError, match="out must be another folder than that of the images"):
+        image_files([folder], folder)
+
+
+def test_a_label_map_has_no_confidence(photo, tmp_path, capsys):
+    words = ["predict", str(photo), "--weights", "fcn8s", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main([*words, "--confidence", "0.9"]) == 1
+    assert "confidence must be left out for fcn8s, which gives each pixel a class" in capsys.readouterr().err
+
+
+def test_memory_that_runs_out_is_one_line(photo, tmp_path, capsys):
+    words = ["predict", str(photo), "--weights", "fcn8s", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main([*words, "--size", "4000000"]) == 1  # 192 terabytes
+    said = capsys.readouterr().err
+    assert said.startswith("error: memory ran out; a smaller --size needs less (") and said.count("\n") == 1
+
+
+def test_a_file_in_the_place_of_out(photo, tmp_path, capsys):
+    assert main(["predict", str(photo), "--weights", "fcn8s", "--device", "cpu", "--out", str(photo)]) == 1
+    said = capsys.readouterr().err
+    assert f"error: out must be a folder that can be written to (--out FOLDER), got {photo}: " in said
+
+
+def test_a_stack_of_images_is_refused(photo, tmp_path, capsys):
+    """Only its first image would be looked at, and the whole stack copied beside what was found."""
+    first = Image.open(photo)
+    first.save(tmp_path / "stack.tif", save_all=True, append_images=[first])
+    words = ["predict", str(tmp_path / "stack.tif"), "--weights", "fcn8s", "--device", "cpu"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 1
+    assert "stack.tif: must hold one image, got a stack of 2" in capsys.readouterr().err
 
 
 def test_what_is_written_opens_again(photo, tmp_path):

@@ -254,3 +254,28 @@ def test_groups_and_instances_of_one_class(tmp_path):
     }
     truth = CityscapesSamples(write(tmp_path, files))[0].instances
     assert truth.labels.tolist() == [11, 13, 13, 18] and truth.is_crowd.tolist() == [True, True, False, False]
+
+
+def test_a_pattern_follows_links_to_folders(tmp_path):
+    """Photographs often lie on another disk; a link that leads back, or to what is listed anyway, adds nothing."""
+    root, disk = tmp_path / "root", tmp_path / "disk"
+    for file in (root / "own/a.png", disk / "deep/b.png", tmp_path / "more/c.png"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    (root / "images").symlink_to(disk)
+    (disk / "more").symlink_to(tmp_path / "more")
+    (tmp_path / "more/disk").symlink_to(disk)
+    (disk / "root").symlink_to(root)
+    (root / "same").symlink_to(root / "own")
+    (root / "round").symlink_to(root / "round")
+    found = [path.relative_to(root).as_posix() for path in listed(root, "**/*.png")]
+    assert found == ["images/deep/b.png", "images/more/c.png", "own/a.png"]
+
+
+def test_an_export_whose_images_are_a_link(tmp_path):
+    for file, content in (("root/masks/a.png", png(np.eye(4, dtype=int).tolist())), ("disk/a.png", photo(4, 4))):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_bytes(content)
+    (tmp_path / "root/images").symlink_to(tmp_path / "disk")
+    samples = open_dataset("auto", tmp_path / "root", "all")
+    assert samples.names == ("a",) and samples[0].label_map.sum() == 4

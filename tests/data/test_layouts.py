@@ -175,11 +175,13 @@ def test_penn_fudan(tmp_path):
     assert sample.instances.boxes.tolist() == [[0, 1, 1, 2], [1, 0, 3, 2]]
 
 
-def test_nuclei(tmp_path):
+@pytest.mark.parametrize("suffix", ["png", "PNG"])
+def test_nuclei(tmp_path, suffix):
+    """A mask whose suffix is in capitals was passed over, and its nucleus with it."""
     home = "stage1_train/00ab/"
     files = {
         home + "images/00ab.png": photo(2, 3),
-        home + "masks/b.png": png([[0, 255, 255], [0, 0, 0]]),
+        home + f"masks/b.{suffix}": png([[0, 255, 255], [0, 0, 0]]),
         home + "masks/a.png": png([[0, 0, 255], [0, 0, 255]]),  # shares a pixel
     }
     sample = only(NucleiSamples(put(tmp_path, files)))

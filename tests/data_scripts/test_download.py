@@ -390,6 +390,22 @@ def test_interrupted_from_the_keyboard(server, tmp_path, monkeypatch, capsys):
     assert "the same command continues from there" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--verify"], "--verify must be left out without the NAME of a dataset"),
+        (["--to", "coco"], "--to must be left out without the NAME of a dataset"),
+        (["toy", "--about", "--verify"], "--verify must be left out with --about"),
+        (["toy", "--verify", "--delete-archives"], "--delete-archives must be left out with --verify"),
+        (["toy", "--verify", "--mirror", "http://localhost/"], "--mirror must be left out with --verify"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(words, said, capsys):
+    """download --verify without a name printed the catalogue, and its exit status said that all is well."""
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"download: {said}, where it does nothing\n"
+
+
 def test_lists_and_tells_without_fetching(server, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([]) == 0

@@ -153,6 +153,7 @@ PLANTED = [
     ("voc2012", XML, text("<xmin>", "<xmin>-"), "box outside", "object 1, bndbox", "must lie in pixels 1 to 32"),
     ("voc2012", XML, text("<xmax>", "<xmax>9"), "box outside", "object 1, bndbox", "must lie in pixels 1 to 32"),
     ("voc2012", XML, text("<ymax>", "<ymax>x"), BAD, "object 1, bndbox", "must be numbers"),
+    ("voc2012", XML, text("<ymax>", "<ymax>1e999"), BAD, "object 1, bndbox", "must be numbers"),
     ("voc2012", LIST, text("scene_000002", "scene_000001"), "duplicate", "", "must be listed once, got 2 times"),
     ("voc2012", LIST, text("scene_000002", "scene_000009"), "missing file", "", "is not there"),
     ("voc2012", LIST, empty, "missing file", "voc2012, train", "must hold an image, got none"),
@@ -278,6 +279,14 @@ def test_the_command_line(clean, tmp_path, capsys):
     assert record["splits"] == [{"layout": "camvid", "split": "train", "samples": 3, "whole": 2}]
     assert record["kinds"] == {"broken file": 1}
     assert record["findings"][0]["file"] == "CamVid/train/scene_000001.png"
+
+
+def test_what_was_found_is_printed_before_it_is_written(clean, tmp_path, capsys):
+    """A large set takes an hour to read, which a wrong name of the report must not cost."""
+    assert main([str(clean / "camvid"), "--json", str(tmp_path / "nowhere" / "report.json")]) == 2
+    said = capsys.readouterr()
+    assert said.out.split()[-2:] == ["findings", "0"]
+    assert said.err.startswith("validate: --json must be a file that can be written, got ")
 
 
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys):

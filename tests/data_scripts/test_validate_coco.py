@@ -133,3 +133,13 @@ def test_one_photograph_twice_is_a_duplicate(clean, tmp_path):
         clean, tmp_path / "set", lambda r: r["images"][1].update(file_name=r["images"][0]["file_name"])
     )
     assert (found.kind, refused) == ("duplicate", None) and "must be listed once, got 2 times" in found.what
+
+
+def test_a_name_that_no_disk_can_hold_is_a_missing_file(clean, tmp_path):
+    """And no end of the whole check. The reader skips it, too."""
+    name = "a" * 300 + ".jpg"
+    found, _ = findings(clean, tmp_path / "set", lambda record: record["images"][0].update(file_name=name))
+    assert [(finding.kind, finding.field) for finding in found] == [("missing file", "")]
+    assert found[0].file.endswith(name) and found[0].what.startswith("cannot be looked at: ")
+    samples = open_dataset("coco2017", tmp_path / "set", "train", on_error="skip")
+    assert len(list(samples)) == len(samples) - 1

@@ -110,3 +110,10 @@ def test_unseen_is_said_only_where_it_is_true(folder, capsys):
     assert "These are images of which it has learned from all." in capsys.readouterr().out
     assert main(["evaluate", str(folder / "run"), "--device", "cpu", "--split", "train"]) == 0
     assert "These are images" not in capsys.readouterr().out
+
+
+def test_a_file_in_the_place_of_the_run(folder, capsys):
+    (folder / "taken").write_text("a file, so no folder can be made here")
+    assert main(words(folder, "--out", str(folder / "taken"))) == 1
+    said = capsys.readouterr().err
+    assert f"error: out must be a folder that can be written to (--out FOLDER), got {folder / 'taken'}: " in said

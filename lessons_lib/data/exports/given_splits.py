@@ -54,7 +54,8 @@ def split_by_name(name: str) -> str:
 
 def _number(name: str) -> int:
     """A number below 2⁶⁴ that depends on the name alone."""
-    return int.from_bytes(blake2b(_COPY.sub("", key(name)).encode(), digest_size=8).digest(), "big")
+    stored = _COPY.sub("", key(name)).encode(errors="surrogatepass")  # of names that are no UTF-8
+    return int.from_bytes(blake2b(stored, digest_size=8).digest(), "big")
 
 
 def splits_by_name(names: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from jaxtyping import Int64
 
 from lessons_lib.data.exports.photos import SUFFIXES, key
 from lessons_lib.data.exports.reader import refuse_stack
-from lessons_lib.data.exports.texts import names_in
+from lessons_lib.data.exports.texts import names_in, refuse_twice
 from lessons_lib.data.files import DamagedFile, open_picture, read_numbers, require_size
 
 NAMES = ("classes.txt", "class_names.txt", "labels.txt", "names.txt")
@@ -41,13 +41,14 @@ def value_names(root: Path, values: Sequence[int]) -> tuple[str, ...]:
     """The names of the values 1, 2, … of masks: those of a list of names below the root, else class 1, class 2, …
 
     A list may begin with the background. Masks of one value alone are of the class "object" unless a list names it.
-    Raises DamagedFile for a list that is shorter than the values need.
+    Raises DamagedFile for a list that is shorter than the values need, or has a name twice.
     """
     highest = max(values, default=1)
     found = names_in(root, *NAMES)
     if found is None:
         return ("object",) if highest == 1 else tuple(f"class {value}" for value in range(1, highest + 1))
     file, names = found
+    refuse_twice(names, file)
     if key(names[0] if names else "").strip("_") in ("background", "bg", "void") and len(names) > 1:
         names = names[1:]
     if len(names) < highest:

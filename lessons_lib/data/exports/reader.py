@@ -1,5 +1,6 @@
 """One reader for all exports: a layout says which images there are and what is drawn on them, this does the rest."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -92,6 +93,11 @@ class ExportSamples(Reader):
         self._boxes_alone = 0 < boxes == len(shapes)
         self.lacks = dict(found.lacks) | self._missing()
         self.notes = found.notes
+        counts = Counter(item.photo for item in found.items if not item.fault)
+        twice = [photo for photo, count in counts.items() if count > 1]
+        if twice:
+            what = f"{len(twice)} of the photographs are listed more than once, and counted as often"
+            self.notes += (f"{what}, such as {twice[0].name}: is there a copy of an annotation file?",)
         if 0 < boxes < len(shapes):
             self.notes += (f"{boxes} of {len(shapes)} objects are boxes among masks, and are drawn as filled boxes",)
 
@@ -108,7 +114,7 @@ class ExportSamples(Reader):
         """The sample of a valid index."""
         item = self.items[index]
         if item.fault:
-            kind = "broken file" if item.photo.is_file() else "missing file"
+            kind = "broken file" if os.path.isfile(item.photo) else "missing file"
             raise DamagedFile(item.photo, f"{item.fault}; {SKIP}", kind=kind)
         refuse_stack(item.photo)
         image = read_photo(item.photo)

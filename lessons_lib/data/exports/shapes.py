@@ -26,19 +26,41 @@ class Patch:
     mask: Bool[np.ndarray, "h w"]
 
 
+@dataclass(frozen=True)
+class Ellipse:
+    """The pixels whose centres lie in an ellipse around (x, y), turned clockwise as one sees it."""
+
+    x: float
+    y: float
+    rx: float
+    ry: float
+    degrees: float = 0.0
+
+    def patch(self, height: int, width: int) -> Patch:
+        """Its mask in an image of this size, however large it is."""
+        reach = math.ceil(max(self.rx, self.ry)) + 1
+        left, top = max(math.floor(self.x) - reach, 0), max(math.floor(self.y) - reach, 0)
+        across = np.arange(left, min(math.floor(self.x) + reach + 1, width)) + 0.5 - self.x
+        down = (np.arange(top, min(math.floor(self.y) + reach + 1, height)) + 0.5 - self.y)[:, None]
+        cosine, sine = math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
+        along, beside = across * cosine + down * sine, down * cosine - across * sine
+        return Patch(left, top, (along / max(self.rx, 1e-9)) ** 2 + (beside / max(self.ry, 1e-9)) ** 2 <= 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Shape:
     """One object of an image.
 
     name: its class. place: where it stands in its file, for messages. segmentation: polygons or run lengths in COCO's
-    form. patches: pixel masks. An object with neither is known by its box alone, x0, y0, x1, y1; a box beside a mask is
-    the tool's own. relative: the coordinates are shares of the image's width and height. crowd: a region of many.
+    form. patches: pixel masks and ellipses. An object with none of these is known by its box alone, x0, y0, x1, y1; a
+    box beside a mask is the tool's own. relative: the coordinates are shares of the image's width and height. crowd: a
+    region of many.
     """
 
     name: str
     place: str
     segmentation: Any = None
-    patches: tuple[Patch, ...] = ()
+    patches: tuple[Patch | Ellipse, ...] = ()
     box: Box | None = None
     relative: bool = False
     crowd: bool = False
@@ -78,7 +100,7 @@ def draw(shape: Shape, height: int, width: int, file: Path) -> Bool[np.ndarray, 
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             mask |= coco_mask.decode(compressed(segmentation, height, width)).astype(bool)
     for patch in shape.patches:
-        _paste(mask, patch)
+        _paste(mask, patch.patch(height, width) if isinstance(patch, Ellipse) else patch)
     return mask
 
 
@@ -90,17 +112,6 @@ def _paste(mask: Bool[np.ndarray, "H W"], patch: Patch) -> None:
     if top < bottom and left < right:
         rows, columns = slice(top - patch.top, bottom - patch.top), slice(left - patch.left, right - patch.left)
         mask[top:bottom, left:right] |= patch.mask[rows, columns]
-
-
-def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0) -> Patch:
-    """The pixels whose centres lie in an ellipse around (x, y), turned clockwise as one sees it."""
-    reach = math.ceil(max(rx, ry)) + 1
-    left, top = math.floor(x) - reach, math.floor(y) - reach
-    across = np.arange(left, math.floor(x) + reach + 1) + 0.5 - x
-    down = (np.arange(top, math.floor(y) + reach + 1) + 0.5 - y)[:, None]
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    along, beside = across * cosine + down * sine, down * cosine - across * sine
-    return Patch(left, top, (along / max(rx, 1e-9)) ** 2 + (beside / max(ry, 1e-9)) ** 2 <= 1)
 
 
 def turned_box(x0: float, y0: float, x1: float, y1: float, degrees: float) -> list[float]:

@@ -1,5 +1,6 @@
 """Text files as people have them: looked into without being parsed, and read with or without a byte-order mark."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lessons_lib.data.files import DamagedFile, refuse_missing
@@ -49,3 +50,9 @@ def names_in(root: Path, *files: str) -> tuple[Path, list[str]] | None:
         return None
     file = min(found, key=lambda path: (len(path.parts), files.index(path.name.lower()), str(path)))
     return file, [line for line in read_lines(file) if line]
+
+
+def refuse_twice(names: Sequence[str], file: Path, field: str = "") -> None:
+    """Raise DamagedFile for a list that gives two classes one name: scores are kept by name."""
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise DamagedFile(file, f"must give each class a name of its own, got {twice[0]!r} again", field)

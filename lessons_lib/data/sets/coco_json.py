@@ -72,7 +72,8 @@ def _placeholders(records: Sequence[dict]) -> set[str]:
         zero |= {entry["name"] for entry in record["categories"] if entry["id"] == 0}
         for entry in record["categories"]:
             if entry["id"] != 0:
-                parents[entry["name"]].add(entry.get("supercategory"))
+                parent = entry.get("supercategory")
+                parents[entry["name"]].add(parent if isinstance(parent, str) else None)
     above = [next(iter(found)) if len(found) == 1 else None for found in parents.values()]
     project = {name for name in zero if not used[name] and above and set(above) == {name}}
     return project | {name for name in (*parents, *zero) if name in PLACEHOLDERS}

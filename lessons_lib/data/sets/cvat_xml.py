@@ -11,7 +11,7 @@ import numpy as np
 from lessons_lib.data.exports.given_splits import SPLITS, split_of_path, split_of_word
 from lessons_lib.data.exports.photos import Photos
 from lessons_lib.data.exports.reader import ExportSamples, Found, Item, ordered_classes
-from lessons_lib.data.exports.shapes import Patch, Shape, ellipse, joined, turned_box
+from lessons_lib.data.exports.shapes import Ellipse, Patch, Shape, joined, turned_box
 from lessons_lib.data.exports.texts import any_holding, holding
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.spec import DatasetSpec
@@ -91,11 +91,11 @@ def _shape(label: str, entry: Element, file: Path, place: str) -> Shape:
     degrees = _number(entry, "rotation", file, place, "0")
     if entry.tag == "ellipse":
         x, y, rx, ry = (_number(entry, field, file, place) for field in ("cx", "cy", "rx", "ry"))
-        return Shape(label, place, patches=(ellipse(x, y, rx, ry, degrees),))
+        return Shape(label, place, patches=(Ellipse(x, y, rx, ry, degrees),))
     x0, y0, x1, y1 = (_number(entry, field, file, place) for field in ("xtl", "ytl", "xbr", "ybr"))
     if degrees % 360:
         return Shape(label, place, [turned_box(x0, y0, x1, y1, degrees)])
-    return Shape(label, place, box=(x0, y0, x1, y1))
+    return Shape(label, place, box=(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
 
 
 def _points(entry: Element, file: Path, place: str) -> list[float]:
@@ -118,7 +118,7 @@ def _mask(entry: Element, file: Path, place: str) -> Patch:
         runs = np.array([int(run) for run in text.split(",")])
     except ValueError:
         runs = np.array([-1])
-    if (runs < 0).any() or runs.sum() != width * height:
+    if min(width, height) < 1 or (runs < 0).any() or runs.sum() != width * height:
         reason = f"must be run lengths that fill {width} × {height} pixels, got {text[:40]!r}"
         raise DamagedFile(file, reason, f"{place}, rle", "broken annotation")
     return Patch(left, top, np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width))

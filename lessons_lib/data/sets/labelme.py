@@ -14,7 +14,7 @@ from PIL import Image
 from lessons_lib.data.exports.given_splits import SPLITS, split_of_path
 from lessons_lib.data.exports.photos import Photos
 from lessons_lib.data.exports.reader import ExportSamples, Found, Item, ordered_classes
-from lessons_lib.data.exports.shapes import Patch, Shape, ellipse, joined
+from lessons_lib.data.exports.shapes import Ellipse, Patch, Shape, joined
 from lessons_lib.data.exports.texts import any_holding, holding, names_in
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.leftovers import listed
@@ -102,12 +102,15 @@ def _shapes(entries: list[Any], file: Path, passed: Counter[str]) -> list[Shape]
         label = entry.get("label")
         if not isinstance(label, str) or not label.strip():
             raise DamagedFile(file, f"must be a name, got {shown(label)}", f"{place}, label", "unknown label")
-        if kind not in CORNERS:
+        if not isinstance(kind, str) or kind not in CORNERS:
             allowed = ", ".join(CORNERS)
             raise DamagedFile(file, f"must be one of {allowed}, got {shown(kind)}", f"{place}, shape_type")
+        group = entry.get("group_id")
+        if isinstance(group, list | dict):
+            raise DamagedFile(file, f"must be a number or null, got {shown(group)}", f"{place}, group_id")
         points = _points(entry.get("points"), CORNERS[kind], file, f"{place}, points")
         shapes.append(_shape(label.strip(), kind, points, entry, file, place))
-        groups.append(entry.get("group_id"))
+        groups.append(group)
     return joined(shapes, groups)
 
 
@@ -126,7 +129,7 @@ def _shape(name: str, kind: str, points: list[list[float]], entry: dict, file: P
         return Shape(name, place, box=(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
     if kind == "circle":
         radius = math.hypot(x1 - x0, y1 - y0)
-        return Shape(name, place, patches=(ellipse(x0, y0, radius, radius),))
+        return Shape(name, place, patches=(Ellipse(x0, y0, radius, radius),))
     if kind == "mask":
         return Shape(name, place, patches=(_patch(entry.get("mask"), round(x0), round(y0), file, f"{place}, mask"),))
     return Shape(name, place, [[value for point in points for value in point]])

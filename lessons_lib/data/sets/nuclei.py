@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from lessons_lib.data.class_table import voc_coloured
+from lessons_lib.data.exports.photos import is_image
 from lessons_lib.data.files import DamagedFile, read_numbers, read_photo, size_of
 from lessons_lib.data.folders import first_folder
 from lessons_lib.data.leftovers import listed
@@ -40,7 +41,7 @@ class NucleiSamples(Reader):
     def paths(self, index: int) -> list[Path]:
         """The files of a sample: photograph, then a mask a nucleus."""
         folder = self._home / self.names[index]
-        return [folder / "images" / f"{folder.name}.png", *listed(folder / "masks", "*.png")]
+        return [folder / "images" / f"{folder.name}.png", *filter(is_image, listed(folder / "masks"))]
 
     def read(self, index: int) -> Sample:
         """The sample of a valid index."""

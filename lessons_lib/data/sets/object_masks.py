@@ -1,5 +1,6 @@
 """A folder of masks for each photograph, one file an object, as the Data Science Bowl of 2018 has it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ class ObjectMaskSamples(ExportSamples):
             masks = tuple(path for path in listed(folder) if is_mask_file(path)) if folder.is_dir() else ()
             split = split_of_path(photo, root)
             items.append(Item(photo, folder, split=split, name=name, fault=fault, masks=masks))
-        return Found(value_names(root, [1])[:1], tuple(items))
+        return Found(value_names(root, [1])[:1], tuple(items), tuple(_lonely(root, {item.file for item in items})))
 
     def truth(self, item: Item, size: tuple[int, int]) -> tuple[Int64[Tensor, "H W"], Instances]:
         """One object for each file, in the order of their names; the label map is their union."""
@@ -54,6 +55,15 @@ class ObjectMaskSamples(ExportSamples):
             mask[:] = values != 0
         drawn = torch.from_numpy(masks)
         return drawn.any(0).long(), instances_of(drawn, [1] * len(masks))
+
+
+def _lonely(root: Path, used: set[Path]) -> Iterator[str]:
+    """A note of folders of masks that no photograph has: it is missing, or there are several where one should be."""
+    folders = [path for path in listed(root, "**/*") if path.is_dir() and path not in used]
+    folders = [path for path in folders if {key(path.name), key(path.parent.name)} & MASKS]
+    folders = [path for path in folders if any(map(is_mask_file, listed(path)))]
+    if folders:
+        yield f"{len(folders)} folders of masks have no photograph, or not one alone, such as {folders[0]}"
 
 
 def mask_homes(root: Path) -> dict[Path, tuple[str, Path]]:

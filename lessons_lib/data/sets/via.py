@@ -7,7 +7,7 @@ from typing import Any
 from lessons_lib.data.exports.given_splits import SPLITS, split_of_path
 from lessons_lib.data.exports.photos import Photos
 from lessons_lib.data.exports.reader import ExportSamples, Found, Item, ordered_classes
-from lessons_lib.data.exports.shapes import Shape, ellipse
+from lessons_lib.data.exports.shapes import Ellipse, Shape
 from lessons_lib.data.exports.texts import any_holding, holding
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.sets.coco import read_record
@@ -111,7 +111,7 @@ def _shapes(region: Any, file: Path, place: str, passed: Counter[str]) -> list[S
             reason = "must hold all_points_x and all_points_y, as many numbers of each"
             raise DamagedFile(file, f"{reason}, got {shown(xs)} and {shown(ys)}", place, "broken annotation")
         return [Shape(name, place, [[float(value) for point in zip(xs, ys, strict=True) for value in point]])]
-    if kind not in NUMBERS:
+    if not isinstance(kind, str) or kind not in NUMBERS:
         allowed = ", ".join(("polygon", *NUMBERS))
         raise DamagedFile(file, f"must be one of {allowed}, got {shown(kind)}", f"{place}, name", "broken annotation")
     values: list[Any] = [shape.get(field) for field in NUMBERS[kind]]
@@ -120,10 +120,11 @@ def _shapes(region: Any, file: Path, place: str, passed: Counter[str]) -> list[S
         raise DamagedFile(file, reason, place, "broken annotation")
     x, y, *sides = (float(value) for value in values)
     if kind == "rect":
-        return [Shape(name, place, box=(x, y, x + sides[0], y + sides[1]))]
+        (x0, x1), (y0, y1) = sorted((x, x + sides[0])), sorted((y, y + sides[1]))
+        return [Shape(name, place, box=(x0, y0, x1, y1))]
     turned = shape.get("theta", 0)
     degrees = 57.29577951308232 * turned if is_number(turned) else 0.0  # VIA has radians
-    return [Shape(name, place, patches=(ellipse(x, y, sides[0], sides[-1], degrees),))]
+    return [Shape(name, place, patches=(Ellipse(x, y, sides[0], sides[-1], degrees),))]
 
 
 def _class_of(attributes: Any, file: Path, place: str) -> str:
@@ -136,7 +137,7 @@ def _class_of(attributes: Any, file: Path, place: str) -> str:
         raise DamagedFile(file, reason, f"{place}, region_attributes", "unknown label")
     value = attributes[key]
     chosen = [name for name, ticked in value.items() if ticked] if isinstance(value, dict) else [value]
-    if len(chosen) != 1 or not str(chosen[0]).strip():
+    if len(chosen) != 1 or not (isinstance(chosen[0], str) or is_number(chosen[0])) or not str(chosen[0]).strip():
         raise DamagedFile(file, f"must name one class, got {shown(value)}", f"{place}, {key}", "unknown label")
     return str(chosen[0]).strip()
 

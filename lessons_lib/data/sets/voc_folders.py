@@ -14,7 +14,7 @@ from lessons_lib.data.exports.given_splits import SPLITS, split_of_word
 from lessons_lib.data.exports.numbers import is_mask_file, read_mask, value_names
 from lessons_lib.data.exports.photos import SUFFIXES, Photos, key
 from lessons_lib.data.exports.reader import PLACEHOLDERS, ExportSamples, Found, Item
-from lessons_lib.data.exports.texts import names_in, read_lines
+from lessons_lib.data.exports.texts import names_in, read_lines, refuse_twice
 from lessons_lib.data.files import DamagedFile, open_picture, read_numbers, require_size
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.objects import instances_of, masks_of, no_instances, numbers_in
@@ -65,8 +65,12 @@ class VocFolderSamples(ExportSamples):
                 masks = [file, objects[key(file.stem)]] if key(file.stem) in objects else [file]
                 items.append(Item(photo, file, split=split, fault=fault, masks=tuple(masks)))
         self._objects = any(len(item.masks) > 1 for item in items)
+        there = {key(item.file.stem) for item in items}
+        there |= {name.partition(" ")[0] for name in splits if " " in name}  # see `_lists`
+        lost = [name for name in splits if not {name, name.partition(" ")[0]} & there]
+        notes = (f"{len(lost)} names in ImageSets have no map in {homes[0].name}, such as {lost[0]}",) if lost else ()
         lacks = () if self._objects else (("masks", NO_OBJECTS), ("boxes", NO_OBJECTS))
-        return Found(self._named(root, items), tuple(items), lacks=lacks)
+        return Found(self._named(root, items), tuple(items), notes, lacks)
 
     def _named(self, root: Path, items: Sequence[Item]) -> tuple[str, ...]:
         """The classes from label 1 on."""
@@ -75,6 +79,7 @@ class VocFolderSamples(ExportSamples):
         found = names_in(root, "class_names.txt")
         if found is not None:
             names = [name for name in found[1] if name != "__ignore__"]
+            refuse_twice(names, found[0])
             return tuple(names[1:] if names and key(names[0]).strip("_") == "background" else names)
         if _named_in_xml(root) & set(VOC.names):
             return VOC.names[1:]
@@ -158,6 +163,8 @@ def _label_colours(root: Path) -> dict[str, Colour]:
         except (IndexError, ValueError) as error:
             reason = f"must be name:red,green,blue::, got {line[:40]!r}"
             raise DamagedFile(found[0], reason, f"line {number}") from error
+        if name.strip() in colours:
+            raise DamagedFile(found[0], f"must give each class one line, got {name.strip()!r} again", f"line {number}")
         colours[name.strip()] = (red, green, blue)
     zero = next((name for name in colours if key(name) == "background" or name in PLACEHOLDERS), None)
     black = colours.pop(zero) if zero else (0, 0, 0)

@@ -11,6 +11,7 @@ from lessons_lib.data.exports.shapes import Shape
 from lessons_lib.data.exports.texts import any_holding, holding
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.leftovers import listed
+from lessons_lib.data.sets.coco_entries import is_number
 from lessons_lib.data.spec import DatasetSpec
 
 SIGNS = ("<annotation", "<object>", "<bndbox>")
@@ -71,10 +72,13 @@ def _shape(entry: Element, file: Path, place: str) -> Shape:
 def _number(entry: Element, path: str, file: Path, place: str) -> float:
     text = entry.findtext(path)
     try:
-        return float(text or "")
-    except ValueError as error:
-        reason = f"must be a number, got {'nothing' if text is None else repr(text)}"
-        raise DamagedFile(file, reason, f"{place}, {path}", "broken annotation") from error
+        value = float(text or "")
+        if is_number(value):
+            return value
+    except ValueError:
+        pass
+    reason = f"must be a number, got {'nothing' if text is None else repr(text)}"
+    raise DamagedFile(file, reason, f"{place}, {path}", "broken annotation")
 
 
 def _integer(top: Element, path: str, file: Path) -> int:

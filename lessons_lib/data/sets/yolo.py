@@ -9,7 +9,7 @@ from lessons_lib.data.exports.given_splits import SPLITS, split_of_path, split_o
 from lessons_lib.data.exports.photos import is_image, key
 from lessons_lib.data.exports.reader import ExportSamples, Found, Item
 from lessons_lib.data.exports.shapes import Shape
-from lessons_lib.data.exports.texts import names_in, read_lines
+from lessons_lib.data.exports.texts import names_in, read_lines, refuse_twice
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.leftovers import listed
 from lessons_lib.data.sets.coco_entries import shown
@@ -108,7 +108,8 @@ def _settings(root: Path) -> dict[str, Any]:
     files = [path for path in listed(root, "**/*") if path.suffix.lower() in (".yaml", ".yml") and path.is_file()]
     for file in sorted(files, key=lambda path: (len(path.parts), path.name.lower() != "data.yaml", str(path))):
         try:
-            content = yaml.safe_load("\n".join(file.read_text("utf-8-sig").splitlines()))
+            text = "\n".join(file.read_text("utf-8-sig").splitlines())
+            content = yaml.load(text, Loader=yaml.BaseLoader)  # where a class may be called no, and is no False
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise DamagedFile(file, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
         if isinstance(content, dict) and "names" in content:
@@ -123,12 +124,16 @@ def _names(root: Path, settings: dict[str, Any]) -> tuple[list[str], str]:
         if isinstance(names, dict):
             numbers = sorted(names, key=lambda number: int(number) if str(number).isdecimal() else -1)
             if [str(number) for number in numbers] != [str(number) for number in range(len(names))]:
-                raise DamagedFile(file, f"must number the classes from 0 without gaps, got {shown([*names])}", "names")
+                raise DamagedFile(file, f"must number the classes from 0 without gaps, got {', '.join(names)}", "names")
             names = [names[number] for number in numbers]
         if not isinstance(names, list) or not names:
             raise DamagedFile(file, f"must be a list of classes, got {shown(names)}", "names")
-        return [str(name).strip() for name in names], file.name
+        names = [str(name).strip() for name in names]
+        refuse_twice(names, file, "names")
+        return names, file.name
     found = names_in(root, *LISTS)
+    if found:
+        refuse_twice(found[1], found[0])
     return (found[1], found[0].name) if found else ([], "class")
 
 

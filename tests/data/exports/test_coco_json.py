@@ -154,10 +154,23 @@ def test_boxes_alone(tmp_path):
             'id": 1, "cat', 'id": "a.jpg77", "cat'
         ),
         lambda text: text.replace('"height": 16', '"height": 0').replace('"width": 20', '"width": null'),
+        lambda text: text.replace('"supercategory": ""', '"supercategory": ["animal"]'),
         lambda text: text.replace("a.jpg", "A.JPEG"),
         lambda text: text.replace('"a.jpg"', '"some/where%20else/a.jpg"'),
     ],
-    ids=["BOM", "Windows", "flat", "no id", "no box", "text id", "name as id", "no size", "capitals", "path"],
+    ids=[
+        "BOM",
+        "Windows",
+        "flat",
+        "no id",
+        "no box",
+        "text id",
+        "name as id",
+        "no size",
+        "list above",
+        "capitals",
+        "path",
+    ],
 )
 def test_what_tools_write_otherwise(tmp_path, change):
     text = change(record())
@@ -207,6 +220,22 @@ def test_a_broken_image_is_named_when_it_is_read(tmp_path, images, annotations, 
     put(tmp_path, {"a.jpg": photo(16, 20), "x.json": record(images, annotations)})
     with pytest.raises(DamagedFile, match=re.escape(said)):
         open_dataset("auto", tmp_path, "all")[0]
+
+
+def test_a_photograph_that_two_files_list_is_noted(tmp_path):
+    """As a backup beside the file leaves it: its objects would be learned twice, the old and the new ones."""
+    put(tmp_path, {"a.jpg": photo(16, 20), "x.json": record(), "x (1).json": record()})
+    (said,) = open_dataset("auto", tmp_path, "all").notes
+    assert said.startswith("1 of the photographs are listed more than once, and counted as often, such as a.jpg")
+
+
+def test_names_that_no_file_can_have(tmp_path):
+    """Half of a pair of UTF-16, and one that is too long for a disk."""
+    images = [image("HALF.jpg"), image("a" * 300 + ".jpg", 2), image("b.jpg", 3)]
+    put(tmp_path, {"b.jpg": photo(16, 20), "x.json": record(images, []).replace("HALF", "\\ud800")})
+    samples = open_dataset("auto", tmp_path, "all", on_error="skip")
+    assert len(list(samples)) == 1
+    assert samples.report().count("is not there, though x.json names it") == 2
 
 
 def test_an_object_without_a_pixel_is_left_out(tmp_path):

@@ -83,6 +83,11 @@ def test_slightly_other_files_are_read(tmp_path, change):
     assert open_dataset("auto", tmp_path, "all")[0].instances.masks[0].equal(pixels())
 
 
+def test_a_box_is_read_from_any_two_opposite_corners(tmp_path):
+    sample = opened(tmp_path, '<box label="cat" xtl="14" ytl="2" xbr="4" ybr="6"/>')[0]
+    assert sample.instances.boxes.tolist() == [[4, 2, 14, 6]]
+
+
 @pytest.mark.parametrize(
     ("shape", "more", "said"),
     [
@@ -94,6 +99,11 @@ def test_slightly_other_files_are_read(tmp_path, change):
             '<mask label="cat" rle="1,2" left="0" top="0" width="3" height="3"/>',
             {},
             "rle: must be run lengths that fill 3 ×",
+        ),
+        (
+            '<mask label="cat" rle="0,4" left="0" top="0" width="-2" height="-2"/>',
+            {},
+            "rle: must be run lengths that fill",
         ),
         ('<box label="cat" xtl="x" ytl="2" xbr="4" ybr="6"/>', {}, "xtl: must be a number, got 'x'"),
     ],

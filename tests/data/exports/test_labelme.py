@@ -71,6 +71,21 @@ def test_every_kind_of_shape(tmp_path):
     assert "1 of 3 objects are boxes among masks, and are drawn as filled boxes" in samples.notes
 
 
+def test_a_circle_of_any_size_is_cut_at_the_borders(tmp_path):
+    """A slip of the hand in a number; a mask of all its pixels would have been of terabytes."""
+    shapes = [shape(points=[[-8.0, 8.0], [10.0**6, 8.0]], kind="circle"), shape("b", [[30, 8], [22, 8]], "circle")]
+    sample = opened(put(tmp_path, {"a.jpg": photo(16, 20), "a.json": record(*shapes)}))[0]
+    assert sample.instances.masks.all() and len(sample.instances) == 1  # the other is outside
+
+
+def test_two_files_for_one_photograph_are_noted(tmp_path):
+    samples = opened(put(tmp_path, {"a.jpg": photo(16, 20), "a.json": record(shape()), "copy.json": record(shape())}))
+    assert len(samples) == 2 and "1 of the photographs are listed more than once" in samples.notes[0]
+    assert "such as a.jpg" in samples.notes[0]
+    put(tmp_path, {"copy.json": record(name="b.jpg"), "b.jpg": photo(16, 20)})
+    assert opened(tmp_path).notes == ()
+
+
 def test_shapes_of_one_group_are_one_object(tmp_path):
     left, right = [[1, 1], [4, 1], [4, 4], [1, 4]], [[10, 1], [14, 1], [14, 4], [10, 4]]
     shapes = [shape("cat", left, group_id=7), shape("dog", left), shape("cat", right, group_id=7), shape("cat", right)]
@@ -130,11 +145,17 @@ def test_slightly_other_files_are_read(tmp_path, photo_name, text, json_name):
         ({"a.jpg": photo(16, 20), "a.json": record(shape(label=" "))}, "shapes[0], label: must be a name"),
         ({"a.jpg": photo(16, 20), "a.json": record(shape(points=[[1, 2]]))}, "points: must be at least 3 pairs"),
         ({"a.jpg": photo(16, 20), "a.json": record(shape(kind="star"))}, "shape_type: must be one of polygon"),
+        ({"a.jpg": photo(16, 20), "a.json": record(shape(kind=["star"]))}, "shape_type: must be one of polygon"),
+        (
+            {"a.jpg": photo(16, 20), "a.json": record(shape(group_id=[1]))},
+            "group_id: must be a number or null, got [1]",
+        ),
         ({"a.jpg": photo(16, 20), "a.json": record(shape("m", [[1, 1], [2, 2]], "mask", mask="no"))}, "a PNG in base"),
         ({"a.jpg": photo(16, 20), "a.json": record(shape(points=[[900, 1], [1, 2], [3, 4]]))}, "near its image of 20"),
         ({"p/a.jpg": photo(16, 20), "q/a.jpg": photo(16, 20), "a.json": record(shape())}, "must be one file that a.js"),
         ({"a.jpg": photo(16, 20), "a.json": record(shape())[:60]}, "a.json: cannot be read as JSON"),
         ({"a.jpg": photo(16, 20), "a.json": ""}, "a.json: cannot be read as JSON"),
+        ({"a.json": record(shape(), name="a" * 300 + ".jpg")}, "a.jpg: is not there, though a.json names it"),
         ({"a.jpg": b"", "a.json": record(shape())}, "a.jpg: is empty (0 bytes)"),
     ],
 )

@@ -1,7 +1,10 @@
 """Images and masks under every name that people give them: the values read by Pillow, and damage."""
 
+import hashlib
 import io
+import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from PIL import Image
 
 from lessons_lib.data.files import DamagedFile
 from lessons_lib.data.open import open_dataset, recognised, require_truth
+from lessons_lib.training.run import identity_of
 from tests.data.published import photo, png
 from tests.data.test_layouts import put
 
@@ -127,6 +131,20 @@ def test_too_few_names(tmp_path):
         opened(tmp_path, GOOD | {"classes.txt": "cat"})
 
 
+def test_two_values_of_one_name(tmp_path):
+    with pytest.raises(DamagedFile, match=r"classes\.txt: must give each class a name of its own, got 'cat' again"):
+        opened(tmp_path, GOOD | {"classes.txt": "cat\ncat"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is UTF-8 or UTF-16")
+def test_names_that_are_no_utf8(tmp_path):
+    """As an archive of an old Windows leaves them."""
+    old = os.fsdecode(b"K\xe4se")
+    samples = opened(tmp_path, {f"images/{old}.jpg": photo(2, 3), f"masks/{old}.png": png(LABELS)} | GOOD)
+    assert samples.names == (old, "z") and samples[0].label_map.tolist() == LABELS
+    assert identity_of(samples) == [2, hashlib.sha256(b"K\xed\xb3\xa4se\nz").hexdigest()[:16]]
+
+
 def test_masks_without_a_photograph_are_noted(tmp_path):
     samples = opened(tmp_path, GOOD | {"masks/y.png": png(LABELS)})
     assert len(samples) == 1 and samples.notes[0].startswith("1 masks have no photograph, such as ")
@@ -177,6 +195,16 @@ def test_a_damaged_object(tmp_path, content, said):
     put(tmp_path, {"a/images/a.png": photo(2, 3), "a/masks/1.png": mask((0, 0)), "a/masks/2.png": content})
     with pytest.raises(DamagedFile, match=re.escape(said)):
         open_dataset("auto", tmp_path, "all")[0]
+
+
+@pytest.mark.parametrize("more", [{"b/masks/1.png": mask((0, 0))}, {"masks/c/1.png": mask((0, 0))}])
+def test_masks_of_objects_without_a_photograph_are_noted(tmp_path, more):
+    whole = {"a/images/a.jpg": photo(2, 3), "a/masks/1.png": mask((0, 0)), "a/masks/2.png": mask((1, 1))}
+    assert opened(tmp_path / "whole", whole).notes == ()
+    (said,) = opened(tmp_path / "more", whole | more).notes
+    (there,) = more
+    assert said.startswith("1 folders of masks have no photograph, or not one alone, such as ")
+    assert said.endswith(there.removesuffix("/1.png"))
 
 
 def test_a_folder_of_masks_that_is_not_there(tmp_path):

@@ -88,6 +88,12 @@ def test_an_image_without_regions_has_no_objects(tmp_path):
     assert [len(sample.instances) for sample in samples] == [1, 0]
 
 
+def test_a_rectangle_drawn_to_the_left_and_upward(tmp_path):
+    sides = {"name": "rect", "x": 14, "y": 6, "width": -10, "height": -4}
+    sample = opened(tmp_path, entry(region(sides, label="cat")) | {})[0]
+    assert sample.instances.boxes.tolist() == [[4, 2, 14, 6]]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -101,6 +107,9 @@ def test_an_image_without_regions_has_no_objects(tmp_path):
             entry(region({"name": "polygon", "all_points_x": [1], "all_points_y": []})),
             "must hold all_points_x and all_poi",
         ),
+        (entry(region(label=None)), "regions[0], label: must name one class, got null"),
+        (entry(region(label=["cat"])), 'regions[0], label: must name one class, got ["cat"]'),
+        (entry(region({"name": ["spiral"]})), "name: must be one of polygon, rect, circle, ellipse, got"),
         (entry(region({"name": "spiral"})), "name: must be one of polygon, rect, circle, ellipse, got"),
         (entry(region({"name": "circle", "cx": 1})), "must hold numbers cx, cy, r, got"),
         (entry({"shape_attributes": 7}), "shape_attributes: must be an object, got 7"),

@@ -79,6 +79,11 @@ def test_names_of_numbers(tmp_path, more, classes):
     assert samples[0].instances.labels.tolist() == [1, 2, 2]
 
 
+def test_two_numbers_of_one_name(tmp_path):
+    with pytest.raises(DamagedFile, match=r"class_names\.txt: must give each class a name of its own, got 'cat' again"):
+        opened(tmp_path, files(**{"class_names.txt": "_background_\ncat\ncat\n"}))
+
+
 def test_own_classes_in_a_folder_that_is_called_as_vocs(tmp_path):
     named = files(objects=png(OBJECTS), **{"class_names.txt": "_background_\ncat\nwolf\n"})
     named |= {"ImageSets/Segmentation/train.txt": "a\n"}
@@ -105,6 +110,16 @@ def test_lists_give_splits_and_the_images(tmp_path):
     assert open_dataset("auto", tmp_path, "all").names == ("a", "b c", "e 1")
 
 
+def test_listed_names_without_a_map_are_noted(tmp_path):
+    lists = {"ImageSets/Segmentation/train.txt": "a\n", "ImageSets/Segmentation/val.txt": "lost\n"}
+    samples = opened(tmp_path, files(objects=png(OBJECTS), **lists))
+    assert samples.names == ("a",)
+    assert samples.notes == ("1 names in ImageSets have no map in SegmentationClass, such as lost",)
+    for line in ("a 1", "a b"):
+        put(tmp_path, {"ImageSets/Segmentation/val.txt": line, "SegmentationClass/a b.png": png(LABELS)})
+        assert open_dataset("auto", tmp_path, "all").notes == ()
+
+
 def test_photographs_beside_and_another_root(tmp_path):
     put(tmp_path, {"set/segmentationclass/ü.png": png(LABELS), "set/pictures/Ü.jpeg": photo(2, 3)})
     assert open_dataset("auto", tmp_path, "all")[0].label_map.tolist() == LABELS
@@ -128,5 +143,7 @@ def test_damage_names_the_file(tmp_path, content, said):
 
 
 def test_a_broken_labelmap_is_named_at_once(tmp_path):
+    with pytest.raises(DamagedFile, match=re.escape("labelmap.txt, line 3: must give each class one line, got 'cat'")):
+        opened(tmp_path, files(**{"labelmap.txt": "background:0,0,0::\ncat:9,0,0::\ncat:0,9,0::\n"}))
     with pytest.raises(DamagedFile, match=re.escape("labelmap.txt, line 2: must be name:red,green,blue::, got 'cat'")):
         opened(tmp_path, files(**{"labelmap.txt": "background:0,0,0::\ncat\n"}))

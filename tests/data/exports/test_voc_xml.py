@@ -68,6 +68,9 @@ def test_slightly_other_files_are_read(tmp_path, change):
         (xml(thing("")), "a.xml, object 1, name: must name a class, got nothing"),
         (xml(thing(box=("x", 1, 2, 3))), "a.xml, object 1, bndbox/xmin: must be a number, got 'x'"),
         (xml(thing(box=(5, 1, 2, 3))), "object 1, bndbox: must have xmin ≤ xmax and ymin ≤ ymax, got [5.0, 1.0"),
+        (xml(thing(box=("nan", 1, 2, 3))), "a.xml, object 1, bndbox/xmin: must be a number, got 'nan'"),
+        (xml(thing(box=(1, 1, 2, "1e400"))), "a.xml, object 1, bndbox/ymax: must be a number, got '1e400'"),
+        (xml(thing(), size=(9, "inf")), "a.xml, annotation, size/width: must be a number, got 'inf'"),
         (xml(thing(), size=(9, 9)), "a.xml, size: must be that of a.jpg, (16, 20), got (9, 9)"),
     ],
 )

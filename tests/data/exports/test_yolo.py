@@ -49,10 +49,22 @@ def test_names_in_every_form(tmp_path, yaml):
     assert open_dataset("auto", put(tmp_path, files(yaml=yaml)), "all").classes[1:] == ("dog", "cat")
 
 
+def test_names_are_texts_whatever_yaml_makes_of_them(tmp_path):
+    """no is a class of tumours, and no False."""
+    samples = open_dataset("auto", put(tmp_path, files(yaml="names: [no, yes, 007, 2020-01-01]\n")), "all")
+    assert samples.classes[1:] == ("no", "yes", "007", "2020-01-01")
+
+
 @pytest.mark.parametrize("name", ["classes.txt", "obj.names"])
 def test_names_without_a_yaml(tmp_path, name):
     put(tmp_path, {"images/a.jpg": photo(16, 20), "labels/a.txt": f"1 {SHARES}", name: "dog\r\ncat\r\n"})
     assert open_dataset("auto", tmp_path, "all").classes[1:] == ("dog", "cat")
+
+
+def test_a_name_that_is_there_twice(tmp_path):
+    files = {"images/a.jpg": photo(16, 20), "labels/a.txt": f"1 {SHARES}", "classes.txt": "dog\ncat\ndog\n"}
+    with pytest.raises(DamagedFile, match=r"classes\.txt: must give each class a name of its own, got 'dog' again"):
+        open_dataset("auto", put(tmp_path, files), "all")
 
 
 def test_no_names_at_all(tmp_path):
@@ -132,7 +144,8 @@ def test_a_label_file_without_an_image(tmp_path):
     ("yaml", "said"),
     [
         ("names: [dog, cat", "data.yaml: cannot be read as YAML"),
-        ("names: {0: dog, 2: cat}", "data.yaml, names: must number the classes from 0 without gaps, got [0, 2]"),
+        ("names: {0: dog, 2: cat}", "data.yaml, names: must number the classes from 0 without gaps, got 0, 2"),
+        ("names: [cat, dog, cat]", "data.yaml, names: must give each class a name of its own, got 'cat' again"),
         ("names: dog", "data.yaml, names: must be a list of classes, got"),
     ],
 )
