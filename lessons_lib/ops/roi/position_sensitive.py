@@ -50,8 +50,9 @@ def ps_roi_pool(
     height, width = (y1 - y0).clamp(min=0).T, (x1 - x0).clamp(min=0)  # (P, R), (R, Q)
     columns = _progressions(first.flatten().int(), width.flatten().int(), 1)
     region = torch.arange(len(width), device=width.device).repeat_interleave(width.sum(1), output_size=len(columns))
-    tops = columns + (y0.T * row).int().contiguous().index_select(1, region)  # (P, columns)
-    cells = _progressions(tops.flatten(), height.int().contiguous().index_select(1, region).flatten(), row)
+    region = region.expand(bins[0], -1)
+    tops = columns + (y0.T * row).int().gather(1, region)  # (P, columns); `index_select` of ints takes 3 times as long
+    cells = _progressions(tops.flatten(), height.int().gather(1, region).flatten(), row)
     return _Means.apply(features, cells, height[:, :, None] * width, group)
 
 
