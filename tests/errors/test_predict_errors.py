@@ -61,4 +61,5 @@ def test_size_and_tiles(photo, capsys):
 def test_a_folder_without_images(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("nothing to see")
     text = said([str(tmp_path), "--weights", "fcn8s"], capsys)
-    assert "images must be files or folders of images (.jpg, " in text and f"got none in {tmp_path}" in text
+    assert "images must be files or folders of images (.bmp, " in text and ".jpg, " in text
+    assert f"got none in {tmp_path}" in text
