@@ -5,6 +5,7 @@ import importlib
 import re
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -64,21 +65,25 @@ def imported(sources: list[str]) -> set[str]:
     )
 
 
-def course_sources() -> list[str]:
+@cache
+def imported_by_the_course() -> set[str]:
     folders = [ROOT / name for name in ("lessons_lib", "data_scripts", "benchmarks", "notebooks")]
     sources = [path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py")]
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
         sources += ["\n".join(line for line in cell.splitlines() if not line.startswith(("%", "!"))) for cell in cells]
-    return sources
+    return imported(sources)
+
+
+@cache
+def imported_by(*folders: str) -> set[str]:
+    return imported([path.read_text("utf-8") for name in folders for path in (ROOT / name).rglob("*.py")])
 
 
 def test_every_import_is_declared():
-    course = imported(course_sources())
-    tests = imported([path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")])
     declared = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in RUNTIME}
-    assert course - declared == set()
-    assert tests - declared - {name.replace("-", "_") for name in DEV} == set()
+    assert imported_by_the_course() - declared == set()
+    assert imported_by("tests") - declared - {name.replace("-", "_") for name in DEV} == set()
 
 
 @pytest.mark.parametrize("name", [*RUNTIME, *DEV])
@@ -87,10 +92,8 @@ def test_nothing_is_installed_that_is_not_used(name):
         path, words = RUN_NOT_IMPORTED[name]
         assert words in (ROOT / path).read_text("utf-8")
         return
-    sources = course_sources()
-    if name in DEV:
-        sources = [path.read_text("utf-8") for name in ("tests", "website") for path in (ROOT / name).rglob("*.py")]
-    assert IMPORTED_AS.get(name, name.replace("-", "_")) in imported(sources)
+    there = imported_by("tests", "website") if name in DEV else imported_by_the_course()
+    assert IMPORTED_AS.get(name, name.replace("-", "_")) in there
 
 
 def test_every_dependency_is_pinned_to_a_version_it_allows():

@@ -89,7 +89,7 @@ CHANGES = {
     ("scoreboard", "--data"): {"--data": "voc2012"},
     ("scoreboard", "--root"): {"--root": "."},
     ("scoreboard", "--budget"): {"--budget": "3"},
-    ("scoreboard", "--only"): {"--only": "faster_rcnn_fpn"},
+    ("scoreboard", "--only"): {"--only": "faster_rcnn_c4"},
     ("scoreboard", "--seeds"): {"--seeds": "1"},
     ("scoreboard", "--backbone"): {"--backbone": "resnet18"},
     ("scoreboard", "--size"): {"--size": "48"},
@@ -101,7 +101,7 @@ CHANGES = {
     ("scoreboard", "--verify"): {"--verify": None},
 }
 SCOREBOARD = {
-    "--only": "faster_rcnn_c4", "--budget": "2", "--seeds": "0", "--size": "32", "--count": "2", "--unseen": "2",
+    "--only": "faster_rcnn_fpn", "--budget": "2", "--seeds": "0", "--size": "32", "--count": "2", "--unseen": "2",
     "--device": "cpu", "--work": "work", "--out": "out.json",
 }  # fmt: skip
 PREDICT = {"images": "scene.png", "--weights": "faster_rcnn", "--device": "cpu"}

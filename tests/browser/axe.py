@@ -11,10 +11,10 @@ AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read
 UNCUT = "body.jp-ThemedContainer { height: 100vh; } .jp-ThemedContainer { overflow: visible !important; }"
 
 
-def faults(page: Page, *parts: str, but: str = "", without: str = "") -> list[tuple[str, str]]:
+def faults(page: Page, *parts: str, but: str = "", without: str = "", only: str = "") -> list[tuple[str, str]]:
     """The rule and the element of each serious or critical fault in `parts` (CSS selectors), or in the whole page.
 
-    but: what is not looked at in the parts. without: a rule that is not asked.
+    but: what is not looked at in the parts. without: a rule that is not asked. only: the one rule that is.
     """
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE)
@@ -24,7 +24,11 @@ def faults(page: Page, *parts: str, but: str = "", without: str = "") -> list[tu
         "([context, options]) => axe.run(context || document, options)",
         [
             {**context, **({"exclude": [[but]]} if but else {})} if context else None,
-            {"resultTypes": ["violations"], "rules": {without: {"enabled": False}} if without else {}},
+            {
+                "resultTypes": ["violations"],
+                "rules": {without: {"enabled": False}} if without else {},
+                **({"runOnly": [only]} if only else {}),
+            },
         ],
     )
     serious = [fault for fault in result["violations"] if fault["impact"] in ("serious", "critical")]

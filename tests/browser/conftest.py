@@ -1,4 +1,4 @@
-"""One browser and one JupyterLab for all browser tests; a page for each."""
+"""One browser and one JupyterLab for all browser tests of a worker; a page for each test."""
 
 from pathlib import Path
 

@@ -51,9 +51,8 @@ def whole_bins(
     whole = start.floor()[:, None]
     # divided by a tensor: by a number, a GPU multiplies with 1 / bins, and 7 · (1/7) may be more than 1
     fraction, step = start[:, None] - whole, (length / torch.full_like(length[:1], bins))[:, None]
-    p = torch.arange(bins, device=start.device)
-    first = (fraction + p * step).floor() + whole
-    end = (fraction + (p + 1) * step).ceil() + whole
+    edges = fraction + torch.arange(bins + 1, device=start.device) * step
+    first, end = edges[:, :-1].floor() + whole, edges[:, 1:].ceil() + whole
     return first.clamp(0, size).long(), end.clamp(0, size).long()
 
 
@@ -63,9 +62,10 @@ def _table(features: Tensor, boxes: Boxes) -> tuple[Int64[Tensor, " R"], Float[T
     if isinstance(boxes, Tensor):
         _check_boxes("boxes", boxes, features.device, 5)
         image, xyxy = boxes[:, 0].detach(), boxes[:, 1:]
-        wrong = image[(image != image.floor()) | (image < 0) | (image >= count)]
-        if len(wrong):
-            raise ValueError(f"boxes[:, 0] must be the number of an image, 0 to {count - 1}, got {wrong[0].item():g}")
+        wrong = (image != image.floor()) | (image < 0) | (image >= count)
+        if wrong.any():
+            got = image[wrong][0].item()
+            raise ValueError(f"boxes[:, 0] must be the number of an image, 0 to {count - 1}, got {got:g}")
         return image.long(), xyxy
     if not isinstance(boxes, Sequence) or isinstance(boxes, str) or len(boxes) != count:
         got = f"{len(boxes)} of them" if isinstance(boxes, Sequence) else repr(boxes)

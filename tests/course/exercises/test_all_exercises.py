@@ -13,6 +13,7 @@ import torch
 
 from lessons_lib.course.course_map import LESSONS
 from lessons_lib.course.exercise_list import lessons_with_exercises, written_exercises, written_ids
+from lessons_lib.course.exercises.engine import checking
 from lessons_lib.course.exercises.engine.cells import DECORATOR, is_setup
 from lessons_lib.course.exercises.engine.checking import check
 from lessons_lib.course.exercises.engine.exercise import exercises_of, find
@@ -188,21 +189,37 @@ def test_every_mistake_is_rejected_with_its_own_message(exercise, mistake):
 
 
 @each_exercise
-def test_two_mistakes_at_once_are_refused_and_both_are_named(exercise):
-    """Unless two make a right answer again, or nothing but a crash. Where two do the same as others do, those count."""
-    right = outcomes_of(exercise, exercise.oracle)
+def test_two_mistakes_at_once_are_refused_and_both_are_named(exercise, monkeypatch):
+    """Unless two make a right answer again, or nothing but a crash. Where two do the same as others do, those count.
+
+    What a known mistake does in a case is computed once here, not again for every pair that might do the same.
+    """
+    cases, flags = exercise.cases(), [*exercise.mistakes, *exercise.pairs()]
+    did = {}
+
+    def once(exercise, mistake, trial):
+        key = mistake.name, mistake.message, id(trial.case)
+        if key not in did:
+            did[key] = run(exercise.tried(mistake.function), trial.case, exercise.gradients)
+        return did[key]
+
+    monkeypatch.setattr(checking, "_run", once)
+    right = [run(exercise.tried(exercise.oracle), case, exercise.gradients) for case in cases]
     for pair in exercise.pairs():
-        outcomes = outcomes_of(exercise, pair.function)
-        faults = [find_fault(*both, seconds=1) for both in zip(right, outcomes, strict=True)]
-        if not any(faults) or all(outcome.raised for outcome, fault in zip(outcomes, faults, strict=True) if fault):
+        trials = []
+        for case, expected in zip(cases, right, strict=True):
+            unsure = checking.Trial(case, expected, expected, None)
+            got = once(exercise, pair, unsure)
+            trials.append(checking.Trial(case, expected, got, find_fault(expected, got, seconds=1)))
+        failed = [trial for trial in trials if trial.fault]
+        if all(trial.got.raised for trial in failed):
             continue
-        result = check(exercise, pair.function)
-        assert result.status == "not yet", pair.name
-        known = [one for one in (*exercise.mistakes, *exercise.pairs()) if one.message == result.failure.mistake]
-        assert known, (pair.name, result)
-        assert known[0].name == pair.name or all(
-            map(behaves_like, outcomes_of(exercise, known[0].function), outcomes)
-        ), (pair.name, known[0].name)
+        message = checking.recognise(exercise, trials)
+        known = next((one for one in flags if one.message == message), None)
+        assert known, (pair.name, message)
+        assert known.name == pair.name or all(
+            behaves_like(once(exercise, known, trial), trial.got) for trial in trials
+        ), (pair.name, known.name)
 
 
 @each_exercise
