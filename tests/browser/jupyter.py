@@ -22,6 +22,7 @@ from lessons_lib.course.launch import FIRST_LESSON, WORKSPACE, lab_command, lab_
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 SECOND = 1000  # Playwright counts in milliseconds
+LOOK = 200  # milliseconds: to look at every drawn frame, as Playwright does, takes the page more time than the kernel has
 
 
 def find_chromium() -> str | None:
@@ -128,7 +129,7 @@ def run_all(page: Page, seconds: float = 300) -> None:
     prompts = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
     # a folded cell has an empty prompt
     done = f"() => {prompts}.every(prompt => !prompt.textContent || /\\d/.test(prompt.textContent))"
-    page.wait_for_function(done, timeout=seconds * SECOND)
+    page.wait_for_function(done, timeout=seconds * SECOND, polling=LOOK)
     _wait_until_idle(page)
 
 
@@ -138,7 +139,7 @@ def wait_for_cells(page: Page, seconds: float = 60) -> None:
     star = (
         "[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some(prompt => prompt.innerText.includes('*'))"
     )
-    page.wait_for_function(f"() => !{star}", timeout=seconds * SECOND)
+    page.wait_for_function(f"() => !{star}", timeout=seconds * SECOND, polling=LOOK)
     _wait_until_idle(page)
 
 
