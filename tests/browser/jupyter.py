@@ -22,7 +22,7 @@ from lessons_lib.course.launch import FIRST_LESSON, WORKSPACE, lab_command, lab_
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 SECOND = 1000  # Playwright counts in milliseconds
-LOOK = 200  # milliseconds: to look at every drawn frame, as Playwright does, takes the page more time than the kernel has
+LOOK = 200  # milliseconds; to look at every drawn frame, as Playwright would, takes longer than the kernel's own work
 
 
 def find_chromium() -> str | None:
