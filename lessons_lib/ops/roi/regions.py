@@ -64,8 +64,8 @@ def _table(features: Tensor, boxes: Boxes) -> tuple[Int64[Tensor, " R"], Float[T
         image, xyxy = boxes[:, 0].detach(), boxes[:, 1:]
         wrong = (image != image.floor()) | (image < 0) | (image >= count)
         if wrong.any():
-            got = image[wrong][0].item()
-            raise ValueError(f"boxes[:, 0] must be the number of an image, 0 to {count - 1}, got {got:g}")
+            odd = image[wrong][0].item()
+            raise ValueError(f"boxes[:, 0] must be the number of an image, 0 to {count - 1}, got {odd:g}")
         return image.long(), xyxy
     if not isinstance(boxes, Sequence) or isinstance(boxes, str) or len(boxes) != count:
         got = f"{len(boxes)} of them" if isinstance(boxes, Sequence) else repr(boxes)
