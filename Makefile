@@ -63,7 +63,7 @@ notebooks: $(STAMP)
 	$(call timed,notebooks,$(RUN_TESTS) -n 2 tests/notebooks)
 
 browser: $(STAMP)
-	$(call timed,browser,$(RUN_TESTS) -n 2 --dist loadgroup tests/browser)
+	$(call timed,browser,$(RUN_TESTS) -n 2 --maxschedchunk 1 tests/browser)
 
 screenshots: $(STAMP)
 	@$(PY) -m tests.browser.screenshots build/screenshots

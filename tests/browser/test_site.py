@@ -1,22 +1,26 @@
 """The site in Chromium without a network: laboratories move by keyboard; no page has a serious fault of access."""
 
 import pytest
+from filelock import FileLock
 
 from lessons_lib.course.course_map import LESSONS
 from tests.browser.axe import faults
 from website.__main__ import HEAVIEST, build, weights
 
-pytestmark = pytest.mark.xdist_group("site")  # one worker: the site is built once
 ALIKE = "article > section > section:nth-of-type(n+4), .toc-entry li:nth-of-type(n+4)"
 """In the library's reference: the modules after the third of a page, which are made as the first three are."""
 
 
 @pytest.fixture(scope="module")
-def site(browser, tmp_path_factory):
-    """The folder of the whole site's HTML."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("LESSONS_REAL_DATA", raising=False)
-        return build(tmp_path_factory.mktemp("website"), list(LESSONS))
+def site(browser, tmp_path_factory, worker_id):
+    """The folder of the whole site's HTML, built by the first process of a run that asks for it."""
+    alone = worker_id == "master"
+    shared = tmp_path_factory.mktemp("website") if alone else tmp_path_factory.getbasetemp().parent / "website"
+    with FileLock(f"{shared}.lock"), pytest.MonkeyPatch.context() as patch:
+        if alone or not shared.exists():
+            patch.delenv("LESSONS_REAL_DATA", raising=False)
+            build(shared, list(LESSONS))
+    return shared / "html"
 
 
 @pytest.fixture
