@@ -14,6 +14,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 VIEWPORT = {"width": 1280, "height": 1000}
 
 
+def pytest_collection_modifyitems(items):
+    """First comes a test that needs the site: building it takes minutes, in which the other process runs lessons."""
+    first = next((item for item in items if "site" in getattr(item, "fixturenames", ())), None)
+    items.sort(key=lambda item: item is not first)
+
+
 @pytest.fixture(scope="session")
 def browser():
     chromium = find_chromium()
