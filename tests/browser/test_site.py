@@ -77,7 +77,7 @@ def test_axe_finds_planted_faults(site, tab, only):
     tab.goto((site / "index.html").as_uri())
     tab.evaluate("document.querySelector('main img').removeAttribute('alt')")
     tab.evaluate("document.querySelector('main p').style.cssText = 'color: #777; background: #888'")
-    assert {rule for rule, _ in faults(tab, only=only)} == {only or "image-alt", "color-contrast"}
+    assert {rule for rule, _ in faults(tab, only=only)} >= {only or "image-alt", "color-contrast"}
 
 
 def test_no_page_is_too_heavy(site):
