@@ -173,7 +173,7 @@ def test_no_module_is_called_utils():
 def loaded_after(code: str, packages: set[str], tmp_path: Path) -> set[str]:
     """Which of the packages a fresh Python has loaded after running the code."""
     code += f"\nimport sys; print('LOADED', *[name for name in {sorted(packages)!r} if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert run.returncode == 0, run.stderr
     return set(run.stdout.rpartition("LOADED")[2].split())
 

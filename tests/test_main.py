@@ -48,7 +48,7 @@ def test_a_reader_that_stops_reading_ends_it_quietly(words, tmp_path):
     os.close(reader)
     environment = {**os.environ, "LESSONS_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "lessons_lib", *words]
-    run = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, timeout=120)
+    run = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, timeout=600)
     os.close(writer)
     assert run.stderr == "" and run.returncode in (0, 141)
 
@@ -56,5 +56,5 @@ def test_a_reader_that_stops_reading_ends_it_quietly(words, tmp_path):
 def test_a_wrong_name_is_answered_before_anything_heavy_is_imported(tmp_path):
     code = "import sys; from lessons_lib.__main__ import main; status = main(['train', 'nosuch']); "
     code += "print(status, [name for name in ('torch', 'accelerate', 'matplotlib', 'numpy') if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert run.stdout == "1 []\n" and run.stderr.startswith("error: name must be one of patch, fcn32s")

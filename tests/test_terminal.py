@@ -70,7 +70,7 @@ NARROW = {
 
 def command(*words, environment):
     environment = {**os.environ, **environment}
-    return subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, timeout=120)
+    return subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(damaged, words):
     words = [str(damaged) if word == "DAMAGED" else word for word in words]
     process = subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=write, stderr=subprocess.PIPE)
     os.close(write)
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=600)
     assert (process.returncode, error) == (CLOSED, b"")
 
 

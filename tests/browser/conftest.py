@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from lessons_lib.course.launch import copy_lessons
-from tests.browser.jupyter import end_kernels, find_chromium, jupyter_server
+from tests.browser.jupyter import PATIENCE, SECOND, end_kernels, find_chromium, jupyter_server
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
 VIEWPORT = {"width": 1280, "height": 1000}
+expect.set_options(timeout=PATIENCE * SECOND)
 
 
 def pytest_collection_modifyitems(items):
@@ -42,6 +43,7 @@ def server(browser, tmp_path_factory):
 @pytest.fixture
 def page(browser, request):
     context = browser.new_context(viewport=VIEWPORT)
+    context.set_default_timeout(PATIENCE * SECOND)
     page = context.new_page()
     yield page
     context.close()

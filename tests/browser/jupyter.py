@@ -22,6 +22,7 @@ from lessons_lib.course.launch import FIRST_LESSON, WORKSPACE, lab_command, lab_
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 SECOND = 1000  # Playwright counts in milliseconds
+PATIENCE = 300  # seconds; a slow machine that others share must not fail a test
 LOOK = 200  # milliseconds; to look at every drawn frame, as Playwright would, takes longer than the kernel's own work
 
 
@@ -52,7 +53,7 @@ def jupyter_server(folder: Path) -> Iterator[Server]:
     """The JupyterLab that `make lab` starts, over folder/my_course, with its homes and settings in folder.
 
     All cells are put in the page at once (no windowing), so that a test finds them. Raises TimeoutError when the server
-    does not answer within a minute.
+    does not answer within five minutes.
     """
     settings = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
@@ -90,7 +91,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -104,11 +105,11 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 6
 def end_kernels(server: Server) -> None:
     """Ends the kernels of all open lessons: each holds a gigabyte, and a closed page leaves its own alive."""
     address, key = f"{server.address}/api/sessions", {"Authorization": f"token {server.token}"}
-    with urllib.request.urlopen(urllib.request.Request(address, headers=key), timeout=20) as answer:
+    with urllib.request.urlopen(urllib.request.Request(address, headers=key), timeout=PATIENCE) as answer:
         sessions = json.load(answer)
     for session in sessions:
         request = urllib.request.Request(f"{address}/{session['id']}", headers=key, method="DELETE")
-        urllib.request.urlopen(request, timeout=20).close()
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
 
 
 def open_lesson(page: Page, server: Server, lesson: str, theme: str = "light") -> None:
@@ -117,11 +118,11 @@ def open_lesson(page: Page, server: Server, lesson: str, theme: str = "light") -
     settings.parent.mkdir(exist_ok=True)
     settings.write_text(json.dumps({"theme": f"JupyterLab {theme.capitalize()}"}))
     page.goto(server.url(lesson))
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60 * SECOND)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     _wait_until_idle(page)
 
 
-def run_all(page: Page, seconds: float = 300) -> None:
+def run_all(page: Page, seconds: float = 4 * PATIENCE) -> None:
     """Runs every cell from the Run menu, and waits until each has its number; TimeoutError where the run stops."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -133,7 +134,7 @@ def run_all(page: Page, seconds: float = 300) -> None:
     _wait_until_idle(page)
 
 
-def wait_for_cells(page: Page, seconds: float = 60) -> None:
+def wait_for_cells(page: Page, seconds: float = PATIENCE) -> None:
     """Waits until no cell is running or waiting its turn."""
     page.wait_for_timeout(300)  # the front end marks the cells first
     star = (
@@ -145,7 +146,7 @@ def wait_for_cells(page: Page, seconds: float = 60) -> None:
 
 def _wait_until_idle(page: Page) -> None:
     """The status bar names the kernel and calls it idle; before that the kernel is still starting."""
-    page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for(timeout=60 * SECOND)
+    page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for()
 
 
 def cell_with(page: Page, text: str) -> Locator:
@@ -177,7 +178,9 @@ def result_of(cell: Locator) -> dict[str, object]:
     )
 
 
-def wait_for_change(page: Page, cell: Locator, before: dict[str, object], seconds: float = 20) -> dict[str, object]:
+def wait_for_change(
+    page: Page, cell: Locator, before: dict[str, object], seconds: float = PATIENCE
+) -> dict[str, object]:
     """Waits until both the pictures and the text of a laboratory differ from before, and returns them.
 
     Raises AssertionError, saying what stayed, when they do not.

@@ -21,7 +21,7 @@ def test_the_first_screen_has_picture_keys_and_map_and_an_untouched_lesson_close
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(server.front_door)
     head = page.locator(".jp-Notebook .jp-RenderedMarkdown").first
-    head.wait_for(timeout=60 * SECOND)
+    head.wait_for()
     picture = head.locator("img")
     expect(picture).to_have_js_property("complete", True)
     page.wait_for_function("image => image.naturalWidth > 500", arg=picture.element_handle())
@@ -30,9 +30,9 @@ def test_the_first_screen_has_picture_keys_and_map_and_an_untouched_lesson_close
     links = [head.locator(f"a[href*='{path.stem}']") for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))[1:]]
     assert max(map(lowest, links)) <= SEEN
     contents = page.locator(".jp-TableOfContents")
-    expect(contents.get_by_text("5 · The map of the course")).to_be_visible(timeout=20 * SECOND)
+    expect(contents.get_by_text("5 · The map of the course")).to_be_visible()
 
-    page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for(timeout=60 * SECOND)
+    page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for()
     page.wait_for_timeout(2 * SECOND)  # by now JupyterLab has written what it writes into a notebook
     tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").filter(has_text=FIRST_LESSON)
     assert "jp-mod-dirty" not in tab.get_attribute("class")

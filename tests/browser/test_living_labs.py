@@ -6,8 +6,6 @@ from playwright.sync_api import expect
 
 from tests.browser.jupyter import cell_with, open_lesson, result_of, retype_and_run, wait_for_cells, wait_for_change
 
-expect.set_options(timeout=20_000)
-
 LESSON = "02_convolution_arithmetic.ipynb"
 IMPORT = "from lessons_lib.course.labs import convolution as laboratory\n"
 
@@ -63,7 +61,7 @@ def test_play_walks_to_the_end_by_keyboard_and_reset_goes_back(page, server):
     expect(lab.locator("figcaption")).to_contain_text("Row 3, column 2")
     lab.get_by_role("button", name="play position").press("Enter")
     expect(lab.locator("figcaption")).to_contain_text("Row 3, column 3")
-    expect(lab.get_by_role("button", name="play position")).to_have_count(1, timeout=10_000)  # it stopped by itself
+    expect(lab.get_by_role("button", name="play position")).to_have_count(1)  # it stopped by itself
     lab.get_by_role("button", name="reset").press("Enter")
     expect(lab.locator("figcaption")).to_contain_text("Row 0, column 0")
     assert slider.input_value() == "0"
@@ -78,12 +76,12 @@ def test_without_its_kernel_it_says_how_to_wake_it_and_after_reopening_it_is_sti
     page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     wait_for_cells(page)
     lab.get_by_role("slider", name="stride").press("ArrowRight")
-    expect(lab.get_by_role("status")).to_contain_text("press Shift+Enter to wake it", timeout=15_000)
+    expect(lab.get_by_role("status")).to_contain_text("press Shift+Enter to wake it")
 
     page.goto("about:blank")
     open_lesson(page, server, LESSON)
     again = cell_with(page, "laboratory.lab()")
-    expect(again.get_by_role("img", name="Output 4×4.")).to_have_count(1, timeout=15_000)
+    expect(again.get_by_role("img", name="Output 4×4.")).to_have_count(1)
     assert "Error displaying widget" not in result_of(again)["text"]
     again.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")

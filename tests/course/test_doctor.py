@@ -27,7 +27,7 @@ FAKES = {
 def run_doctor(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "LESSONS_HOME": str(tmp_path / "home"), **environment}
     command = [sys.executable, "-m", "lessons_lib", "doctor"]
-    return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=600)
 
 
 def line(report: str, name: str) -> str:

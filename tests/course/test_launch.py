@@ -160,7 +160,7 @@ def test_an_exercise_that_is_run_before_the_setup_says_so(tmp_path, monkeypatch)
         "print(exercise.__module__)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute(env=launch.lab_environment())
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute(env=launch.lab_environment())
     early, after, _, ours = (cell.outputs for cell in notebook.cells)
     assert early[0].text.startswith("○ 02.1: run the two cells at the top of the lesson first")
     assert after[0].text == "3 7\n", "the answer stays, and the learner's own startup file was run"
@@ -247,7 +247,7 @@ def test_a_terminal_without_our_signs_shows_others(tmp_path):
         env={**os.environ, "PYTHONIOENCODING": "ascii", "LESSONS_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert "Convolution arithmetic" in run.stdout
@@ -258,7 +258,7 @@ def test_help_comes_without_loading_torch(tmp_path):
         "import sys\nfrom lessons_lib.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
         "print('torch' in sys.modules)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert run.stdout.splitlines()[-1] == "False"
     for verb in ("doctor", "lab", "reset", "progress", "check"):
         assert f"\n    {verb} " in run.stdout

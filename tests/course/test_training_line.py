@@ -109,7 +109,7 @@ print(weight.item())"""
 
 def test_a_notebook_shows_one_line_and_a_committed_lesson_none(tmp_path):
     notebook = new_notebook(cells=[new_code_cell(SETUP), new_code_cell(TRAINS), new_code_cell("optimizer.step()")])
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute(cwd=str(tmp_path))
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute(cwd=str(tmp_path))
     first, second, third = (cell.outputs for cell in notebook.cells)
     assert first == third == []
     line, printed = second

@@ -60,7 +60,7 @@ def forks() -> Iterator[Forks]:
             yield Forks(mother)
         finally:
             mother.stdin.close()
-            assert mother.wait(timeout=30) == 0
+            assert mother.wait(timeout=600) == 0
 
 
 class Moments:

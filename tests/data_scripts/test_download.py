@@ -275,7 +275,7 @@ def test_files_come_at_the_same_time(server, tmp_path):
         def tell(phase, done, total):
             if name not in waited:
                 waited.add(name)
-                meeting.wait(timeout=60)
+                meeting.wait(timeout=600)
 
         return tell
 
@@ -346,11 +346,11 @@ def test_from_the_command_line_to_the_reader_with_a_ctrl_c_between(tmp_path):
             while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=600)
         assert process.returncode == 130 and "continues from there" in out and "Traceback" not in err
         assert 0 < part.stat().st_size < len(body) and not (tmp_path / "stage1_train.zip").exists()
         page.pace = 0
-        again = subprocess.run(command, capture_output=True, text=True, cwd=streams["cwd"], timeout=120)
+        again = subprocess.run(command, capture_output=True, text=True, cwd=streams["cwd"], timeout=600)
         assert again.returncode == 0, again.stderr
         assert running.asked[-1][1] is not None  # a range
     assert (

@@ -23,6 +23,6 @@ def lesson(tmp_path):
 
 
 def test_the_lesson_runs_on_a_folder_of_ones_own(lesson, tmp_path):
-    NotebookClient(lesson, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    NotebookClient(lesson, timeout=1200, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
     printed = "".join(o.text for cell in lesson.cells for o in cell.get("outputs", []) if o.output_type == "stream")
     assert printed.count(" on your data; on the course's own it is above ") == 2

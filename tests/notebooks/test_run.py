@@ -22,7 +22,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
 IMAGES = Path(__file__).with_name("images.cfg")  # two runs need not draw the same bytes; the captions must be the same
 SECONDS, BYTES = 60, 2e9
-SLOWER = 4  # another processor, or one that is shared, may need that many times as long as a quiet one
+SLOWER = 6  # another processor, or one that is shared, may need that many times as long as a quiet one
 
 
 FAINT = "faint.txt"  # what is hard to see in the figures of a run
@@ -57,9 +57,9 @@ def run_strictly(path: Path, folder: Path, capability: str = "") -> Measured:
     if capability:
         environment["ATEN_CPU_CAPABILITY"] = capability
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--color=no"]
-    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600"]
     command += ["--nbval-sanitize-with", str(IMAGES), copy.name]
-    return measured(command, timeout=400, env=environment, cwd=copy.parent)
+    return measured(command, timeout=1200, env=environment, cwd=copy.parent)
 
 
 def write(path: Path, *cells: nbformat.NotebookNode) -> Path:

@@ -5,7 +5,6 @@ import builtins
 import importlib.util
 import inspect
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from lessons_lib.course.exercises.engine.checking import check
 from lessons_lib.course.exercises.engine.exercise import exercises_of, find
 from lessons_lib.course.exercises.engine.faults import behaves_like, find_fault
 from lessons_lib.course.exercises.engine.running import run
+from tests.yardstick import times_the_yardstick
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parents[2] / "notebooks"
@@ -239,19 +239,6 @@ def test_mistakes_differ_and_none_only_raises_or_is_constant(exercise):
             assert not same, (exercise.mistakes[i].name, exercise.mistakes[j].name)
 
 
-def processor_seconds(work):
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def ten_thousand_sums():
-    """A yardstick for this processor, as busy as it is: some 50 milliseconds."""
-    number = torch.ones(1)
-    for _ in range(10_000):
-        number = number + 1
-
-
 @each_exercise
 def test_oracle_and_mistakes_take_little_time(exercise):
     """A check answers in about a second on a slow machine; the limit is twice that, in sums of small tensors."""
@@ -261,6 +248,4 @@ def test_oracle_and_mistakes_take_little_time(exercise):
             for function in (exercise.oracle, *(mistake.function for mistake in exercise.mistakes)):
                 run(exercise.tried(function), case, exercise.gradients)
 
-    limit = 90 if exercise.trial else 30
-    ratios = (processor_seconds(every_answer) / processor_seconds(ten_thousand_sums) for _ in range(3))
-    assert min(ratios) <= limit
+    assert times_the_yardstick(every_answer) <= (90 if exercise.trial else 30)

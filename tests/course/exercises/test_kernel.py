@@ -43,7 +43,7 @@ CELLS = {
 def outputs(tmp_path_factory):
     """The outputs of each cell, run one after the other in one kernel."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS.values()])
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3")
     client.execute(env=dict(os.environ, LESSONS_HOME=str(tmp_path_factory.mktemp("home"))))
     return dict(zip(CELLS, (one["outputs"] for one in notebook["cells"]), strict=True))
 
@@ -87,7 +87,7 @@ def test_a_users_interrupt_stops_the_cell_and_the_kernel_lives_on(tmp_path):
     endless = CELLS["swallow"].replace("except:", "except ValueError:")
     sources = [SETUP.replace("(1.0,)", "(100.0,)"), endless, "1 + 1"]
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, sources)))
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", allow_errors=True)
 
     async def press_stop():
         await asyncio.sleep(1)

@@ -61,11 +61,11 @@ def swallows_and_returns():
 
 @pytest.mark.parametrize("function", [endless, asleep, swallows_exceptions, swallows_everything])
 def test_what_does_not_end_is_stopped(function):
-    assert seconds_until_stopped(function) < 5
+    assert seconds_until_stopped(function) < 100
 
 
 def test_an_exception_swallowed_twice_over_is_raised_at_a_later_line():
-    assert seconds_until_stopped(swallows_everything_twice) < 10
+    assert seconds_until_stopped(swallows_everything_twice) < 100
 
 
 @pytest.mark.parametrize("function", [swallows_everything, swallows_everything_twice])
