@@ -1,4 +1,4 @@
-"""Time that a test may assert: as a multiple of what a fixed piece of work takes on this processor, as busy as it is."""
+"""Time that a test may assert: in multiples of a fixed piece of work on this processor, as busy as it is."""
 
 import time
 from collections.abc import Callable
