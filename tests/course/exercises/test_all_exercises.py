@@ -18,7 +18,7 @@ from lessons_lib.course.exercises.engine.checking import check
 from lessons_lib.course.exercises.engine.exercise import exercises_of, find
 from lessons_lib.course.exercises.engine.faults import behaves_like, find_fault
 from lessons_lib.course.exercises.engine.running import run
-from tests.yardstick import times_the_yardstick
+from tests.yardstick import assert_takes_at_most
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parents[2] / "notebooks"
@@ -248,4 +248,4 @@ def test_oracle_and_mistakes_take_little_time(exercise):
             for function in (exercise.oracle, *(mistake.function for mistake in exercise.mistakes)):
                 run(exercise.tried(function), case, exercise.gradients)
 
-    assert times_the_yardstick(every_answer) <= (90 if exercise.trial else 30)
+    assert_takes_at_most(90 if exercise.trial else 30, every_answer)

@@ -13,7 +13,7 @@ from lessons_lib.course.labs.lab import picture
 from lessons_lib.data.objects import instances_of
 from lessons_lib.data.sample import Sample
 from tests.data.published import photo, png
-from tests.yardstick import times_the_yardstick
+from tests.yardstick import assert_takes_at_most
 
 SETS = laboratory.scene_sets()
 CORNERS = list(itertools.product(SETS, (0, 99), laboratory.VIEWS))
@@ -97,4 +97,4 @@ def test_it_redraws_quickly():
     def redrawn():
         picture(laboratory.draw, laboratory.compute(SETS, "scenes, crowded", 6, "objects and boxes"))
 
-    assert times_the_yardstick(redrawn, rounds=5) < 10
+    assert_takes_at_most(8, redrawn, rounds=5)
