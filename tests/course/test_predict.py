@@ -58,7 +58,7 @@ def test_a_shipped_semantic_model(photo, tmp_path, capsys):
 
 def test_a_detector_of_a_run(photo, tmp_path, capsys):
     settings = Settings("faster_rcnn", preset="clear", count=4, steps=2, batch=2)
-    assert train(settings, tmp_path / "run", device="cpu") is None
+    assert train(settings, tmp_path / "run", device="cpu", unseen=0) is None
     words = ["predict", str(photo), "--run", str(tmp_path / "run"), "--out", str(tmp_path), "--device", "cpu"]
     assert main([*words, "--confidence", "0"]) == 0
     assert "objects with a confidence of at least 0" in capsys.readouterr().out

@@ -106,9 +106,9 @@ def stamps(draw):
 
 
 @given(stamps())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_overlap_is_torchs_transposed_convolution_of_ones(axes):
-    """2,000 random layers, rows and columns different, borders included: 0 differences."""
+    """500 random layers, rows and columns different, borders included: 0 differences."""
     size, kernel, stride, padding, output_padding, dilation = zip(*axes, strict=True)
     expected = stamped_ones(
         size, kernel, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation

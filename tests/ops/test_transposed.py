@@ -128,7 +128,7 @@ def value_and_gradients(function, x, weight, bias, arguments):
 
 
 @given(layers())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_three_forms_are_torchs_transposed_convolution(layer):
     """2,000 random layers: values, and gradients to image, weight and bias, in float64."""
     expected = value_and_gradients(F.conv_transpose2d, *layer)

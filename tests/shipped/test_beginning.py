@@ -15,6 +15,7 @@ from lessons_lib.models.zoo import MODELS, build_model
 from lessons_lib.shipped import FOLDER, beginning
 from lessons_lib.shipped.beginning import begin_with_weights, class_dependent
 from lessons_lib.shipped.trained import published_model
+from lessons_lib.training import train
 from lessons_lib.training.checkpoint import open_checkpoint
 from lessons_lib.training.settings import Settings
 
@@ -122,7 +123,8 @@ def test_imagenet_s_weights_and_others_exclude_each_other():
         replace(MASKS, weights="trunk", pretrained=True, backbone="resnet18")
 
 
-def test_a_run_begins_with_another_and_goes_on_as_if_it_had_never_stopped(tmp_path, capsys):
+def test_a_run_begins_with_another_and_goes_on_as_if_it_had_never_stopped(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, "UNSEEN", 4)
     first, second, halves = (str(tmp_path / name) for name in ("first", "second", "halves"))
     assert main(["train", "fcn8s", *WORDS, "--steps", "1", "--out", first]) == 0
     words = ["train", "fcn8s", *WORDS, "--from", first, "--seed", "1", "--schedule", "constant"]
