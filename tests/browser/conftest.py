@@ -19,9 +19,12 @@ expect.set_options(timeout=PATIENCE * SECOND)
 
 
 def pytest_collection_modifyitems(items):
-    """First comes a test that needs the site: building it takes minutes, in which the other process runs lessons."""
-    first = next((item for item in items if "site" in getattr(item, "fixturenames", ())), None)
-    items.sort(key=lambda item: item is not first)
+    """First comes a test that needs the site, which takes minutes to build while the other process runs lessons. The
+    others that need it take long too; they come in the middle, so that no process is left with them alone."""
+    site = [item for item in items if "site" in getattr(item, "fixturenames", ())]
+    others = [item for item in items if item not in site]
+    half = len(others) // 2
+    items[:] = [*site[:1], *others[:half], *site[1:], *others[half:]]
 
 
 def pytest_runtest_setup(item):

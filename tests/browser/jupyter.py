@@ -24,6 +24,13 @@ MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 SECOND = 1000  # Playwright counts in milliseconds
 PATIENCE = 300  # seconds; a slow machine that others share must not fail a test
 LOOK = 200  # milliseconds; to look at every drawn frame, as Playwright would, takes longer than the kernel's own work
+DONE_OR_STOPPED = """() => {
+    const prompts = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(p => p.textContent);
+    window.quiet = prompts.some(prompt => prompt.includes('*')) ? 0 : (window.quiet || 0) + 1;
+    return window.quiet > 50 || prompts.every(prompt => !prompt || /\\d/.test(prompt));
+}"""
+"""Each cell has its number (a folded one has an empty prompt), or for 50 looks none was running or waiting its turn:
+after a cell that fails and may fail the front end takes a moment to go on."""
 
 
 def find_chromium() -> str | None:
@@ -123,15 +130,15 @@ def open_lesson(page: Page, server: Server, lesson: str, theme: str = "light") -
 
 
 def run_all(page: Page, seconds: float = 4 * PATIENCE) -> None:
-    """Runs every cell from the Run menu, and waits until each has its number; TimeoutError where the run stops."""
+    """Runs every cell from the Run menu, and waits until each has its number; AssertionError where the run stops."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_timeout(300)  # the front end first takes the old numbers away
-    prompts = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
-    # a folded cell has an empty prompt
-    done = f"() => {prompts}.every(prompt => !prompt.textContent || /\\d/.test(prompt.textContent))"
-    page.wait_for_function(done, timeout=seconds * SECOND, polling=LOOK)
+    page.wait_for_function(DONE_OR_STOPPED, timeout=seconds * SECOND, polling=LOOK)
     _wait_until_idle(page)
+    prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").all_text_contents()
+    waiting = [prompt for prompt in prompts if prompt and not re.search(r"\d", prompt)]  # a folded cell's is empty
+    assert not waiting, f"the run stopped before its end, {len(waiting)} cells are left: {prompts}"
 
 
 def wait_for_cells(page: Page, seconds: float = PATIENCE) -> None:

@@ -54,6 +54,15 @@ def test_a_slider_is_seen_to_work_and_a_dead_one_not(page, server, tiny):
         wait_for_change(page, dead, before, seconds=1)
 
 
+def test_a_run_that_stops_at_a_cell_is_seen_to(page, server, tiny):
+    lesson = nbformat.read(server.course / tiny, as_version=4)
+    lesson.cells.insert(3, new_code_cell("1 / 0"))
+    nbformat.write(lesson, server.course / "stops.ipynb")
+    open_lesson(page, server, "stops.ipynb")
+    with pytest.raises(AssertionError, match="stopped before its end, 2 cells are left"):
+        run_all(page)
+
+
 def test_axe_finds_planted_faults_and_looks_at_the_parts_that_it_is_given(page, server, tiny):
     open_lesson(page, server, tiny)
     assert faults(page, ".jp-RenderedMarkdown") == []
