@@ -60,7 +60,7 @@ errors: $(STAMP)
 	$(call timed,error messages,$(RUN_TESTS) tests/errors)
 
 notebooks: $(STAMP)
-	$(call timed,notebooks,$(RUN_TESTS) -n 2 tests/notebooks)
+	$(call timed,notebooks,$(RUN_TESTS) -n 2 --maxschedchunk 1 tests/notebooks)
 
 browser: $(STAMP)
 	$(call timed,browser,$(RUN_TESTS) -n 2 --maxschedchunk 1 tests/browser)
