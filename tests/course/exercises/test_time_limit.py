@@ -11,11 +11,10 @@ import pytest
 from lessons_lib.course.exercises.engine.time_limit import TimeLimit, TimeLimitReached
 
 
-def seconds_until_stopped(function, seconds=0.2):
-    start = time.monotonic()
-    with pytest.raises(TimeLimitReached), TimeLimit(seconds) as limit:
+def assert_is_stopped(function):
+    """All of them would go on for a quarter of an hour or for ever."""
+    with pytest.raises(TimeLimitReached), TimeLimit(0.2) as limit:
         limit.call(function)
-    return time.monotonic() - start
 
 
 def endless():
@@ -61,16 +60,16 @@ def swallows_and_returns():
 
 @pytest.mark.parametrize("function", [endless, asleep, swallows_exceptions, swallows_everything])
 def test_what_does_not_end_is_stopped(function):
-    assert seconds_until_stopped(function) < 100
+    assert_is_stopped(function)
 
 
 def test_an_exception_swallowed_twice_over_is_raised_at_a_later_line():
-    assert seconds_until_stopped(swallows_everything_twice) < 100
+    assert_is_stopped(swallows_everything_twice)
 
 
 @pytest.mark.parametrize("function", [swallows_everything, swallows_everything_twice])
 def test_no_exception_stays_behind(function):
-    seconds_until_stopped(function)
+    assert_is_stopped(function)
     assert sys.exc_info() == (None, None, None)
 
 
