@@ -2,16 +2,19 @@
 
 The maxima of all windows of 2 × 2 cells are made from the cells, those of 4 × 4 from those of 2 × 2, and so on; each
 step is one operation on the whole map. A side of 5 cells is covered by two windows of 4 that overlap, which a maximum
-does not mind: so any rectangle is the maximum of four windows of powers of two, one in each of its corners.
+does not mind: so any rectangle is the maximum of four windows of powers of two, one in each of its corners. A side of 4
+cells needs one window along it and not two, so many rectangles take fewer reads.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int32, Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
+from torch.nn import functional as F
 
-TABLE, AT_ONCE = 2**20, 2048
+TABLE, AT_ONCE = 2**20, 1024
 """Numbers in a table, and windows that are read at once: so that both stay in a processor's cache."""
 
 
@@ -29,39 +32,53 @@ class _RangeMaxima(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, maps: Float[Tensor, "B C H W"], windows: Int64[Tensor, "5 R n"]) -> Float[Tensor, "R C n"]:
-        regions, each = windows.shape[1:]
-        flat, channels = windows.flatten(1), maps.shape[1]
+        flat = windows.flatten(1)
         groups = _by_size(flat)
-        filled = sum(len(which) for _, _, which in groups) == flat.shape[1]
-        out = (maps.new_empty if filled else maps.new_zeros)(flat.shape[1], channels)
-        ctx.shape, places = maps.shape, []
+        empty = sum(len(group.which) for group in groups) < flat.shape[1]
+        ctx.shape, places, maxima = maps.shape, [], []
         for block in _blocks(maps.shape):
-            own = maps[:, block].permute(0, 2, 3, 1).contiguous()  # (B, H, W, c)
+            cells = maps[:, block].permute(0, 2, 3, 1).contiguous()  # (B, H, W, c)
+            size = (flat.shape[1], cells.shape[3])
             if not ctx.needs_input_grad[0]:
-                for which, values in _largest(own, groups, flat):
-                    out[:, block].index_copy_(0, which, values)
-                continue
-            winners = torch.empty(len(out), own.shape[3], dtype=torch.int32, device=maps.device)
-            if not filled:
-                winners.fill_(own.numel())
-            for which, keys in _largest(_keys(own), groups, flat):
-                numbers = keys.to(torch.int32).bitwise_not_()  # the lower half, counted forwards again
-                out[:, block].index_copy_(0, which, _values(keys, numbers, own))
-                winners.index_copy_(0, which, numbers)
-            places.append(winners)
+                largest = cells.new_zeros(size) if empty else cells.new_empty(size)
+                for which, values in _largest(cells, groups, flat):
+                    largest.index_copy_(0, which, values)
+            else:
+                winners = torch.full(size, cells.numel(), dtype=torch.int32, device=maps.device)
+                for which, keys in _largest(_keys(cells), groups, flat):
+                    winners.index_copy_(0, which, keys.to(torch.int32).bitwise_not_())  # the lower half, forwards again
+                values = F.pad(cells.flatten(), (0, 1)) if empty else cells.flatten()  # 0 at the end for empty windows
+                largest = values.index_select(0, winners.flatten()).view(size)
+                places.append(winners)
+            maxima.append(largest)
         ctx.save_for_backward(*places)
-        return out.view(regions, each, channels).transpose(1, 2)
+        out = maxima[0] if len(maxima) == 1 else torch.cat([maps.new_empty(len(flat[0]), 0), *maxima], 1)
+        return out.view(*windows.shape[1:], maps.shape[1]).transpose(1, 2)
 
     @staticmethod
     def backward(ctx, gradient: Float[Tensor, "R C n"]) -> tuple[Float[Tensor, "B C H W"], None]:
         batch, channels, height, width = ctx.shape
-        total = gradient.new_zeros(batch, height, width, channels)
+        regions, _, each = gradient.shape
+        step = max(1, regions if gradient.is_cuda else AT_ONCE // max(each, 1))
+        total = gradient.new_empty(batch, height, width, channels)
         for block, winners in zip(_blocks(ctx.shape), ctx.saved_tensors, strict=True):
-            own = gradient[:, block].transpose(1, 2).flatten()  # (R * n * c,)
             size = batch * height * width * winners.shape[1]
-            sums = own.new_zeros(size + 1).index_add(0, winners.flatten(), own)  # the last one is of empty windows
+            sums = gradient.new_zeros(size + 1)  # the last one is of empty windows
+            for first in range(0, regions, step):
+                some = _turned(gradient[first : first + step, block])
+                sums.index_add_(0, winners[first * each : (first + step) * each].flatten(), some.flatten())
             total[..., block] = sums[:size].view(batch, height, width, -1)
         return total.permute(0, 3, 1, 2), None
+
+
+def _turned(matrices: Float[Tensor, "R C n"]) -> Float[Tensor, "R n C"]:
+    """Each matrix turned round, in new memory: a CPU copies a single one in tiles, which takes half as long."""
+    if matrices.is_cuda:
+        return matrices.transpose(1, 2).contiguous()
+    turned = matrices.new_empty(len(matrices), matrices.shape[2], matrices.shape[1])
+    for place, matrix in zip(turned, matrices, strict=True):
+        place.copy_(matrix.t())
+    return turned
 
 
 def _blocks(shape: Sequence[int]) -> Iterator[slice]:
@@ -71,19 +88,34 @@ def _blocks(shape: Sequence[int]) -> Iterator[slice]:
     return (slice(first, first + step) for first in range(0, channels, step))
 
 
-def _by_size(windows: Int64[Tensor, "5 m"]) -> list[tuple[int, int, Int64[Tensor, " _"]]]:
-    """The windows that are not empty, by the powers of two 2ⁱ and 2ʲ that fit into their sides: (i, j, which)."""
+class _Group(NamedTuple):
+    """Windows that are read alike: the powers of two that fit into their sides, and which sides are longer."""
+
+    tall: int
+    wide: int
+    taller: bool
+    wider: bool
+    which: Int64[Tensor, " _"]
+
+
+def _by_size(windows: Int64[Tensor, "5 m"]) -> list[_Group]:
+    """The windows that are not empty, by what is read of them, from small to large."""
     filled = (windows[3:] > 0).all(0).nonzero()[:, 0]
+    sides = windows[3:].index_select(1, filled)
     powers = 2 ** torch.arange(31, device=windows.device)
-    exponents = torch.bucketize(windows[3:, filled].contiguous(), powers, right=True) - 1  # ⌊log₂⌋
-    kind = exponents[0] * len(powers) + exponents[1]
-    kinds, counts = kind.unique(return_counts=True)
-    parts = filled[kind.argsort(stable=True)].split(counts.tolist())
-    return [(*divmod(number, len(powers)), which) for number, which in zip(kinds.tolist(), parts, strict=True)]
+    exponents = torch.bucketize(sides, powers, right=True) - 1  # ⌊log₂⌋
+    longer = sides > powers[exponents]
+    kinds, order = (exponents[0] * 128 + exponents[1] * 4 + longer[0] * 2 + longer[1]).short().sort(stable=True)
+    kinds, counts = kinds.unique_consecutive(return_counts=True)
+    parts = filled[order].split(counts.tolist())
+    return [
+        _Group(kind // 128, kind // 4 % 32, bool(kind & 2), bool(kind & 1), which)
+        for kind, which in zip(kinds.tolist(), parts, strict=True)
+    ]
 
 
 def _largest(
-    cells: Shaped[Tensor, "B H W c"], groups: list[tuple[int, int, Tensor]], windows: Int64[Tensor, "5 m"]
+    cells: Shaped[Tensor, "B H W c"], groups: list[_Group], windows: Int64[Tensor, "5 m"]
 ) -> Iterator[tuple[Int64[Tensor, " _"], Shaped[Tensor, "_ c"]]]:
     """(some of the windows, the maximum of each), until all had their turn.
 
@@ -91,7 +123,7 @@ def _largest(
     """
     tall = table = cells
     tall_exponent = wide_exponent = 0
-    for i, j, group in groups:
+    for i, j, taller, wider, group in groups:
         if i != tall_exponent:
             for exponent in range(tall_exponent, i):
                 tall = _doubled(tall, 1, 2**exponent)
@@ -103,10 +135,13 @@ def _largest(
         flat = table.view(-1, channels)
         for which in group.split(AT_ONCE):
             image, y, x, h, w = windows.index_select(1, which)
-            first = (image * rows + y) * columns + x
-            down, across = (h - 2**i) * columns, w - 2**j
-            best = flat.index_select(0, first)
-            for corner in (first + across, first + down, first + down + across):
+            corners = [(image * rows + y) * columns + x]
+            if taller:
+                corners += [corners[0] + (h - 2**i) * columns]
+            if wider:
+                corners += [corner + w - 2**j for corner in corners]
+            best = flat.index_select(0, corners[0])
+            for corner in corners[1:]:
                 torch.maximum(best, flat.index_select(0, corner), out=best)
             yield which, best
 
@@ -127,23 +162,10 @@ def _keys(values: Float[Tensor, "B H W c"]) -> Int64[Tensor, "B H W c"]:
     if values.dtype == torch.float64:
         flat = values.view(cells, values.shape[3])
         place = torch.arange(cells, 0, -1, device=values.device)[:, None].expand_as(flat)
-        order = torch.empty_like(place).scatter_(0, flat.argsort(dim=0, descending=True, stable=True), place)
+        keys = torch.empty_like(place).scatter_(0, flat.argsort(dim=0, descending=True, stable=True), place)
     else:
-        plain = torch.where(values.isnan(), torch.nan, values.float() + 0.0)  # one kind of NaN, and no −0
-        order = _flipped(plain.view(torch.int32)).long().view(cells, values.shape[3])
+        plain = values.float() + 0.0  # no −0
+        bits = plain.masked_fill_(plain.isnan(), torch.nan).view(torch.int32)  # one kind of NaN
+        keys = bits.bitwise_xor_((bits >> 31).bitwise_and_(0x7FFFFFFF)).long()  # below 0 all bits but the sign turn
     backwards = torch.arange(2**32 - 1, 2**32 - 1 - values.numel(), -1, device=values.device)
-    return (order << 32).view(values.shape).bitwise_or_(backwards.view(values.shape))
-
-
-def _values(
-    keys: Int64[Tensor, "m c"], numbers: Int32[Tensor, "m c"], values: Float[Tensor, "B H W c"]
-) -> Float[Tensor, "m c"]:
-    """The values of these numbers: out of the keys' upper halves, or where these only count, out of the map."""
-    if values.dtype == torch.float64:
-        return values.flatten()[numbers.long()]
-    return _flipped((keys >> 32).to(torch.int32)).view(torch.float32).to(values.dtype)
-
-
-def _flipped(bits: Int32[Tensor, "*shape"]) -> Int32[Tensor, "*shape"]:
-    """The bits of floats as whole numbers in the same order, and back again: below 0 all bits but the sign turn."""
-    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    return keys.view(values.shape).bitwise_left_shift_(32).bitwise_or_(backwards.view(values.shape))
