@@ -15,12 +15,12 @@ from numbers import Real
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 Meeting = Callable[[Bool[Tensor, "*batch N"]], Bool[Tensor, "*batch M"]]
 
-BLOCK = 256
+BLOCK = 192
 """Boxes that a CPU settles at once: their IoU matrix stays in its cache."""
 
 
@@ -38,8 +38,8 @@ def nms_loop(
     keep = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     for j in scores.argsort(descending=True, stable=True).tolist():
         kept = boxes[keep]
-        overlapped = _overlap(_planes(kept), _planes(boxes[j, None]), iou_threshold)  # (kept, 1)
-        keep[j] = not overlapped.any()
+        ious = _ious(_planes(kept), _planes(boxes[j, None]))  # (kept, 1)
+        keep[j] = not (ious > _not_above(iou_threshold, ious.dtype)).any()
     return keep
 
 
@@ -92,7 +92,7 @@ def nms_by_mask(
     """`nms` in fixed shapes: the matrix of all overlaps, and its fixpoint; without `rounds` a GPU waits."""
     order = scores.argsort(dim=-1, descending=True, stable=True)
     planes = _planes(boxes.gather(-2, order[..., None].expand(boxes.shape)))  # (5, *batch, N)
-    overlaps = _overlap(planes, planes, iou_threshold)
+    overlaps = _ious(planes, planes) > _not_above(iou_threshold, planes.dtype)
     alive = torch.ones_like(order, dtype=torch.bool) if valid is None else valid.gather(-1, order)
     if groups is not None:
         group = groups.gather(-1, order)
@@ -116,18 +116,20 @@ def nms_in_blocks(
     order, group = _queue(scores, groups, valid)
     keep = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
     planes = _planes(boxes.reshape(-1, 4).index_select(0, order))  # (5, n)
+    limit = _not_above(iou_threshold, planes.dtype)
     while len(order):
         block, own = planes[:, :BLOCK], group[:BLOCK]
-        overlaps = _overlap(block, block, iou_threshold).triu(1).logical_and_(own[:, None] == own)
+        overlaps = _ious(block, block).gt_(limit).triu_(1)  # numbers 0 and 1, sooner made than bools
+        if own[0] != own[-1]:
+            overlaps *= own[:, None] == own
         stays = fixpoint(overlaps, torch.ones_like(own, dtype=torch.bool))
         keep[order[:BLOCK][stays]] = True
         order, group, planes = order[BLOCK:], group[BLOCK:], planes[:, BLOCK:]
         end = int(torch.searchsorted(group, own[-1:], right=True))  # where the group that goes on ends
+        last = (stays & (own == own[-1])).nonzero()[:, 0]  # one at least: the first
         if end:
-            last = (stays & (own == own[-1])).nonzero()[:, 0]
             alive = torch.ones_like(group, dtype=torch.bool)
-            met = _overlap(block.index_select(1, last), planes[:, :end], iou_threshold)
-            torch.any(met, 0, out=alive[:end]).logical_not_()
+            alive[:end] = _ious(block.index_select(1, last), planes[:, :end]).amax(0) <= limit
             alive = alive.nonzero()[:, 0]
             order, group, planes = (line.index_select(-1, alive) for line in (order, group, planes))
     return keep.view(scores.shape)
@@ -152,21 +154,26 @@ def _queue(
 
 
 def _planes(boxes: Float[Tensor, "*batch N 4"]) -> Float[Tensor, "5 *batch N"]:
-    """x0, y0, x1, y1 and the area, one after the other; half precision becomes float32."""
+    """x0, y0, x1, y1 and the area, one after the other; half precision becomes float32.
+
+    A box without a positive, finite area overlaps nothing: its corners become one point, and its area 1.
+    """
     x0, y0, x1, y1 = boxes.to(torch.promote_types(boxes.dtype, torch.float32)).unbind(-1)
-    return torch.stack([x0, y0, x1, y1, (x1 - x0) * (y1 - y0)])
+    area = (x1 - x0) * (y1 - y0)
+    none = ((x1 > x0) & (area > 0) & (area < math.inf)).logical_not_()
+    corners = torch.stack([x0, y0, x1, y1, area]).masked_fill_(none, 0)
+    corners[4].masked_fill_(none, 1)
+    return corners
 
 
-def _overlap(
-    first: Float[Tensor, "5 *batch M"], second: Float[Tensor, "5 *batch N"], iou_threshold: float
-) -> Bool[Tensor, "*batch M N"]:
-    """Whether the IoU of each pair exceeds the threshold."""
+def _ious(first: Float[Tensor, "5 *batch M"], second: Float[Tensor, "5 *batch N"]) -> Float[Tensor, "*batch M N"]:
+    """The IoU of each pair, and some number ≤ 0 where two boxes do not meet: never NaN."""
     x0, y0, x1, y1, area = (side[..., None] for side in first)  # (*batch, M, 1)
     u0, v0, u1, v1, other_area = (side[..., None, :] for side in second)  # (*batch, 1, N)
     width = torch.minimum(x1, u1).sub_(torch.maximum(x0, u0)).clamp_(min=0)
-    intersection = torch.minimum(y1, v1).sub_(torch.maximum(y0, v0)).clamp_(min=0).mul_(width)
+    intersection = torch.minimum(y1, v1).sub_(torch.maximum(y0, v0)).mul_(width)
     union = (area + other_area).sub_(intersection)
-    return intersection.div_(union) > _not_above(iou_threshold, first.dtype)  # 0 / 0 is NaN, which exceeds nothing
+    return intersection.div_(union)
 
 
 def _not_above(threshold: float, dtype: torch.dtype) -> float:
@@ -178,9 +185,9 @@ def _not_above(threshold: float, dtype: torch.dtype) -> float:
 
 
 def fixpoint(
-    overlaps: Bool[Tensor, "*batch N N"], alive: Bool[Tensor, "*batch N"], rounds: int | None = None
+    overlaps: Shaped[Tensor, "*batch N N"], alive: Bool[Tensor, "*batch N"], rounds: int | None = None
 ) -> Bool[Tensor, "*batch N"]:
-    """Which of the boxes that are alive stay; `overlaps[i, j]` is true only where i goes before j."""
+    """Which of the boxes that are alive stay; `overlaps[i, j]`, or 1 for true, is true only where i goes before j."""
     keep, met = alive, _meeting(overlaps)
     for _ in range(rounds or 0):
         keep = alive & ~met(keep)
@@ -192,7 +199,7 @@ def fixpoint(
             return keep
 
 
-def _meeting(overlaps: Bool[Tensor, "*batch N N"]) -> Meeting:
+def _meeting(overlaps: Shaped[Tensor, "*batch N N"]) -> Meeting:
     """Tells which boxes overlap any of some boxes."""
     if overlaps.is_cuda:
         return _meeting_by_product(overlaps)
@@ -200,7 +207,7 @@ def _meeting(overlaps: Bool[Tensor, "*batch N N"]) -> Meeting:
     return lambda some: (some.float()[..., None, :] @ matrix)[..., 0, :] > 0
 
 
-def _meeting_by_product(overlaps: Bool[Tensor, "*batch N M"]) -> Meeting:
+def _meeting_by_product(overlaps: Shaped[Tensor, "*batch N M"]) -> Meeting:
     """The same as a product with the matrix: a GPU goes over it once, and half precision keeps every count above 0."""
     matrix = overlaps.half()
 
