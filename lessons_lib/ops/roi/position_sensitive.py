@@ -64,11 +64,11 @@ def _progressions(first: Int32[Tensor, " n"], count: Int32[Tensor, " n"], step: 
     """
     if not len(first):
         return first
-    ends = count.cumsum(0)
-    last = torch.add(first, count, alpha=step).sub_(step)  # of each; of an empty one, the number before its first
+    ends = count.cumsum(0, dtype=torch.int32)
+    after = torch.add(first, count, alpha=step)  # where each would go on
     differences = torch.full((int(ends[-1]) + 1,), step, dtype=torch.int32, device=first.device)
     differences[0] = first[0]
-    differences.scatter_add_(0, ends[:-1], first[1:] - last[:-1] - step)
+    differences.scatter_add_(0, ends[:-1].long(), first[1:] - after[:-1])
     return differences.cumsum_(0)[:-1]
 
 
