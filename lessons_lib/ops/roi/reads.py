@@ -75,7 +75,7 @@ def read_cells(
     if isinstance(width, int):
         width = torch.full_like(first, width)  # as a tensor it would be copied to a GPU, which would wait for it
     part = next(_parts(first), ALL)
-    begun = rows(part), columns(part)  # of the first regions, often of all: made once
+    begun = rows(part), columns(part)  # of the first regions, often of all
     moved = any(reads.weight.requires_grad for reads in begun)  # where the boxes want a gradient
     weights = [axis(ALL).weight for axis in (rows, columns) if moved]
     return _WeightedSums.apply(table, first, width, rows, columns, begun, *weights)
@@ -84,7 +84,7 @@ def read_cells(
 class _WeightedSums(torch.autograd.Function):
     """`read_cells` a part of the regions after the other.
 
-    Backward remembers the reads of the first part, often the only one, and makes all others again: they would take more
+    Backward remembers the reads of a part that is the only one. Of several it makes all again: they would take more
     memory than the bins. Weights are an argument, after the axes that make the same, where they want a gradient.
     """
 
@@ -94,18 +94,19 @@ class _WeightedSums(torch.autograd.Function):
         *weights: Tensor,
     ) -> Tensor:  # fmt: skip
         """The bins of each region."""
-        ctx.cells, ctx.axes = len(table), (rows, columns)
+        ctx.cells, ctx.axes, ctx.remembered = len(table), (rows, columns), None
         ctx.save_for_backward(first, width, *((table, *weights) if weights else ()))
         height, across = (reads.cell.shape[1] for reads in begun)
         # a GPU's convolutions like the channels of a cell side by side, as a bin's are made
         layout = torch.channels_last if table.is_cuda else torch.contiguous_format
         size = (len(first), table.shape[1], height, across)
         out = torch.empty(size, dtype=table.dtype, device=table.device, memory_format=layout)
-        for part in _parts(first):
+        parts = [*_parts(first)]
+        for part in parts:
             own = begun if part.start == 0 else (rows(part), columns(part))
             cells, weight = _reads(len(table), first[part], width[part], *own)
-            if part.start == 0:
-                ctx.begun = begun, (cells, weight)
+            if len(parts) == 1:
+                ctx.remembered = begun, (cells, weight)
             bins = F.embedding_bag(
                 cells.flatten(0, 2), table, per_sample_weights=weight.flatten(0, 2).to(table.dtype), mode="sum"
             )
@@ -120,8 +121,8 @@ class _WeightedSums(torch.autograd.Function):
         to_table = gradient.new_zeros(ctx.cells, gradient.shape[1]) if ctx.needs_input_grad[0] else None
         to_weights = [torch.zeros_like(weight) for weight in moved[1:]]
         for part in _parts(first):
-            if part.start == 0:
-                (rows, columns), (cell, weight) = ctx.begun
+            if ctx.remembered:
+                (rows, columns), (cell, weight) = ctx.remembered
             else:
                 rows, columns = (axis(part) for axis in ctx.axes)
                 cell, weight = _reads(ctx.cells, first[part], width[part], rows, columns)
