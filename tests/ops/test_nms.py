@@ -138,6 +138,19 @@ def test_none_one_empty_inverted_and_nan(form):
     assert call(boxes, torch.tensor([0.5, torch.nan]), 0.5).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_boxes_without_area_stay_in_a_long_line(form, dtype):
+    flat, narrow, turned = [3.0, 5, 9, 5], [5.0, 3, 5, 9], [9.0, 9, 3, 3]  # 0 / 0 is no overlap
+    tiny = torch.finfo(dtype).tiny  # whose square is 0
+    wrong = [[torch.nan, 0, 9, 9], [0, 0, 9, torch.nan], [-torch.inf, 0, 9, 9], [0, 0, tiny, tiny]]
+    boxes = torch.tensor([flat, narrow, turned, *wrong], dtype=dtype).repeat(60, 1)
+    assert FORMS[form](boxes, torch.ones(len(boxes)), 0.0).all()
+    whole = torch.tensor([[0.0, 0, 9, 9]], dtype=dtype).expand(240, 4)
+    kept = FORMS[form](torch.cat([boxes, whole]), torch.ones(len(boxes) + 240), 0.0)
+    assert kept[: len(boxes) + 1].all() and not kept[len(boxes) + 1 :].any()  # of many copies one stays
+
+
 @pytest.mark.parametrize("form", ["nms", "mask", "blocks"])
 def test_images_and_invalid_boxes_do_not_meet(form):
     generator = torch.Generator().manual_seed(0)
