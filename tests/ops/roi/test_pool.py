@@ -24,8 +24,63 @@ def test_roi_pool_is_torchvisions(case):
 @given(region_sets(dtype=torch.float32))
 @settings(max_examples=300, deadline=None)
 def test_roi_pool_in_float32(case):
-    expected = ops.roi_pool(case.features, case.boxes, *case.arguments)
-    torch.testing.assert_close(roi_pool(case.features, case.boxes, *case.arguments), expected, rtol=0, atol=0)
+    value, gradient = value_and_gradient(roi_pool, case.features, case.boxes, *case.arguments)
+    expected, slope = value_and_gradient(ops.roi_pool, case.features, case.boxes, *case.arguments)
+    torch.testing.assert_close(value, expected, rtol=0, atol=0)
+    torch.testing.assert_close(gradient, slope, rtol=0, atol=1e-5)
+    assert torch.equal(roi_pool(case.features, case.boxes, *case.arguments), expected)  # without gradient
+
+
+def by_window(features, boxes, bins, direction):
+    """The maximum of each bin, and where `direction` goes: to the first NaN, or the first of the largest cells."""
+    image = boxes[:, 0].long().tolist()
+    y0, y1, x0, x1 = (side.tolist() for side in pool_windows(features, boxes, bins))
+    out, slope = features.new_zeros(direction.shape), torch.zeros_like(features)
+    channels = torch.arange(features.shape[1])
+    for r in range(len(boxes)):
+        for p in range(bins[0]):
+            for q in range(bins[1]):
+                rows, columns = slice(y0[r][p], y1[r][p]), slice(x0[r][q], x1[r][q])
+                cells = features[image[r], :, rows, columns].flatten(1)
+                if not cells.shape[1]:
+                    continue
+                out[r, :, p, q] = cells.amax(1)
+                won = (cells == out[r, :, p, q, None]) | cells.isnan()
+                first = (won.cumsum(1) == 0).sum(1)
+                width = columns.stop - columns.start
+                slope[image[r], channels, y0[r][p] + first // width, x0[r][q] + first % width] += direction[r, :, p, q]
+    return out, slope
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("channels", [3, 230])
+def test_large_maps_many_regions_and_cells_of_every_kind(dtype, channels):
+    """Windows of 1 to 70 cells a side, channels in more than one block, and more regions than are read at once."""
+    generator = torch.Generator().manual_seed(channels)
+    features = torch.randn(2, channels, 71, 73, generator=generator).to(dtype)
+    kinds = torch.randint(2000, features.shape, generator=generator)
+    for kind, value in enumerate((torch.inf, -torch.inf, torch.nan, -torch.nan, 0.0, -0.0)):
+        features[kinds == kind] = value
+    features[:, 1] = features[:, 1].abs().neg()  # nothing but cells below 0
+    features[:, 2] = features[:, 2].round()  # many equal cells
+    corners = (torch.rand(24, 2, 2, generator=generator) * 90 - 9).sort(1).values.flatten(1)
+    boxes = torch.cat([torch.arange(24.0)[:, None] % 2, corners], 1)
+    for bins in ((7, 7), (1, 2)):
+        direction = torch.randint(-1, 2, (24, channels, *bins), generator=generator).to(dtype)
+        leaf = features.clone().requires_grad_()
+        got = roi_pool(leaf, boxes, bins)
+        got.backward(direction)
+        want, slope = by_window(features, boxes, bins, direction)
+        torch.testing.assert_close(got.detach(), want, rtol=0, atol=0, equal_nan=True)
+        torch.testing.assert_close(roi_pool(features, boxes, bins), want, rtol=0, atol=0, equal_nan=True)
+        torch.testing.assert_close(leaf.grad, slope, rtol=0, atol=0)
+
+
+def test_no_channels():
+    features = torch.zeros(1, 0, 4, 4, requires_grad=True)
+    out = roi_pool(features, torch.tensor([[0.0, 0, 0, 3, 3]]), 2)
+    out.sum().backward()
+    assert out.shape == (1, 0, 2, 2) and features.grad.shape == features.shape
 
 
 def test_by_hand():
