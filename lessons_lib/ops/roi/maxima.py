@@ -1,4 +1,4 @@
-"""Range-maximum tables: the largest cell in any rectangle of a map, in at most four reads, whatever the rectangle's size.
+"""Range-maximum tables: the largest cell in any rectangle of a map, in four reads or fewer, however large it is.
 
 The maxima of all windows of 2 × 2 cells are made from the cells, those of 4 × 4 from those of 2 × 2, and so on; each
 step is one operation on the whole map. A side of 5 cells is covered by two windows of 4 that overlap, which a maximum
