@@ -126,8 +126,8 @@ def nms_in_blocks(
         keep[order[:BLOCK][stays]] = True
         order, group, planes = order[BLOCK:], group[BLOCK:], planes[:, BLOCK:]
         end = int(torch.searchsorted(group, own[-1:], right=True))  # where the group that goes on ends
-        last = (stays & (own == own[-1])).nonzero()[:, 0]  # one at least: the first
         if end:
+            last = (stays & (own == own[-1])).nonzero()[:, 0]  # one at least: the first
             alive = torch.ones_like(group, dtype=torch.bool)
             alive[:end] = _ious(block.index_select(1, last), planes[:, :end]).amax(0) <= limit
             alive = alive.nonzero()[:, 0]
